@@ -1,0 +1,13 @@
+//! `ironroot device …`.
+
+use clap::Subcommand;
+use std::process::ExitCode;
+
+/// Subcommands of `ironroot device`.
+#[derive(Subcommand)]
+pub(crate) enum Command {}
+
+/// Runs one subcommand; the exit code says accepted (0) or refused (1).
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {}
+}

@@ -1,0 +1,43 @@
+//! The `ironroot` command: images, devices, attestation.
+//!
+//! Exit status: 0 done or accepted, 1 refused or failed, 2 wrong usage.
+
+mod attest;
+mod device;
+mod image;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The root of trust for embedded devices: sign images, make and run devices, verify attestation.
+#[derive(Parser)]
+#[command(name = "ironroot", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make, sign, check and look into firmware images (MCUboot format, imgtool's option names)
+    #[command(subcommand)]
+    Image(image::Command),
+    /// Make, provision, boot, update and inspect a device whose flash is a file
+    #[command(subcommand)]
+    Device(device::Command),
+    /// Verify and show attestation tokens
+    #[command(subcommand)]
+    Attest(attest::Command),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Image(command) => image::run(command),
+        Command::Device(command) => device::run(command),
+        Command::Attest(command) => attest::run(command),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("ironroot: {error:#}");
+        ExitCode::from(1)
+    })
+}

@@ -1,0 +1,1 @@
+//! Contract checks every port runs. (Written next.)

@@ -1,0 +1,1 @@
+//! The RAM flash model. (Written next.)

@@ -1,0 +1,2 @@
+//! The only entry point for tools.
+fn main() {}
