@@ -1,0 +1,189 @@
+//! Touching what is not ours: the attack application's hands.
+//!
+//! An attack reads, writes, executes or lends addresses that the secure world must defend. [`Foreign`] is
+//! an address outside everything this image owns, so that probing it cannot break this program's own
+//! memory; [`Scratch`] is memory that holds no Rust object, so that hostile vectors can be built in it and
+//! the secure world may write to it. Whatever happens beyond that is the result of the test.
+
+use core::arch::naked_asm;
+use core::cell::UnsafeCell;
+
+use super::veneers::{self, Handle};
+
+/// The address bit that tells the secure alias from the non-secure one.
+const SECURE_ALIAS: u32 = 1 << 28;
+/// Memory of this image in its non-secure alias, ends exclusive: code window, data.
+const OWN: [(u32, u32); 2] = [(0x0020_0000, 0x0030_0000), (0x2800_0000, 0x2820_0000)];
+/// More than the whole data memory: a vector of this length can never be inside it.
+const LONGER_THAN_MEMORY: u32 = 0x0020_0000;
+
+/// An address outside this image's memory in either alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign(u32);
+
+impl Foreign {
+    /// `None` if the address is this image's own.
+    #[must_use]
+    pub fn new(address: u32) -> Option<Self> {
+        let plain = address & !SECURE_ALIAS;
+        let own = OWN
+            .iter()
+            .any(|(start, end)| plain >= *start && plain < *end);
+        (!own).then_some(Self(address))
+    }
+
+    /// The address as a number.
+    #[must_use]
+    pub const fn address(self) -> u32 {
+        self.0
+    }
+
+    /// Loads a word, or faults.
+    #[must_use]
+    pub fn read(self) -> u32 {
+        // SAFETY: no Rust object of this image lies there; the hardware refuses or answers.
+        unsafe { (self.0 as usize as *const u32).read_volatile() }
+    }
+
+    /// Stores a word, or faults.
+    pub fn write(self, value: u32) {
+        // SAFETY: no Rust object of this image lies there; the hardware refuses or obeys.
+        unsafe { (self.0 as usize as *mut u32).write_volatile(value) }
+    }
+
+    /// Branches there with four arguments. It comes back only if the code at that place returns.
+    #[must_use]
+    pub fn execute(self, arguments: [u32; 4]) -> u32 {
+        let [a, b, c, d] = arguments;
+        // SAFETY: the places probed belong to the secure world, which is trusted to fault or to return by
+        // the procedure call standard. If it does neither, the attack succeeded and the test says so.
+        let target = unsafe {
+            core::mem::transmute::<usize, extern "C" fn(u32, u32, u32, u32) -> u32>(
+                (self.0 | 1) as usize,
+            )
+        };
+        target(a, b, c, d)
+    }
+}
+
+/// Words of the scratch memory.
+pub const SCRATCH_WORDS: usize = 512;
+
+#[repr(align(32))]
+struct ScratchMemory(UnsafeCell<[u32; SCRATCH_WORDS]>);
+
+// SAFETY: only ever accessed by volatile words through raw pointers; no reference into it exists.
+unsafe impl Sync for ScratchMemory {}
+
+static SCRATCH: ScratchMemory = ScratchMemory(UnsafeCell::new([0; SCRATCH_WORDS]));
+
+/// Memory of ours that the secure world may be told to write to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scratch;
+
+impl Scratch {
+    /// Reads word `index`; 0 outside.
+    #[must_use]
+    pub fn get(self, index: usize) -> u32 {
+        match Self::pointer(index) {
+            // SAFETY: inside the scratch memory, which is only accessed this way.
+            Some(pointer) => unsafe { pointer.read_volatile() },
+            None => 0,
+        }
+    }
+
+    /// Writes word `index`; nothing outside.
+    pub fn set(self, index: usize, value: u32) {
+        if let Some(pointer) = Self::pointer(index) {
+            // SAFETY: inside the scratch memory, which is only accessed this way.
+            unsafe { pointer.write_volatile(value) }
+        }
+    }
+
+    /// Sets every word to `value`.
+    pub fn fill(self, value: u32) {
+        for index in 0..SCRATCH_WORDS {
+            self.set(index, value);
+        }
+    }
+
+    /// Address of byte `offset`, wherever that is.
+    #[must_use]
+    pub fn address(self, offset: u32) -> u32 {
+        (SCRATCH.0.get() as usize as u32).wrapping_add(offset)
+    }
+
+    fn pointer(index: usize) -> Option<*mut u32> {
+        (index < SCRATCH_WORDS).then(|| SCRATCH.0.get().cast::<u32>().wrapping_add(index))
+    }
+}
+
+/// A place that may be named to the secure world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The null pointer.
+    Null,
+    /// Byte offset in the scratch memory.
+    Scratch(u32),
+    /// Somebody else's memory.
+    Foreign(Foreign),
+}
+
+impl Place {
+    /// The pointer as the secure world sees it.
+    #[must_use]
+    pub fn address(self) -> u32 {
+        match self {
+            Self::Null => 0,
+            Self::Scratch(offset) => Scratch.address(offset),
+            Self::Foreign(foreign) => foreign.address(),
+        }
+    }
+}
+
+/// Writes one vector (`base`, `length`) as words `index` and `index + 1` of the scratch memory.
+///
+/// A base in the scratch memory takes a length that stays inside, or one longer than all memory of this
+/// image, which no correct check can accept. Answers whether the vector was written.
+pub fn put_vector(index: usize, base: Place, length: u32) -> bool {
+    if let Place::Scratch(offset) = base {
+        let size = (SCRATCH_WORDS * 4) as u32;
+        let inside = offset.checked_add(length).is_some_and(|end| end <= size);
+        if !inside && length < LONGER_THAN_MEMORY {
+            return false;
+        }
+    }
+    Scratch.set(index, base.address());
+    Scratch.set(index.wrapping_add(1), length);
+    true
+}
+
+/// `psa_call` with any control word and any pointers to the vector arrays.
+#[must_use]
+pub fn call(handle: Handle, control: u32, in_vec: Place, out_vec: Place) -> i32 {
+    let in_vec = in_vec.address() as usize as *const veneers::InVec<'_>;
+    let out_vec = out_vec.address() as usize as *mut veneers::OutVec<'_>;
+    // SAFETY: the arrays are scratch or foreign memory, and `put_vector` lets the scratch name scratch,
+    // foreign memory, or a length that must be refused. The secure world writes nowhere else.
+    unsafe { veneers::raw::tfm_psa_call_veneer(handle, control, in_vec, out_vec) }
+}
+
+/// Leaves an exception handler with `value` as the exception return value. Call it from
+/// [`handler_mode::run`](super::handler_mode::run): in thread mode such a branch is an ordinary fault.
+pub fn forge_exception_return(value: u32) -> ! {
+    // SAFETY: never returns here: it faults, or the processor believes it.
+    unsafe { branch_to(value) }
+}
+
+/// Branches to FNC_RETURN as a function that the secure world had called would, though it called none.
+pub fn forge_function_return() -> ! {
+    // SAFETY: as above.
+    unsafe { branch_to(0xFEFF_FFFF) }
+}
+
+/// # Safety
+/// The caller gives up its stack frame for good.
+#[unsafe(naked)]
+unsafe extern "C" fn branch_to(value: u32) -> ! {
+    naked_asm!("bx r0")
+}
