@@ -1,0 +1,8 @@
+//! Arm MPS2+ AN521 (SSE-200 subsystem, Cortex-M33) as QEMU's `mps2-an521` models it.
+
+pub mod map;
+#[cfg(feature = "secure")]
+pub mod protect;
+#[cfg(feature = "secure")]
+pub mod psram;
+pub mod uart;

@@ -1,0 +1,3 @@
+//! Boards: memory maps and the few devices the root of trust touches.
+
+pub mod an521;

@@ -1,0 +1,12 @@
+//! The processor: system registers, attribution and protection units, start-up.
+
+pub mod mmio;
+#[cfg(feature = "secure")]
+pub mod mpu;
+#[cfg(feature = "secure")]
+pub mod sau;
+pub mod scb;
+#[cfg(feature = "secure")]
+pub mod start;
+#[cfg(feature = "secure")]
+pub mod target_test;
