@@ -79,11 +79,12 @@ impl Capture {
         msp: u32,
     ) -> Self {
         let non_secure = exc_return & 1 << 6 == 0;
-        let on_process_stack = exc_return & 1 << 2 != 0;
-        let stack = match (non_secure, on_process_stack) {
+        let from_thread = exc_return & 1 << 3 != 0;
+        // SPSEL in EXC_RETURN speaks of the world the exception was taken to, which is ours.
+        let stack = match (non_secure, exc_return & 1 << 2 != 0) {
             (false, true) => psp,
             (false, false) => msp,
-            (true, _) => non_secure_stack(on_process_stack),
+            (true, _) => non_secure_stack(from_thread),
         };
         // The other world's stack pointer is its own to forge: its frame is read only where it could
         // read itself, in plain memory (devices begin at 0x4000_0000 in every Armv8-M map).
@@ -107,14 +108,19 @@ impl Capture {
 }
 
 /// The other world's stack pointer in use when it was interrupted.
-fn non_secure_stack(process: bool) -> u32 {
-    let (main, thread): (u32, u32);
-    // SAFETY: reads two banked registers.
+fn non_secure_stack(from_thread: bool) -> u32 {
+    let (main, process, control): (u32, u32, u32);
+    // SAFETY: reads three banked registers.
     unsafe {
-        core::arch::asm!("mrs {0}, msp_ns", "mrs {1}, psp_ns", out(reg) main, out(reg) thread,
+        core::arch::asm!("mrs {0}, msp_ns", "mrs {1}, psp_ns", "mrs {2}, control_ns",
+            out(reg) main, out(reg) process, out(reg) control,
             options(nomem, nostack, preserves_flags));
     }
-    if process { thread } else { main }
+    if from_thread && control & 2 != 0 {
+        process
+    } else {
+        main
+    }
 }
 
 /// Link register and return address of the exception frame at `stack`.

@@ -212,11 +212,8 @@ extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32)
     let current = unsafe { (*shared).current };
     let secure_thread = exc_return & FROM_SECURE_THREAD == FROM_SECURE_THREAD;
     // SAFETY: `current` is null or the context that `run` borrowed mutably and has not got back yet.
-    let partition = if secure_thread {
-        unsafe { current.as_mut() }
-    } else {
-        None
-    };
+    let running = unsafe { current.as_mut() };
+    let partition = running.filter(|_| exc_return & FROM_SECURE_THREAD == FROM_SECURE_THREAD);
 
     let Some(context) = partition else {
         fault::fatal(&Capture::system(exception, exc_return, status, psp, msp));
