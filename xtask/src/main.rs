@@ -1,2 +1,45 @@
 //! The only entry point for tools.
-fn main() {}
+
+mod check;
+mod place;
+mod setup;
+mod shell;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use place::Place;
+use std::process::ExitCode;
+
+/// Ironroot's tool: it sets itself up, builds firmware, and shows, tests and measures it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the source: layout, imports, formatting, lints, documentation
+    Check(check::Options),
+    /// Install what this machine lacks, and say what is there
+    Setup,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let place = Place::find()?;
+    match command {
+        Command::Check(options) => check::check(&place, &options),
+        Command::Setup => setup::everything(&place),
+    }
+}

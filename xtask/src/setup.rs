@@ -1,0 +1,154 @@
+//! What a fresh machine lacks, and how it gets it.
+//!
+//! Each need is first looked for (a file or a path look-up, so a prepared machine loses no time), then
+//! installed with a word on what happens, and if that fails the error is the step a person can do.
+
+mod apt;
+mod python;
+
+use crate::place::{Place, on_path};
+use crate::shell::{run, say};
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// The processor that firmware is built for.
+pub(crate) const DEVICE: &str = "thumbv8m.main-none-eabi";
+
+/// Something from outside the checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Rust's library for the device, and rustfmt, clippy, LLVM's binary tools.
+    Rust,
+    /// `qemu-system-arm`.
+    Qemu,
+    /// `arm-none-eabi-gcc` with a C library, and its binutils.
+    ArmCompiler,
+    /// A C compiler for this machine (the counting plugin is C).
+    HostCompiler,
+    /// `imgtool`, in a private Python environment.
+    Imgtool,
+}
+
+impl Need {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Rust,
+        Self::Qemu,
+        Self::ArmCompiler,
+        Self::HostCompiler,
+        Self::Imgtool,
+    ];
+}
+
+/// Makes every need present, or explains what to do by hand.
+pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
+    for need in needs {
+        match need {
+            Need::Rust => rust(place)?,
+            Need::Qemu => apt::ensure("qemu-system-arm", &["qemu-system-arm"], || {
+                std::env::var_os("IRONROOT_QEMU").is_some() || on_path("qemu-system-arm").is_some()
+            })?,
+            Need::ArmCompiler => apt::ensure(
+                "arm-none-eabi-gcc with newlib",
+                &[
+                    "gcc-arm-none-eabi",
+                    "binutils-arm-none-eabi",
+                    "libnewlib-arm-none-eabi",
+                ],
+                arm_compiler_present,
+            )?,
+            Need::HostCompiler => {
+                apt::ensure("cc", &["gcc", "libc6-dev"], || on_path("cc").is_some())?;
+            }
+            Need::Imgtool => python::ensure(place)?,
+        }
+    }
+    Ok(())
+}
+
+/// `cargo xtask setup`: everything, then a list of what is there.
+pub(crate) fn everything(place: &Place) -> Result<()> {
+    let mut failed = 0;
+    for need in Need::ALL {
+        match ensure(place, &[need]) {
+            Ok(()) => println!("{need:?}: ready"),
+            Err(error) => {
+                failed += 1;
+                println!("{need:?}: {error:#}");
+            }
+        }
+    }
+    for (tool, why) in [
+        (
+            "cargo-deny",
+            "`cargo xtask check` looks at licences and advisories with it",
+        ),
+        (
+            "cargo-fuzz",
+            "`cargo xtask fuzz` needs it, with a nightly toolchain",
+        ),
+    ] {
+        let state = if on_path(tool).is_some() {
+            "ready"
+        } else {
+            "not installed, optional"
+        };
+        println!("{tool}: {state} ({why})");
+    }
+    if failed > 0 {
+        bail!("{failed} of {} could not be set up", Need::ALL.len());
+    }
+    Ok(())
+}
+
+fn rust(place: &Place) -> Result<()> {
+    let missing_target = !place
+        .sysroot
+        .join("lib/rustlib")
+        .join(DEVICE)
+        .join("lib")
+        .exists();
+    let components: Vec<_> = [
+        ("llvm-tools", place.llvm("llvm-objcopy").is_err()),
+        ("rustfmt", !place.sysroot.join("bin/rustfmt").exists()),
+        ("clippy", !place.sysroot.join("bin/cargo-clippy").exists()),
+    ]
+    .into_iter()
+    .filter_map(|(name, missing)| missing.then_some(name))
+    .collect();
+    if !missing_target && components.is_empty() {
+        return Ok(());
+    }
+    let mut commands = Vec::new();
+    if missing_target {
+        commands.push(vec!["target", "add", DEVICE]);
+    }
+    if !components.is_empty() {
+        commands.push([vec!["component", "add"], components].concat());
+    }
+    for words in commands {
+        let line = format!("rustup {}", words.join(" "));
+        if !installing_is_allowed() || on_path("rustup").is_none() {
+            bail!("the Rust toolchain is incomplete. By hand: {line}");
+        }
+        say!("set-up: {line}");
+        if run(Command::new("rustup").args(&words).current_dir(&place.root)).is_err() {
+            bail!("rustup could not install. By hand, with a network: {line}");
+        }
+    }
+    Ok(())
+}
+
+fn arm_compiler_present() -> bool {
+    // Without a C library the compiler answers with the bare name.
+    on_path("arm-none-eabi-gcc").is_some()
+        && Command::new("arm-none-eabi-gcc")
+            .arg("-print-file-name=libc.a")
+            .output()
+            .is_ok_and(|output| output.stdout.contains(&b'/'))
+}
+
+/// `IRONROOT_NO_INSTALL` in the environment: only say what is missing.
+fn installing_is_allowed() -> bool {
+    std::env::var_os("IRONROOT_NO_INSTALL").is_none_or(|value| value.is_empty())
+}
