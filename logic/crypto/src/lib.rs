@@ -1,3 +1,22 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod error;
+mod secret;
+
+pub mod aead;
+pub mod drbg;
+pub mod ecdsa;
+pub mod ed25519;
+pub mod hash;
+pub mod kdf;
+pub mod key_tree;
+pub mod mac;
+pub mod rsa;
+
+pub use error::CryptoError;
+pub use secret::{Secret, ct_eq, wipe};

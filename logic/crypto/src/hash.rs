@@ -1,0 +1,169 @@
+//! SHA-2 (FIPS 180-4), chosen at run time.
+
+use sha2::Digest as _;
+use zeroize::Zeroize;
+
+/// The longest digest of any algorithm here, in bytes.
+pub const MAX_DIGEST_LEN: usize = 64;
+
+/// The longest input block of any algorithm here, in bytes.
+pub(crate) const MAX_BLOCK_LEN: usize = 128;
+
+/// A hash function of FIPS 180-4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl HashAlgorithm {
+    /// Length of a digest in bytes.
+    pub const fn digest_len(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// Length of an input block in bytes: what HMAC pads its key to.
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Sha256 => 64,
+            Self::Sha384 | Self::Sha512 => 128,
+        }
+    }
+}
+
+/// The result of a hash or MAC: up to 64 bytes.
+///
+/// Comparing with `==` is fine for public values; a MAC is checked with
+/// [`Hmac::verify`](crate::mac::Hmac::verify).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    // Bytes past `len` are zero, so the derived comparison is right.
+    bytes: [u8; MAX_DIGEST_LEN],
+    len: u8,
+}
+
+impl Digest {
+    pub(crate) const fn empty() -> Self {
+        Self {
+            bytes: [0; MAX_DIGEST_LEN],
+            len: 0,
+        }
+    }
+
+    /// `len` bytes (at most 64) of the same value.
+    pub(crate) fn filled(value: u8, len: usize) -> Self {
+        Self::from_bytes([value; MAX_DIGEST_LEN].get(..len).unwrap_or(&[]))
+    }
+
+    fn from_bytes(source: &[u8]) -> Self {
+        let mut digest = Self::empty();
+        for (to, from) in digest.bytes.iter_mut().zip(source) {
+            *to = *from;
+        }
+        digest.len = source.len().min(MAX_DIGEST_LEN) as u8;
+        digest
+    }
+
+    /// The digest's bytes, as many as its algorithm has.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.len))
+            .unwrap_or(&self.bytes)
+    }
+
+    /// The digest as an array, if it has exactly `N` bytes.
+    pub fn to_array<const N: usize>(&self) -> Option<[u8; N]> {
+        self.as_slice().try_into().ok()
+    }
+}
+
+impl AsRef<[u8]> for Digest {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl core::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for byte in self.as_slice() {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+// For values derived from keys; a public digest need not be wiped.
+impl Zeroize for Digest {
+    fn zeroize(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// A hash being computed.
+///
+/// Wiped when dropped, because the input may have been a key.
+#[derive(Clone)]
+pub struct Hasher {
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Sha256(sha2::Sha256),
+    Sha384(sha2::Sha384),
+    Sha512(sha2::Sha512),
+}
+
+impl Hasher {
+    /// Starts a hash.
+    pub fn new(algorithm: HashAlgorithm) -> Self {
+        let state = match algorithm {
+            HashAlgorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            HashAlgorithm::Sha384 => State::Sha384(sha2::Sha384::new()),
+            HashAlgorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
+        };
+        Self { state }
+    }
+
+    /// The algorithm it was started with.
+    pub fn algorithm(&self) -> HashAlgorithm {
+        match self.state {
+            State::Sha256(_) => HashAlgorithm::Sha256,
+            State::Sha384(_) => HashAlgorithm::Sha384,
+            State::Sha512(_) => HashAlgorithm::Sha512,
+        }
+    }
+
+    /// Adds input.
+    pub fn update(&mut self, data: &[u8]) {
+        match &mut self.state {
+            State::Sha256(hash) => hash.update(data),
+            State::Sha384(hash) => hash.update(data),
+            State::Sha512(hash) => hash.update(data),
+        }
+    }
+
+    /// Ends the hash.
+    pub fn finish(self) -> Digest {
+        match self.state {
+            State::Sha256(hash) => Digest::from_bytes(&hash.finalize()),
+            State::Sha384(hash) => Digest::from_bytes(&hash.finalize()),
+            State::Sha512(hash) => Digest::from_bytes(&hash.finalize()),
+        }
+    }
+}
+
+/// Hashes one byte string.
+pub fn digest(algorithm: HashAlgorithm, data: &[u8]) -> Digest {
+    let mut hasher = Hasher::new(algorithm);
+    hasher.update(data);
+    hasher.finish()
+}
