@@ -1,0 +1,23 @@
+/* Numbers of the supervisor calls of a partition: ironroot_psa_api::svc, which a test compares. */
+#ifndef IRONROOT_SUPERVISOR_CALLS_H
+#define IRONROOT_SUPERVISOR_CALLS_H
+
+#define IRONROOT_SVC_FRAMEWORK_VERSION 1
+#define IRONROOT_SVC_VERSION 2
+#define IRONROOT_SVC_CONNECT 3
+#define IRONROOT_SVC_CALL 4
+#define IRONROOT_SVC_CLOSE 5
+#define IRONROOT_SVC_WAIT 16
+#define IRONROOT_SVC_GET 17
+#define IRONROOT_SVC_SET_RHANDLE 18
+#define IRONROOT_SVC_READ 19
+#define IRONROOT_SVC_SKIP 20
+#define IRONROOT_SVC_WRITE 21
+#define IRONROOT_SVC_REPLY 22
+#define IRONROOT_SVC_NOTIFY 23
+#define IRONROOT_SVC_CLEAR 24
+#define IRONROOT_SVC_EOI 25
+#define IRONROOT_SVC_PANIC 26
+#define IRONROOT_SVC_LIFECYCLE 27
+
+#endif
