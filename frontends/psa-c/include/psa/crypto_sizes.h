@@ -53,8 +53,9 @@
 /* ---- Authenticated encryption: 10.5 ---- */
 
 #define PSA_AEAD_TAG_LENGTH(key_type, key_bits, alg)                                               \
-    (PSA_ALG_IS_AEAD(alg) ? (size_t)PSA_ALG_AEAD_GET_TAG_LENGTH(alg)                               \
-                          : ((void)(key_type), (void)(key_bits), (size_t)0))
+    (PSA_ALG_IS_AEAD(alg) && PSA_BLOCK_CIPHER_BLOCK_LENGTH(key_type) != 0                          \
+         ? (size_t)PSA_ALG_AEAD_GET_TAG_LENGTH(alg)                                                \
+         : ((void)(key_bits), (size_t)0))
 #define PSA_AEAD_TAG_MAX_SIZE ((size_t)16)
 /* GCM and ChaCha20-Poly1305 take 12 bytes; for CCM 13 leaves two bytes for the length. */
 #define PSA_AEAD_NONCE_LENGTH(key_type, alg)                                                       \
@@ -92,9 +93,11 @@
 /* Key pairs of elliptic curves export the secret number, public keys the point: uncompressed with a
  * leading byte on Weierstrass curves, one coordinate on the others. RSA keys are DER. */
 #define PSA_KEY_EXPORT_ECC_PUBLIC_KEY_MAX_SIZE(key_bits) (2u * PSA_BITS_TO_BYTES(key_bits) + 1u)
-#define PSA_KEY_EXPORT_RSA_PUBLIC_KEY_MAX_SIZE(key_bits) (PSA_BITS_TO_BYTES(key_bits) + 16u)
+#define PSA_KEY_EXPORT_ASN1_INTEGER_MAX_SIZE(bits) ((size_t)(bits) / 8u + 5u)
+#define PSA_KEY_EXPORT_RSA_PUBLIC_KEY_MAX_SIZE(key_bits)                                           \
+    (PSA_KEY_EXPORT_ASN1_INTEGER_MAX_SIZE(key_bits) + 11u)
 #define PSA_KEY_EXPORT_RSA_KEY_PAIR_MAX_SIZE(key_bits)                                             \
-    (9u * (PSA_BITS_TO_BYTES(key_bits) / 2u + 1u) + 14u)
+    (9u * PSA_KEY_EXPORT_ASN1_INTEGER_MAX_SIZE((key_bits) / 2u + 1u) + 14u)
 #define PSA_EXPORT_KEY_OUTPUT_SIZE(key_type, key_bits)                                             \
     (PSA_KEY_TYPE_IS_UNSTRUCTURED(key_type)           ? PSA_BITS_TO_BYTES(key_bits)                \
      : PSA_KEY_TYPE_IS_ECC_KEY_PAIR(key_type)         ? PSA_BITS_TO_BYTES(key_bits)                \

@@ -227,7 +227,7 @@
                                        PSA_ALG_AEAD_AT_LEAST_THIS_LENGTH_FLAG)) |                  \
                        (((psa_algorithm_t)(tag_length) & 0x3fu) << 16)))
 #define PSA_ALG_AEAD_WITH_DEFAULT_LENGTH_TAG(aead_alg)                                             \
-    PSA_ALG_AEAD_WITH_SHORTENED_TAG(aead_alg, 16u)
+    (PSA_ALG_IS_AEAD(aead_alg) ? PSA_ALG_AEAD_WITH_SHORTENED_TAG(aead_alg, 16u) : PSA_ALG_NONE)
 #define PSA_ALG_AEAD_WITH_AT_LEAST_THIS_LENGTH_TAG(aead_alg, min_tag_length)                       \
     (PSA_ALG_AEAD_WITH_SHORTENED_TAG(aead_alg, min_tag_length) |                                   \
      PSA_ALG_AEAD_AT_LEAST_THIS_LENGTH_FLAG)

@@ -45,9 +45,9 @@ typedef struct psa_fwu_image_version_t {
 #define PSA_FWU_FLAG_VOLATILE_STAGING 0x00000001u
 #define PSA_FWU_FLAG_ENCRYPTION 0x00000002u
 
-/* Nothing of the implementation's own is told about a component. */
+/* What this implementation adds about a component, as TF-M does. */
 typedef struct psa_fwu_impl_info_t {
-    uint32_t reserved;
+    uint8_t candidate_digest[32]; /* SHA-256 of the candidate, zero without one */
 } psa_fwu_impl_info_t;
 
 /* What is known about a component. */
