@@ -102,6 +102,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Takes back everything from `position` on; a position not reached yet changes nothing.
+    pub fn truncate(&mut self, position: usize) {
+        self.position = self.position.min(position);
+    }
+
     /// Appends one byte.
     ///
     /// # Errors
@@ -221,6 +226,18 @@ mod tests {
         assert_eq!(writer.remaining(), 1);
         assert_eq!(writer.finish(), &[0; 4]);
         assert_eq!(buffer, [0, 0, 0, 0, 0xee]);
+    }
+
+    #[test]
+    fn what_is_taken_back_can_be_written_anew() {
+        let mut buffer = [0; 4];
+        let mut writer = Writer::new(&mut buffer);
+        writer.u32_le(1).unwrap();
+        writer.truncate(9);
+        assert_eq!(writer.position(), 4);
+        writer.truncate(1);
+        writer.put(&[7, 7, 7]).unwrap();
+        assert_eq!(writer.written(), &[1, 7, 7, 7]);
     }
 
     #[test]

@@ -1,3 +1,36 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod candidate;
+mod decision;
+mod dependency;
+mod digest;
+mod header;
+mod policy;
+mod refusal;
+mod source;
+mod suite;
+mod verified;
+mod verify;
+
+pub mod boot_record;
+pub mod build;
+pub mod shared_data;
+pub mod tlv;
+pub mod trailer;
+
+pub use boot_record::BootRecord;
+pub use candidate::Candidate;
+pub use dependency::Dependency;
+pub use digest::{ImageHash, SHA256, SHA384, SHA512};
+pub use header::{Flags, HEADER_LEN, HEADER_MAGIC, Header, Version, peek};
+pub use policy::{AddressRange, Keys, Policy, Slot};
+pub use refusal::Refusal;
+pub use source::{ImageSource, SourceError};
+pub use suite::{Signature, Suite, suites};
+pub use tlv::{Entries, TlvEntry};
+pub use verified::{Extent, Verified};
