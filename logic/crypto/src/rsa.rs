@@ -1,59 +1,185 @@
 //! RSA-2048 and RSA-3072 signatures, RSASSA-PSS (RFC 8017), over fixed-width big integers.
 //!
-//! The `rsa` crate is not used: see `docs/decisions/0003-cryptography.md`.
+//! Only verification is built by default, without heap and with little stack. Private keys, for
+//! host tools, come with the feature `rsa-private`. The arithmetic is the library `crypto-bigint`'s;
+//! encodings, padding, blinding and prime search are here. Why the `rsa` crate is not used:
+//! `docs/decisions/0003-cryptography.md`.
+
+mod modular;
+mod pss;
+
+#[cfg(feature = "rsa-private")]
+mod prime;
+#[cfg(feature = "rsa-private")]
+mod private;
 
 use crate::CryptoError;
+use crate::der::{Integers, minimal, write_integers};
 use crate::hash::HashAlgorithm;
 
-/// A public key of 2048 or 3072 bits.
+#[cfg(feature = "rsa-private")]
+pub use private::{MAX_PRIVATE_DER_LEN, RsaPrivateKey};
+
+/// The longest modulus and signature, in bytes: RSA-3072.
+pub const MAX_MODULUS_LEN: usize = 384;
+
+/// The longest DER of a public key, in bytes: RSA-3072 with an exponent of 32 bits.
+pub const MAX_PUBLIC_DER_LEN: usize = 400;
+
+/// The only salt length that is made and accepted, in bytes: MCUboot's.
+pub const SALT_LEN: usize = 32;
+
+/// The size of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RsaSize {
+    /// A modulus of 2048 bits.
+    Rsa2048,
+    /// A modulus of 3072 bits.
+    Rsa3072,
+}
+
+impl RsaSize {
+    /// Length of modulus and signature in bytes.
+    pub const fn modulus_len(self) -> usize {
+        match self {
+            Self::Rsa2048 => 256,
+            Self::Rsa3072 => 384,
+        }
+    }
+}
+
+/// A public key whose modulus is odd and has exactly 2048 or 3072 bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RsaPublicKey;
+pub struct RsaPublicKey {
+    size: RsaSize,
+    /// Big-endian, in the first `size.modulus_len()` bytes; zeros behind.
+    modulus: [u8; MAX_MODULUS_LEN],
+    /// Odd, at least 3.
+    exponent: u32,
+}
 
 impl RsaPublicKey {
-    /// Reads the DER of `RSAPublicKey` (RFC 8017, appendix A.1.1), strictly.
+    /// Reads the DER of `RSAPublicKey` (RFC 8017, appendix A.1.1), strictly. Takes any bytes.
     ///
     /// [`CryptoError::Encoding`] for anything but its one encoding; [`CryptoError::InvalidKey`] for
     /// a modulus that is even or not of 2048 or 3072 bits, and for an exponent that is even, below
     /// 3 or above 32 bits.
-    pub fn from_pkcs1_der(_der: &[u8]) -> Result<Self, CryptoError> {
-        Err(CryptoError::Encoding)
+    pub fn from_pkcs1_der(der: &[u8]) -> Result<Self, CryptoError> {
+        let mut integers = Integers::open(der)?;
+        let (modulus, exponent) = (integers.next()?, integers.next()?);
+        integers.close()?;
+        Self::from_numbers(modulus, exponent)
+    }
+
+    /// Takes modulus and exponent as big-endian numbers; leading zeros are allowed.
+    ///
+    /// [`CryptoError::InvalidKey`] as for [`from_pkcs1_der`](Self::from_pkcs1_der).
+    pub fn from_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Self, CryptoError> {
+        let modulus = minimal(modulus);
+        let size = match modulus.len() {
+            256 => RsaSize::Rsa2048,
+            384 => RsaSize::Rsa3072,
+            _ => return Err(CryptoError::InvalidKey),
+        };
+        let top_bit_set = modulus.first().is_some_and(|byte| byte & 0x80 != 0);
+        let is_odd = modulus.last().is_some_and(|byte| byte & 1 != 0);
+        let exponent = small_number(exponent).ok_or(CryptoError::InvalidKey)?;
+        if !top_bit_set || !is_odd || exponent < 3 || exponent & 1 == 0 {
+            return Err(CryptoError::InvalidKey);
+        }
+        let mut key = Self {
+            size,
+            modulus: [0; MAX_MODULUS_LEN],
+            exponent,
+        };
+        for (to, from) in key.modulus.iter_mut().zip(modulus) {
+            *to = *from;
+        }
+        Ok(key)
+    }
+
+    /// The key's size.
+    pub fn size(&self) -> RsaSize {
+        self.size
     }
 
     /// Length of modulus and signature in bytes: 256 or 384.
     pub fn modulus_len(&self) -> usize {
-        0
+        self.size.modulus_len()
+    }
+
+    /// The modulus, big-endian.
+    pub fn modulus(&self) -> &[u8] {
+        self.modulus
+            .get(..self.modulus_len())
+            .unwrap_or(&self.modulus)
+    }
+
+    /// The public exponent.
+    pub fn exponent(&self) -> u32 {
+        self.exponent
+    }
+
+    /// Writes the DER of `RSAPublicKey` and gives the length used.
+    pub fn to_pkcs1_der(&self, out: &mut [u8; MAX_PUBLIC_DER_LEN]) -> usize {
+        // The buffer holds the longest key, so there is always a length.
+        write_integers(&[self.modulus(), &self.exponent.to_be_bytes()], out).unwrap_or(0)
     }
 
     /// Checks a PSS signature of a digest: MGF1 with the same hash, salt of exactly 32 bytes.
     ///
-    /// [`CryptoError::DataLength`] when the digest is not the hash's; [`CryptoError::Verification`]
-    /// when the signature is wrong in any way, its length included.
+    /// [`CryptoError::DataLength`] when the digest is not one of that hash;
+    /// [`CryptoError::Verification`] when the signature is wrong in any way, its length included.
     pub fn verify_pss(
         &self,
-        _hash: HashAlgorithm,
-        _digest: &[u8],
-        _signature: &[u8],
+        hash: HashAlgorithm,
+        digest: &[u8],
+        signature: &[u8],
     ) -> Result<(), CryptoError> {
-        Err(CryptoError::Verification)
+        if digest.len() != hash.digest_len() {
+            return Err(CryptoError::DataLength);
+        }
+        if signature.len() != self.modulus_len() {
+            return Err(CryptoError::Verification);
+        }
+        let mut encoded = [0; MAX_MODULUS_LEN];
+        let encoded = encoded
+            .get_mut(..signature.len())
+            .ok_or(CryptoError::Verification)?;
+        self.apply(signature, encoded)?;
+        pss::verify(hash, digest, encoded)
     }
-}
 
-impl RsaPublicKey {
-    /// Takes modulus and exponent as big-endian numbers; leading zeros are allowed.
+    /// RSAVP1 (RFC 8017, section 5.2.2): `input` to the power of e.
     ///
-    /// [`CryptoError::InvalidKey`] as for [`from_pkcs1_der`](Self::from_pkcs1_der).
-    pub fn from_numbers(_modulus: &[u8], _exponent: &[u8]) -> Result<Self, CryptoError> {
-        Err(CryptoError::InvalidKey)
-    }
-
-    /// Writes the DER of `RSAPublicKey` and gives the length used, at most [`MAX_PUBLIC_DER_LEN`].
-    pub fn to_pkcs1_der(&self, _out: &mut [u8; MAX_PUBLIC_DER_LEN]) -> usize {
-        0
+    /// [`CryptoError::Verification`] when `input` is not below the modulus.
+    fn apply(&self, input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        match self.size {
+            RsaSize::Rsa2048 => modular::public_power::<{ modular::LIMBS_2048 }>(
+                self.modulus(),
+                self.exponent,
+                input,
+                output,
+            ),
+            RsaSize::Rsa3072 => modular::public_power::<{ modular::LIMBS_3072 }>(
+                self.modulus(),
+                self.exponent,
+                input,
+                output,
+            ),
+        }
     }
 }
 
-/// The longest DER of a public key: RSA-3072 with an exponent of 32 bits.
-pub const MAX_PUBLIC_DER_LEN: usize = 400;
-
-/// The longest signature: RSA-3072.
-pub const MAX_MODULUS_LEN: usize = 384;
+/// A big-endian number of at most 32 bits.
+fn small_number(bytes: &[u8]) -> Option<u32> {
+    let bytes = minimal(bytes);
+    if bytes.len() > 4 {
+        return None;
+    }
+    Some(
+        bytes
+            .iter()
+            .fold(0, |number, byte| (number << 8) | u32::from(*byte)),
+    )
+}
