@@ -1,3 +1,26 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+#[expect(clippy::module_inception)] // the crate's one job
+mod boot;
+mod crc;
+mod launch;
+mod memory;
+mod slots;
+mod strategy;
+
+pub mod fault;
+pub mod flash_map;
+pub mod otp;
+pub mod trailer_ops;
+
+pub use boot::{BootError, Device, boot};
+pub use flash_map::{Area, FlashMap, Image, PerImage, PerSlot, Slot};
+pub use launch::{Launch, Running};
+pub use memory::{Frozen, ImageMemory, Window};
+pub use slots::{Event, Reason, Refused, Report, SlotState};
+pub use strategy::{RamLoad, Standing, Strategy};

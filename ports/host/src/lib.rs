@@ -1,1 +1,16 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
+
+mod entropy;
+mod exec;
+mod flash;
+mod memory;
+mod partition;
+mod server;
+pub mod wire;
+
+pub use entropy::OsEntropy;
+pub use exec::SealedProgram;
+pub use flash::{Durability, FileFlash, OpenError, Storage};
+pub use memory::ClientMemories;
+pub use partition::{PartitionLink, ProcessRunner};
+pub use server::{Call, Connection, DEFAULT_CLIENT, Server};

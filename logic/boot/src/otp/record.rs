@@ -1,0 +1,251 @@
+//! The provisioned record in one of its places.
+//!
+//! A place has 896 bytes:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 4 | magic `IROT` |
+//! | 4 | 2 | format, 1 |
+//! | 6 | 2 | length of the items |
+//! | 8 | n | items: type (2), length (2), value; one after the other |
+//! | 8 + n | | zeros |
+//! | 864 | 4 | `DONE` |
+//! | 868 | 4 | CRC-32 of bytes 0 to 863 |
+//! | 872 | 4 | its complement |
+//! | 876 | 20 | zeros |
+//!
+//! The last 32 bytes are the commit: programmed last, after everything before was read back.
+
+use super::{Facts, Lifecycle, OtpError, ProvisioningFlags, RootKey, Scheme, Secrets, Text};
+use crate::crc::Crc32;
+use crate::flash_map::PerImage;
+use ironroot_codec::Cursor;
+use ironroot_crypto::{Secret, wipe};
+use ironroot_platform::Flash;
+
+pub(super) const MAGIC: [u8; 4] = *b"IROT";
+pub(super) const FORMAT: u16 = 1;
+pub(super) const PLACE_SIZE: u32 = 896;
+pub(super) const PLACES: u32 = 4;
+pub(super) const PLACES_SIZE: u32 = PLACES * PLACE_SIZE;
+pub(super) const BODY_SIZE: usize = 864;
+pub(super) const HEADER_SIZE: usize = 8;
+pub(super) const COMMIT_SIZE: usize = 32;
+
+const _: () = assert!(BODY_SIZE + COMMIT_SIZE == PLACE_SIZE as usize);
+
+/// Types of the items. A number never changes its meaning; a reader that finds one it does not know
+/// refuses the record, so a new item means a new format.
+pub(super) mod item {
+    pub(in super::super) const LIFECYCLE: u16 = 1;
+    pub(in super::super) const FLAGS: u16 = 2;
+    pub(in super::super) const IMPLEMENTATION_ID: u16 = 3;
+    pub(in super::super) const INSTANCE_ID: u16 = 4;
+    pub(in super::super) const ROOT_KEY_0: u16 = 5;
+    pub(in super::super) const ROOT_KEY_1: u16 = 6;
+    pub(in super::super) const CERTIFICATION_REFERENCE: u16 = 7;
+    pub(in super::super) const VERIFICATION_SERVICE: u16 = 8;
+    pub(in super::super) const HARDWARE_UNIQUE_KEY: u16 = 0x100;
+    pub(in super::super) const ATTESTATION_KEY: u16 = 0x101;
+    pub(in super::super) const ENTROPY_SEED: u16 = 0x102;
+}
+
+pub(super) const fn place_offset(place: u32) -> u32 {
+    place.saturating_mul(PLACE_SIZE)
+}
+
+const fn commit_offset(place: u32) -> u32 {
+    place_offset(place).saturating_add(BODY_SIZE as u32)
+}
+
+pub(super) fn commit(crc: u32) -> [u8; COMMIT_SIZE] {
+    let mut bytes = [0; COMMIT_SIZE];
+    let words = b"DONE"
+        .iter()
+        .copied()
+        .chain(crc.to_le_bytes())
+        .chain((!crc).to_le_bytes());
+    bytes
+        .iter_mut()
+        .zip(words)
+        .for_each(|(place, byte)| *place = byte);
+    bytes
+}
+
+/// CRC-32 of a place's bytes before the commit, read in small pieces: some of them are secret.
+pub(super) fn body_crc<F: Flash>(flash: &F, place: u32) -> Result<u32, OtpError> {
+    let mut crc = Crc32::new();
+    let mut piece = [0; 32];
+    for offset in (place_offset(place)..commit_offset(place)).step_by(piece.len()) {
+        flash.read(offset, &mut piece)?;
+        crc.update(&piece);
+    }
+    wipe(&mut piece);
+    Ok(crc.value())
+}
+
+/// A committed, whole record.
+pub(super) struct Body {
+    items_at: u32,
+    items_len: u32,
+}
+
+/// The first whole record.
+pub(super) fn find<F: Flash>(flash: &F) -> Result<Body, OtpError> {
+    let mut verdict = OtpError::Blank;
+    for place in 0..PLACES {
+        match state(flash, place)? {
+            PlaceState::Whole => return open(flash, place),
+            PlaceState::Damaged => verdict = OtpError::Damaged,
+            PlaceState::NotCommitted => {}
+        }
+    }
+    Err(verdict)
+}
+
+enum PlaceState {
+    /// Blank, or cut off before the commit was whole.
+    NotCommitted,
+    /// Committed and unchanged.
+    Whole,
+    /// Committed, and changed since.
+    Damaged,
+}
+
+fn state<F: Flash>(flash: &F, place: u32) -> Result<PlaceState, OtpError> {
+    let mut found = [0; COMMIT_SIZE];
+    flash.read(commit_offset(place), &mut found)?;
+    let mut cursor = Cursor::new(&found);
+    let crc = cursor
+        .skip(4)
+        .and_then(|()| cursor.u32_le())
+        .unwrap_or_default();
+    if found != commit(crc) {
+        return Ok(PlaceState::NotCommitted);
+    }
+    Ok(if body_crc(flash, place)? == crc {
+        PlaceState::Whole
+    } else {
+        PlaceState::Damaged
+    })
+}
+
+fn open<F: Flash>(flash: &F, place: u32) -> Result<Body, OtpError> {
+    let at = place_offset(place);
+    let mut header = [0; HEADER_SIZE];
+    flash.read(at, &mut header)?;
+    let [m0, m1, m2, m3, f0, f1, l0, l1] = header;
+    if [m0, m1, m2, m3] != MAGIC || u16::from_le_bytes([f0, f1]) != FORMAT {
+        return Err(OtpError::UnknownFormat);
+    }
+    let items_len = u16::from_le_bytes([l0, l1]);
+    if usize::from(items_len) > BODY_SIZE.saturating_sub(HEADER_SIZE) {
+        return Err(OtpError::Damaged);
+    }
+    Ok(Body {
+        items_at: at.saturating_add(HEADER_SIZE as u32),
+        items_len: u32::from(items_len),
+    })
+}
+
+impl Body {
+    /// Place and length of the only item of type `wanted`.
+    fn item<F: Flash>(&self, flash: &F, wanted: u16) -> Result<(u32, usize), OtpError> {
+        let mut found = None;
+        let mut offset = 0_u32;
+        while offset < self.items_len {
+            let mut head = [0; 4];
+            flash.read(self.items_at.saturating_add(offset), &mut head)?;
+            let [t0, t1, l0, l1] = head;
+            let len = u16::from_le_bytes([l0, l1]);
+            let value = offset.saturating_add(4);
+            let end = value.saturating_add(u32::from(len));
+            if end > self.items_len {
+                return Err(OtpError::Damaged);
+            }
+            if u16::from_le_bytes([t0, t1]) == wanted {
+                let place = (self.items_at.saturating_add(value), usize::from(len));
+                if found.replace(place).is_some() {
+                    return Err(OtpError::Damaged);
+                }
+            }
+            offset = end;
+        }
+        found.ok_or(OtpError::Damaged)
+    }
+
+    fn array<F: Flash, const N: usize>(&self, flash: &F, kind: u16) -> Result<[u8; N], OtpError> {
+        let (at, len) = self.item(flash, kind)?;
+        let mut value = [0; N];
+        if len != N {
+            return Err(OtpError::Damaged);
+        }
+        flash.read(at, &mut value)?;
+        Ok(value)
+    }
+
+    fn secret<F: Flash>(&self, flash: &F, kind: u16) -> Result<Secret<32>, OtpError> {
+        let (at, len) = self.item(flash, kind)?;
+        if len != 32 {
+            return Err(OtpError::Damaged);
+        }
+        let mut secret = Secret::zeroed();
+        secret.expose_mut(|bytes| flash.read(at, bytes))?;
+        Ok(secret)
+    }
+
+    fn bytes<'b, F: Flash>(
+        &self,
+        flash: &F,
+        kind: u16,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], OtpError> {
+        let (at, len) = self.item(flash, kind)?;
+        let value = buffer.get_mut(..len).ok_or(OtpError::Damaged)?;
+        flash.read(at, value)?;
+        Ok(value)
+    }
+
+    fn text<F: Flash, const N: usize>(&self, flash: &F, kind: u16) -> Result<Text<N>, OtpError> {
+        let mut buffer = [0; N];
+        let value = self.bytes(flash, kind, &mut buffer)?;
+        core::str::from_utf8(value)
+            .ok()
+            .and_then(Text::new)
+            .ok_or(OtpError::Damaged)
+    }
+
+    fn root_key<F: Flash>(&self, flash: &F, kind: u16) -> Result<RootKey, OtpError> {
+        let mut buffer = [0; 65];
+        let value = self.bytes(flash, kind, &mut buffer)?;
+        let (scheme, hash) = value.split_first().ok_or(OtpError::Damaged)?;
+        Scheme::from_number(*scheme)
+            .and_then(|scheme| RootKey::new(scheme, hash))
+            .ok_or(OtpError::Damaged)
+    }
+
+    /// What is no secret; the lifecycle is the one at provisioning.
+    pub(super) fn facts<F: Flash>(&self, flash: &F) -> Result<Facts, OtpError> {
+        let lifecycle = u16::from_le_bytes(self.array(flash, item::LIFECYCLE)?);
+        Ok(Facts {
+            lifecycle: Lifecycle::from_number(lifecycle).ok_or(OtpError::Damaged)?,
+            implementation_id: self.array(flash, item::IMPLEMENTATION_ID)?,
+            instance_id: self.array(flash, item::INSTANCE_ID)?,
+            root_keys: PerImage {
+                secure: self.root_key(flash, item::ROOT_KEY_0)?,
+                non_secure: self.root_key(flash, item::ROOT_KEY_1)?,
+            },
+            certification_reference: self.text(flash, item::CERTIFICATION_REFERENCE)?,
+            verification_service: self.text(flash, item::VERIFICATION_SERVICE)?,
+            flags: ProvisioningFlags(u32::from_le_bytes(self.array(flash, item::FLAGS)?)),
+        })
+    }
+
+    pub(super) fn secrets<F: Flash>(&self, flash: &F) -> Result<Secrets, OtpError> {
+        Ok(Secrets {
+            hardware_unique_key: self.secret(flash, item::HARDWARE_UNIQUE_KEY)?,
+            attestation_key: self.secret(flash, item::ATTESTATION_KEY)?,
+            entropy_seed: self.secret(flash, item::ENTROPY_SEED)?,
+        })
+    }
+}
