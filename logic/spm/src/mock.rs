@@ -1,0 +1,1 @@
+//! Host stand-ins for tests.
