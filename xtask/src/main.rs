@@ -1,6 +1,9 @@
 //! The only entry point for tools.
 
 mod check;
+mod elf;
+mod elfcheck;
+mod firmware;
 mod place;
 mod setup;
 mod shell;
@@ -22,6 +25,10 @@ struct Cli {
 enum Command {
     /// Check the source: layout, imports, formatting, lints, documentation
     Check(check::Options),
+    /// Build and sign the AN521 images
+    Build(firmware::Options),
+    /// Check the linked images: gates, panic paths, paths of this machine
+    Elf(elfcheck::Options),
     /// Install what this machine lacks, and say what is there
     Setup,
 }
@@ -40,6 +47,8 @@ fn run(command: Command) -> Result<()> {
     let place = Place::find()?;
     match command {
         Command::Check(options) => check::check(&place, &options),
+        Command::Build(options) => firmware::run(&place, &options),
+        Command::Elf(options) => elfcheck::run(&place, &options),
         Command::Setup => setup::everything(&place),
     }
 }

@@ -62,7 +62,9 @@ fn allowed(package: &Package, to: &str) -> bool {
             .strip_prefix("logic/")
             .is_some_and(|name| row(&package.folder).is_some_and(|may| may.contains(&name))),
         Kind::Port => to == "logic/platform",
-        Kind::Device => to.starts_with("logic/") || to == "ports/armv8m",
+        Kind::Device => {
+            to.starts_with("logic/") || to == "ports/armv8m" || to == "firmware/an521-common"
+        }
         Kind::HostFirmware => to.starts_with("logic/") || to == "ports/host",
         // The C library is for the device too.
         Kind::Frontend if package.folder == "frontends/psa-c" => {

@@ -1,0 +1,213 @@
+//! Builds the images of AN521 and packs them.
+//!
+//! The order is forced by who needs whose addresses:
+//!
+//! 1. partitions, each linked on its own, placed one behind the other after the secure vector table;
+//! 2. the partition table, a Rust source made from the manifests and those places;
+//! 3. the secure image, compiled with that table, which yields the import object of its gates;
+//! 4. the partitions' bytes, laid into the gap that the secure image's linker script left;
+//! 5. the bootloader, and the applications, linked with the import object;
+//! 6. signatures.
+
+mod compile;
+mod pack;
+mod partitions;
+mod sign;
+
+pub(crate) use compile::Compiler;
+pub(crate) use partitions::Placed;
+pub(crate) use sign::{Keys, Signed, Signer};
+
+use crate::elf::Elf;
+use crate::place::Place;
+use crate::setup::{self, Need};
+use crate::shell::{say, write_if_changed};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+/// What can be chosen about a secure image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    /// PSA isolation level, 1 to 3.
+    pub(crate) level: u8,
+    /// With the echo and the hostile partition, which are never in a product.
+    pub(crate) test_partitions: bool,
+}
+
+impl Configuration {
+    /// What is shipped.
+    pub(crate) const PRODUCT: Self = Self {
+        level: 3,
+        test_partitions: false,
+    };
+
+    /// What the attack tests run on.
+    pub(crate) const TESTS: [Self; 3] = [
+        Self {
+            level: 3,
+            test_partitions: true,
+        },
+        Self {
+            level: 2,
+            test_partitions: true,
+        },
+        Self {
+            level: 1,
+            test_partitions: true,
+        },
+    ];
+
+    /// Folder name.
+    pub(crate) fn name(self) -> String {
+        format!(
+            "level{}{}",
+            self.level,
+            if self.test_partitions { "-test" } else { "" }
+        )
+    }
+}
+
+/// The applications, by short name and package. The C one is built apart.
+pub(crate) const APPLICATIONS: [(&str, &str); 3] = [
+    ("nonsecure", "ironroot-an521-nonsecure"),
+    ("bench", "ironroot-an521-bench"),
+    ("attacks", "ironroot-an521-attacks"),
+];
+
+/// Everything that one build made.
+#[derive(Debug, Clone)]
+pub(crate) struct Images {
+    /// All files are in here.
+    pub(crate) directory: PathBuf,
+    pub(crate) partitions: Vec<Placed>,
+    /// Signed applications by short name, version 1.0.0.
+    pub(crate) applications: Vec<(String, PathBuf)>,
+}
+
+impl Images {
+    /// A file of the build.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The signed image of an application.
+    pub(crate) fn application(&self, name: &str) -> Result<&PathBuf> {
+        match self.applications.iter().find(|(known, _)| known == name) {
+            Some((_, path)) => Ok(path),
+            None => {
+                let known: Vec<_> = self.applications.iter().map(|(name, _)| &**name).collect();
+                bail!(
+                    "there is no application {name:?}; there are: {}",
+                    known.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// Arguments of `cargo xtask build`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// PSA isolation level of the secure image
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    level: u8,
+    /// Include the echo and the hostile partition, for the attack tests
+    #[arg(long)]
+    test_partitions: bool,
+    /// The product and the test images of every level
+    #[arg(long, conflicts_with_all = ["level", "test_partitions"])]
+    all: bool,
+}
+
+impl Options {
+    fn configurations(&self) -> Vec<Configuration> {
+        if self.all {
+            return [&[Configuration::PRODUCT], Configuration::TESTS.as_slice()].concat();
+        }
+        vec![Configuration {
+            level: self.level,
+            test_partitions: self.test_partitions,
+        }]
+    }
+}
+
+/// `cargo xtask build`.
+pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
+    for configuration in options.configurations() {
+        let images = build(place, configuration)?;
+        println!("{}", images.directory.display());
+        let mut names: Vec<_> = std::fs::read_dir(&images.directory)?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        names.sort();
+        for path in names {
+            let length = std::fs::metadata(&path)?.len();
+            println!(
+                "  {length:>9} {}",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Builds one configuration with everything signed as version 1.0.0.
+pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Images> {
+    setup::ensure(place, &[Need::Rust, Need::ArmCompiler])?;
+    let directory = place.images(&configuration.name());
+    std::fs::create_dir_all(&directory)?;
+    say!(
+        "building AN521 firmware, isolation level {}",
+        configuration.level
+    );
+    let compiler = Compiler::new(place)?;
+
+    let partitions = partitions::place_all(&compiler, configuration, &directory)?;
+    let secure = pack::secure_image(&compiler, configuration, &partitions, &directory)?;
+    compiler
+        .image("ironroot-an521-bootloader", "an521-bootloader", &[])?
+        .copy_to(&directory.join("bootloader.elf"))?;
+
+    let signer = Signer::new(place)?;
+    let secure_signed = directory.join("secure-1.0.0.signed");
+    signer.secure(&secure, &partitions, "1.0.0", 1, &secure_signed)?;
+
+    let mut applications = Vec::new();
+    for (name, package) in APPLICATIONS {
+        let veneers = directory.join("veneers.o");
+        let veneers = veneers.to_string_lossy();
+        let program = package.strip_prefix("ironroot-").unwrap_or(package);
+        let built = compiler.image(package, program, &[("IRONROOT_VENEERS", &veneers)])?;
+        let elf = directory.join(format!("{name}.elf"));
+        built.copy_to(&elf)?;
+        applications.push((
+            name.to_owned(),
+            sign_application(&signer, &directory, name)?,
+        ));
+    }
+    if compile::build_c_application(&compiler, &directory)? {
+        applications.push((
+            "app-c".to_owned(),
+            sign_application(&signer, &directory, "app-c")?,
+        ));
+    }
+    Ok(Images {
+        directory,
+        partitions,
+        applications,
+    })
+}
+
+/// Makes `<name>.bin` of `<name>.elf` and signs it.
+fn sign_application(signer: &Signer, directory: &std::path::Path, name: &str) -> Result<PathBuf> {
+    let (base, image) = Elf::read(&directory.join(format!("{name}.elf")))?.image()?;
+    if base != sign::NON_SECURE_BASE + sign::HEADER_SIZE {
+        bail!("{name}.elf starts at {base:#x}, not behind the image header");
+    }
+    let binary = directory.join(format!("{name}.bin"));
+    write_if_changed(&binary, &image)?;
+    let signed = directory.join(format!("{name}-1.0.0.signed"));
+    signer.non_secure(&binary, "1.0.0", 1, &signed)?;
+    Ok(signed)
+}

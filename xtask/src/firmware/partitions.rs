@@ -1,0 +1,176 @@
+//! Partitions: each linked on its own, behind the one before it.
+//!
+//! A partition is position dependent, and its place depends only on the sizes of those before it. So
+//! they are linked in the manifests' order, each where the last one measured to end. Product partitions
+//! come before test partitions, which therefore do not move them. Code and memory are aligned to
+//! 32 bytes, the grain of the memory protection unit.
+
+use super::Configuration;
+use super::compile::{Built, Compiler};
+use crate::elf::Elf;
+use crate::shell::{say, write_if_changed};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Where partition code may begin: behind the secure image's vector table.
+const CODE_START: u32 = 0x1001_0600;
+/// Partition memory (ARCHITECTURE.md, memory map).
+const RAM: (u32, u32) = (0x3001_4000, 0x3002_0000);
+/// Grain of the memory protection unit.
+const GRAIN: u32 = 32;
+
+/// A partition where it belongs.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) name: String,
+    pub(crate) elf: PathBuf,
+    /// The bytes at `code.0`.
+    pub(crate) binary: PathBuf,
+    /// First byte and end.
+    pub(crate) code: (u32, u32),
+    /// First byte and end: stack, data, bss.
+    pub(crate) ram: (u32, u32),
+}
+
+/// Links all partitions of a configuration one behind the other.
+pub(super) fn place_all(
+    compiler: &Compiler<'_>,
+    configuration: Configuration,
+    directory: &Path,
+) -> Result<Vec<Placed>> {
+    let mut placed: Vec<Placed> = Vec::new();
+    for partition in super::pack::partitions(compiler.place, configuration)? {
+        let code = placed.last().map_or(CODE_START, |last| last.code.1);
+        let ram = placed.last().map_or(RAM.0, |last| last.ram.1);
+        let next = Linker {
+            compiler,
+            partition: &partition,
+            directory,
+        }
+        .link_at(code, ram)?;
+        if next.ram.1 > RAM.1 {
+            bail!(
+                "partition {}: its memory ends at {:#x}, behind {:#x}",
+                next.name,
+                next.ram.1,
+                RAM.1
+            );
+        }
+        placed.push(next);
+    }
+    Ok(placed)
+}
+
+/// Where the PSA Root of Trust's own code begins: behind the last partition.
+pub(super) fn root_text_base(placed: &[Placed]) -> u32 {
+    placed.last().map_or(CODE_START, |last| last.code.1)
+}
+
+/// What is built.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Of the manifest; also the measured component's.
+    pub(super) name: String,
+    /// In the checkout.
+    pub(super) folder: String,
+    pub(super) stack_size: u32,
+}
+
+struct Linker<'a> {
+    compiler: &'a Compiler<'a>,
+    partition: &'a Source,
+    directory: &'a Path,
+}
+
+impl Linker<'_> {
+    fn link_at(&self, code: u32, ram: u32) -> Result<Placed> {
+        let elf = self.link(code, ram)?;
+        let placed = self.measure(&elf)?;
+        if placed.code.0 != code || placed.ram.0 != ram {
+            bail!(
+                "partition {} was not linked where it was told to be",
+                self.partition.name
+            );
+        }
+        if !placed.code.0.is_multiple_of(GRAIN) || !placed.ram.0.is_multiple_of(GRAIN) {
+            bail!(
+                "partition {} does not begin on a protection border",
+                self.partition.name
+            );
+        }
+        let (base, mut image) = elf.image()?;
+        if base != code || image.len() > (placed.code.1 - code) as usize {
+            bail!(
+                "partition {} loads more than its code region",
+                self.partition.name
+            );
+        }
+        image.resize((placed.code.1 - code) as usize, 0);
+        write_if_changed(&placed.binary, &image)?;
+        say!(
+            "partition {:<12} code {:#x}..{:#x} memory {:#x}..{:#x}",
+            placed.name,
+            placed.code.0,
+            placed.code.1,
+            placed.ram.0,
+            placed.ram.1
+        );
+        Ok(placed)
+    }
+
+    fn link(&self, code: u32, ram: u32) -> Result<Elf> {
+        let variables = [
+            ("IRONROOT_PARTITION_CODE_BASE", format!("{code:#x}")),
+            ("IRONROOT_PARTITION_RAM_BASE", format!("{ram:#x}")),
+            (
+                "IRONROOT_PARTITION_STACK_SIZE",
+                format!("{:#x}", self.partition.stack_size),
+            ),
+        ];
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        let elf = self.elf_path();
+        self.build(&variables)?.copy_to(&elf)?;
+        Elf::read(&elf)
+    }
+
+    fn build(&self, variables: &[(&str, &str)]) -> Result<Built> {
+        let folder = self.compiler.place.root.join(&self.partition.folder);
+        if folder.join("build.sh").exists() {
+            let out = self
+                .directory
+                .join(format!("{}.linking", self.partition.name));
+            return self.compiler.script(&folder, &out, variables);
+        }
+        let program = folder
+            .file_name()
+            .context("no folder name")?
+            .to_string_lossy()
+            .into_owned();
+        self.compiler
+            .image(&format!("ironroot-{program}"), &program, variables)
+    }
+
+    fn elf_path(&self) -> PathBuf {
+        self.directory
+            .join(format!("partition-{}.elf", self.partition.name))
+    }
+
+    fn measure(&self, elf: &Elf) -> Result<Placed> {
+        Ok(Placed {
+            name: self.partition.name.clone(),
+            binary: self.elf_path().with_extension("bin"),
+            elf: self.elf_path(),
+            code: (
+                elf.section(".text")?.address,
+                elf.address("__partition_code_end")?,
+            ),
+            ram: (
+                elf.address("__stack_limit")?,
+                elf.address("__partition_ram_end")?,
+            ),
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Signing with `ironroot image sign`, under development keys.
+//!
+//! The keys are made once per checkout, in `target/`. They are worth nothing: whoever has the checkout
+//! has them. A product's keys never come near this tool.
+
+use super::partitions::Placed;
+use crate::place::Place;
+use crate::shell::{cargo, output, run, say};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Bytes of the image header, as TF-M has it on this board.
+pub(super) const HEADER_SIZE: u32 = 0x400;
+/// Where the bootloader copies the secure image (ARCHITECTURE.md, memory map).
+pub(super) const SECURE_BASE: u32 = 0x1001_0000;
+/// Where it copies the non-secure image.
+pub(super) const NON_SECURE_BASE: u32 = 0x0020_0000;
+/// Slot sizes of the flash map.
+const SECURE_SLOT: u32 = 512 * 1024;
+const NON_SECURE_SLOT: u32 = 1024 * 1024;
+
+/// The development keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    /// Signs secure images.
+    pub(crate) secure: PathBuf,
+    /// Signs applications.
+    pub(crate) non_secure: PathBuf,
+}
+
+/// A signed image and the key that signed it.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) path: PathBuf,
+}
+
+/// The `ironroot` command with the keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer {
+    /// The built command.
+    pub(crate) ironroot: PathBuf,
+    pub(crate) keys: Keys,
+}
+
+/// Builds the `ironroot` command for this machine.
+pub(crate) fn build_ironroot(place: &Place) -> Result<PathBuf> {
+    run(cargo(&place.root).args(["build", "-p", "ironroot-cli", "--bin", "ironroot"]))?;
+    Ok(place.target.join("debug/ironroot"))
+}
+
+impl Signer {
+    /// Builds the command and finds or makes the keys.
+    pub(crate) fn new(place: &Place) -> Result<Self> {
+        let ironroot = build_ironroot(place)?;
+        let directory = place.work().join("keys");
+        let keys = Keys {
+            secure: directory.join("development-secure.pem"),
+            non_secure: directory.join("development-non-secure.pem"),
+        };
+        std::fs::create_dir_all(&directory)?;
+        for key in [&keys.secure, &keys.non_secure] {
+            if !key.exists() {
+                say!("making a development key (worth nothing outside this checkout)");
+                let mut command = Command::new(&ironroot);
+                command
+                    .args(["image", "keygen", "-t", "ecdsa-p256", "-k"])
+                    .arg(key);
+                output(&mut command)?;
+            }
+        }
+        Ok(Self { ironroot, keys })
+    }
+
+    /// Signs a secure image; each partition becomes a measured component.
+    pub(crate) fn secure(
+        &self,
+        binary: &Path,
+        partitions: &[Placed],
+        version: &str,
+        security_counter: u32,
+        out: &Path,
+    ) -> Result<Signed> {
+        let mut command = self.sign(&self.keys.secure, "SPE", SECURE_BASE, SECURE_SLOT);
+        for partition in partitions {
+            command.arg("--component").arg(format!(
+                "{}={}",
+                partition.name,
+                partition.binary.display()
+            ));
+        }
+        finish(command, binary, version, security_counter, out)
+    }
+
+    /// Signs an application.
+    pub(crate) fn non_secure(
+        &self,
+        binary: &Path,
+        version: &str,
+        security_counter: u32,
+        out: &Path,
+    ) -> Result<Signed> {
+        let command = self.sign(
+            &self.keys.non_secure,
+            "NSPE",
+            NON_SECURE_BASE,
+            NON_SECURE_SLOT,
+        );
+        finish(command, binary, version, security_counter, out)
+    }
+
+    fn sign(&self, key: &Path, record: &str, base: u32, slot: u32) -> Command {
+        let mut command = Command::new(&self.ironroot);
+        command.args([
+            "image",
+            "sign",
+            "--align",
+            "4",
+            "--public-key-format",
+            "full",
+        ]);
+        command.args([
+            "--header-size",
+            &format!("{HEADER_SIZE:#x}"),
+            "--pad-header",
+        ]);
+        command.args(["--slot-size", &format!("{slot:#x}")]);
+        command.args(["--load-addr", &format!("{base:#x}")]);
+        command
+            .args(["--boot-record", record])
+            .arg("--key")
+            .arg(key);
+        command
+    }
+}
+
+fn finish(
+    mut command: Command,
+    binary: &Path,
+    version: &str,
+    security_counter: u32,
+    out: &Path,
+) -> Result<Signed> {
+    command.args([
+        "--version",
+        version,
+        "--security-counter",
+        &security_counter.to_string(),
+    ]);
+    output(command.arg(binary).arg(out))?;
+    Ok(Signed {
+        path: out.to_path_buf(),
+    })
+}
