@@ -39,11 +39,15 @@ impl Dependency {
         [self.image, 0, 0, 0, a, b, c, d, e, f, g, h]
     }
 
-    /// One that can never be satisfied is refused at once, not at every boot.
-    pub(crate) fn check(&self, policy: &Policy<'_>) -> Result<(), Refusal> {
-        if self.image == policy.image || self.image >= policy.images {
-            return Err(Refusal::DependencyImpossible);
+    /// One that can never be satisfied is refused at once, not at every boot: an image the device
+    /// does not have, or this very image in a later version than it is.
+    pub(crate) fn check(&self, own: &Version, policy: &Policy<'_>) -> Result<(), Refusal> {
+        let absent = self.image >= policy.images;
+        let newer_self = self.image == policy.image && !own.satisfies(&self.minimum);
+        if absent || newer_self {
+            Err(Refusal::DependencyImpossible)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 }

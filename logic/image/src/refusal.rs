@@ -204,7 +204,7 @@ const WORDS: &[(Refusal, &str)] = &[
     (Refusal::DependencyMalformed, "a dependency is malformed"),
     (
         Refusal::DependencyImpossible,
-        "a dependency on itself or on an image this device does not have",
+        "a dependency on a later version of itself, or on an image this device does not have",
     ),
     (Refusal::BootRecordMalformed, "the boot record is malformed"),
     (

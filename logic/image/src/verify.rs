@@ -269,7 +269,7 @@ fn check_rules<S: ImageSource>(
         let entry = entry?;
         match entry.kind {
             tlv::DEPENDENCY => {
-                Dependency::read(&entry, source)?.check(policy)?;
+                Dependency::read(&entry, source)?.check(&candidate.header.version, policy)?;
             }
             tlv::BOOT_RECORD => {
                 let mut buffer = [0; BootRecord::MAX_LEN];
