@@ -23,7 +23,8 @@ fn imgtools_trailers_say_what_the_manifest_says() {
             "perm" => (MagicState::Good, FlagState::Set, FlagState::Unset),
             "revert-if-primary" => (MagicState::Good, FlagState::Unset, FlagState::Set),
             "none-if-primary" => (MagicState::Good, FlagState::Set, FlagState::Set),
-            "none" => (MagicState::Bad, FlagState::Unset, FlagState::Unset),
+            // Another alignment's flags lie elsewhere; a bad magic says not to look at them.
+            "none" => (MagicState::Bad, trailer.image_ok, trailer.copy_done),
             other => panic!("{other}"),
         };
         let found = (trailer.magic, trailer.image_ok, trailer.copy_done);
