@@ -7,6 +7,10 @@
  *   profile=FILE,from=HEX,to=HEX,nth=N
  *               counts per address what executes from the N-th time `from` is reached until `to` is:
  *               lines "ADDRESS COUNT"
+ *   stack=LOW-HIGH-FROM-UNTIL
+ *               the lowest address in LOW..HIGH that is written between the first time FROM executes and
+ *               the first time after that UNTIL does (0: never): a line "lowest LOW ADDRESS" at the end.
+ *               What the processor itself stacks on an exception is not seen.
  *
  * Only the plugin interface's calls that have not changed since QEMU 6 are used, declared here so that
  * no QEMU header is needed. PLUGIN_ABI is 1 for QEMU up to 8 and 2 from 9 on, where the inline counter
@@ -33,6 +37,10 @@ void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+enum { WRITES = 2 };
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *,
+                                      void (*)(unsigned cpu, uint32_t info, uint64_t address, void *),
+                                      int flags, int which, void *);
 #if PLUGIN_ABI < 2
 enum { INLINE_ADD_U64 = 0 };
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *, uint64_t);
@@ -41,7 +49,7 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int o
 #define EXPORT __attribute__((visibility("default")))
 EXPORT int qemu_plugin_version = PLUGIN_ABI;
 
-enum { MARKS = 256, BUCKETS = 1 << 18 };
+enum { MARKS = 256, BUCKETS = 1 << 18, STACKS = 32 };
 
 static uint64_t total;
 static FILE *out;
@@ -55,6 +63,12 @@ static bool profiling;
 static struct bucket {
     uint64_t address, count;
 } *buckets;
+
+static struct stack {
+    uint64_t low, high, from, until, lowest;
+    enum { WAITING, WATCHING, DONE } state;
+} stacks[STACKS];
+static size_t stack_count;
 
 static struct bucket *bucket_of(uint64_t address)
 {
@@ -86,6 +100,32 @@ static void at_profiled(unsigned cpu, void *context)
     }
     if (profiling) {
         bucket_of(address)->count++;
+    }
+}
+
+static void at_stack_border(unsigned cpu, void *context)
+{
+    uint64_t address = (uint64_t)(uintptr_t)context;
+    (void)cpu;
+    for (size_t i = 0; i < stack_count; i++) {
+        if (stacks[i].state == WAITING && address == stacks[i].from) {
+            stacks[i].state = WATCHING;
+        } else if (stacks[i].state == WATCHING && address == stacks[i].until) {
+            stacks[i].state = DONE;
+        }
+    }
+}
+
+static void at_write(unsigned cpu, uint32_t info, uint64_t address, void *context)
+{
+    (void)cpu;
+    (void)info;
+    (void)context;
+    for (size_t i = 0; i < stack_count; i++) {
+        struct stack *stack = &stacks[i];
+        if (stack->state == WATCHING && address >= stack->low && address < stack->lowest) {
+            stack->lowest = address;
+        }
     }
 }
 
@@ -124,6 +164,15 @@ static void at_translation(plugin_id id, struct qemu_plugin_tb *block)
         if (profile_path) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, at_profiled, 0, context);
         }
+        for (size_t k = 0; k < stack_count; k++) {
+            if (address == stacks[k].from || address == stacks[k].until) {
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, at_stack_border, 0, context);
+                break;
+            }
+        }
+        if (stack_count > 0) {
+            qemu_plugin_register_vcpu_mem_cb(insn, at_write, 0, WRITES, NULL);
+        }
 #if PLUGIN_ABI < 2
         qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &total, 1);
 #else
@@ -136,6 +185,9 @@ static void at_exit(plugin_id id, void *context)
 {
     (void)id;
     (void)context;
+    for (size_t i = 0; i < stack_count; i++) {
+        fprintf(out, "lowest %" PRIx64 " %" PRIu64 "\n", stacks[i].low, stacks[i].lowest);
+    }
     fprintf(out, "total %" PRIu64 "\n", total);
     fclose(out);
     if (profile_path) {
@@ -166,6 +218,14 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int a
             out = fopen(value, "w");
         } else if ((value = value_of(argv[i], "mark")) && mark_count < MARKS) {
             marks[mark_count++] = strtoull(value, NULL, 16);
+        } else if ((value = value_of(argv[i], "stack")) && stack_count < STACKS) {
+            struct stack *stack = &stacks[stack_count++];
+            if (sscanf(value, "%" SCNx64 "-%" SCNx64 "-%" SCNx64 "-%" SCNx64, &stack->low, &stack->high,
+                       &stack->from, &stack->until) != 4) {
+                fprintf(stderr, "instruction counter: stack=LOW-HIGH-FROM-UNTIL, not '%s'\n", value);
+                return 1;
+            }
+            stack->lowest = stack->high;
         } else if ((value = value_of(argv[i], "profile"))) {
             profile_path = value;
         } else if ((value = value_of(argv[i], "from"))) {

@@ -4,6 +4,19 @@ mod log;
 
 pub use log::{Log, read_profile};
 
+/// A stack to watch: its memory, and between which addresses' execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stack {
+    /// First byte.
+    pub low: u32,
+    /// End.
+    pub high: u32,
+    /// Watching begins when this address first executes.
+    pub from: u32,
+    /// And ends when this one does; 0: never.
+    pub until: u32,
+}
+
 use ironroot_qemu::Qemu;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +69,26 @@ impl Counter {
         for mark in marks {
             // Bit 0 of a function's address only says "Thumb".
             option.push_str(&format!(",mark={:x}", mark & !1));
+        }
+        machine.counted_time().arg("-plugin").arg(option)
+    }
+
+    /// `machine` with an eye on how deep stacks get; [`Log::stack_used`] tells afterwards. Slow.
+    #[must_use]
+    pub fn watch_stacks(&self, machine: Qemu, log: &Path, stacks: &[Stack]) -> Qemu {
+        let mut option = format!("{},out={}", self.library.display(), log.display());
+        for Stack {
+            low,
+            high,
+            from,
+            until,
+        } in stacks
+        {
+            option.push_str(&format!(
+                ",stack={low:x}-{high:x}-{:x}-{:x}",
+                from & !1,
+                until & !1
+            ));
         }
         machine.counted_time().arg("-plugin").arg(option)
     }

@@ -1,5 +1,6 @@
 //! What the plugin wrote.
 
+use crate::Stack;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -9,6 +10,8 @@ use std::path::Path;
 pub struct Log {
     /// (address, instructions executed before it).
     pub hits: Vec<(u32, u64)>,
+    /// Lowest written address of each watched stack, by the stack's first byte.
+    pub lowest: Vec<(u32, u32)>,
     /// Instructions of the whole run; 0 if QEMU was killed.
     pub total: u64,
 }
@@ -30,8 +33,14 @@ impl Log {
     fn parse(text: &str) -> Option<Self> {
         let mut log = Self::default();
         for line in text.lines() {
-            let (what, count) = line.split_once(' ')?;
-            let count = count.parse().ok()?;
+            let (what, rest) = line.split_once(' ')?;
+            if what == "lowest" {
+                let (stack, lowest) = rest.split_once(' ')?;
+                let stack = u32::from_str_radix(stack, 16).ok()?;
+                log.lowest.push((stack, lowest.parse().ok()?));
+                continue;
+            }
+            let count = rest.parse().ok()?;
             match what {
                 "total" => log.total = count,
                 address => log
@@ -58,6 +67,13 @@ impl Log {
             }
         }
         windows
+    }
+
+    /// Bytes of a watched stack that were used at its deepest.
+    #[must_use]
+    pub fn stack_used(&self, stack: &Stack) -> Option<u32> {
+        let (_, lowest) = self.lowest.iter().find(|(low, _)| *low == stack.low)?;
+        Some(stack.high - lowest)
     }
 
     /// Instructions before the first time `address` executed.
@@ -96,6 +112,18 @@ mod tests {
         assert_eq!(log.first(0x21), Some(8));
         assert_eq!(log.first(0x31), None);
         assert_eq!(log.total, 60);
+    }
+
+    #[test]
+    fn a_stack_is_as_deep_as_its_lowest_written_address() {
+        let stack = Stack {
+            low: 0x3000_0000,
+            high: 0x3000_1000,
+            from: 0,
+            until: 0,
+        };
+        let log = Log::parse("lowest 30000000 805309312\ntotal 1\n").unwrap();
+        assert_eq!(log.stack_used(&stack), Some(0x480));
     }
 
     #[test]
