@@ -161,6 +161,35 @@ impl Hasher {
     }
 }
 
+/// SHA-256 alone, for programs that must not carry the code of the other algorithms, as a
+/// [`Hasher`] makes them do: bootloaders.
+///
+/// Wiped when dropped, like a [`Hasher`].
+#[derive(Clone)]
+pub struct Sha256 {
+    state: sha2::Sha256,
+}
+
+impl Sha256 {
+    /// Starts a hash.
+    #[expect(clippy::new_without_default, reason = "starts a hash, as in Hasher")]
+    pub fn new() -> Self {
+        Self {
+            state: sha2::Sha256::new(),
+        }
+    }
+
+    /// Adds input.
+    pub fn update(&mut self, data: &[u8]) {
+        self.state.update(data);
+    }
+
+    /// Ends the hash.
+    pub fn finish(self) -> Digest {
+        Digest::from_bytes(&self.state.finalize())
+    }
+}
+
 /// Hashes one byte string.
 pub fn digest(algorithm: HashAlgorithm, data: &[u8]) -> Digest {
     let mut hasher = Hasher::new(algorithm);

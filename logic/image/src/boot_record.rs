@@ -50,24 +50,15 @@ impl<'a> BootRecord<'a> {
     /// # Errors
     /// [`Refusal::BootRecordMalformed`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let mut cursor = Cursor::new(bytes);
-        Self::read(&mut cursor)
-            .filter(|_| cursor.is_empty() && bytes.len() <= Self::MAX_LEN)
-            .ok_or(Refusal::BootRecordMalformed)
-    }
-
-    fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
-        if cursor.u8().ok()? != MAP_OF_FIVE {
-            return None;
-        }
-        let record = Self {
-            component: text(cursor, TYPE)?,
-            version: text(cursor, VERSION)?,
-            signer: item(cursor, SIGNER, BYTES)?,
-            algorithm: text(cursor, ALGORITHM)?,
-            measurement: item(cursor, MEASUREMENT, BYTES)?,
-        };
-        (!record.measurement.is_empty()).then_some(record)
+        let items = Items::read(bytes).ok_or(Refusal::BootRecordMalformed)?;
+        let text = |item| core::str::from_utf8(item).map_err(|_| Refusal::BootRecordMalformed);
+        Ok(Self {
+            component: text(items.component)?,
+            version: text(items.version)?,
+            signer: items.signer,
+            algorithm: text(items.algorithm)?,
+            measurement: items.measurement,
+        })
     }
 
     /// Writes the record.
@@ -84,6 +75,36 @@ impl<'a> BootRecord<'a> {
     }
 }
 
+/// A record's items before anyone asks whether text is text: all a bootloader needs, and without the
+/// tables that UTF-8 takes.
+pub(crate) struct Items<'a> {
+    component: &'a [u8],
+    version: &'a [u8],
+    signer: &'a [u8],
+    algorithm: &'a [u8],
+    pub(crate) measurement: &'a [u8],
+}
+
+impl<'a> Items<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        if bytes.len() > BootRecord::MAX_LEN {
+            return None;
+        }
+        let mut cursor = Cursor::new(bytes);
+        if cursor.u8().ok()? != MAP_OF_FIVE {
+            return None;
+        }
+        let items = Self {
+            component: item(&mut cursor, TYPE, TEXT)?,
+            version: item(&mut cursor, VERSION, TEXT)?,
+            signer: item(&mut cursor, SIGNER, BYTES)?,
+            algorithm: item(&mut cursor, ALGORITHM, TEXT)?,
+            measurement: item(&mut cursor, MEASUREMENT, BYTES)?,
+        };
+        (cursor.is_empty() && !items.measurement.is_empty()).then_some(items)
+    }
+}
+
 /// The string of major type `major` under `key`.
 fn item<'a>(cursor: &mut Cursor<'a>, key: u8, major: u8) -> Option<&'a [u8]> {
     if cursor.u8().ok()? != key {
@@ -96,10 +117,6 @@ fn item<'a>(cursor: &mut Cursor<'a>, key: u8, major: u8) -> Option<&'a [u8]> {
         _ => return None,
     };
     cursor.take(usize::from(len)).ok()
-}
-
-fn text<'a>(cursor: &mut Cursor<'a>, key: u8) -> Option<&'a str> {
-    core::str::from_utf8(item(cursor, key, TEXT)?).ok()
 }
 
 fn put(writer: &mut Writer<'_>, key: u8, major: u8, data: &[u8]) -> Result<(), BufferFull> {

@@ -4,7 +4,7 @@
 //! on signed contents. Then what decides is looked at a second time through different values, and
 //! only a complete ledger of decisions makes the result.
 
-use crate::boot_record::BootRecord;
+use crate::boot_record::{BootRecord, Items};
 use crate::decision::{Decision, Ledger, Step};
 use crate::policy::Keys;
 use crate::suite::{Claim, Signature};
@@ -271,18 +271,11 @@ fn check_rules<S: ImageSource>(
             tlv::DEPENDENCY => {
                 Dependency::read(&entry, source)?.check(&candidate.header.version, policy)?;
             }
-            tlv::BOOT_RECORD => {
-                let mut buffer = [0; BootRecord::MAX_LEN];
-                let record = entry.read(source, &mut buffer).and_then(BootRecord::parse);
-                record
-                    .ok()
-                    .filter(|record| record.measurement.len() == measurement)
-                    .ok_or(Refusal::BootRecordMalformed)?;
+            tlv::BOOT_RECORD if record_measurement(&entry, source)? != Some(measurement) => {
+                return Err(Refusal::BootRecordMalformed);
             }
-            tlv::COMPONENT_RECORD => {
-                let mut buffer = [0; BootRecord::MAX_LEN];
-                let record = entry.read(source, &mut buffer).and_then(BootRecord::parse);
-                record.map_err(|_| Refusal::ComponentRecordMalformed)?;
+            tlv::COMPONENT_RECORD if record_measurement(&entry, source)?.is_none() => {
+                return Err(Refusal::ComponentRecordMalformed);
             }
             _ => {}
         }
@@ -301,6 +294,19 @@ fn check_rules<S: ImageSource>(
     )?;
     ledger.enter(Step::Rules, Decision::of(true));
     Ok(())
+}
+
+/// Length of the measurement in a boot record; `None` if it is not one.
+fn record_measurement(
+    entry: &TlvEntry,
+    source: &impl ImageSource,
+) -> Result<Option<usize>, Refusal> {
+    let mut buffer = [0; BootRecord::MAX_LEN];
+    if usize::from(entry.len) > buffer.len() {
+        return Ok(None);
+    }
+    let bytes = entry.read(source, &mut buffer)?;
+    Ok(Items::read(bytes).map(|items| items.measurement.len()))
 }
 
 fn check_uuid(
