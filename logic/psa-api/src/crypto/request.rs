@@ -83,6 +83,18 @@ impl CryptoRequest {
         Self { operation, ..self }
     }
 
+    /// The same for a derivation input of that kind.
+    #[must_use]
+    pub const fn step(self, step: DerivationStep) -> Self {
+        Self { step, ..self }
+    }
+
+    /// The same with an integer input or a capacity.
+    #[must_use]
+    pub const fn value(self, value: u64) -> Self {
+        Self { value, ..self }
+    }
+
     /// The same with a nonce; nothing if that is longer than [`MAX_NONCE_LENGTH`].
     #[must_use]
     pub fn with_nonce(mut self, nonce: &[u8]) -> Option<Self> {
