@@ -96,7 +96,11 @@ impl<F: Flash> FlashRegion<F> {
             return Err(FlashError::OutOfRange);
         }
         let shift = sector.trailing_zeros();
-        Ok(Self { flash, first_sector: offset >> shift, sectors: len >> shift })
+        Ok(Self {
+            flash,
+            first_sector: offset >> shift,
+            sectors: len >> shift,
+        })
     }
 
     /// Gives the whole flash back.
@@ -105,7 +109,8 @@ impl<F: Flash> FlashRegion<F> {
     }
 
     fn base(&self) -> u32 {
-        self.first_sector.saturating_mul(self.flash.geometry().sector_size)
+        self.first_sector
+            .saturating_mul(self.flash.geometry().sector_size)
     }
 
     fn check(&self, offset: u32, len: usize) -> Result<u32, FlashError> {
@@ -114,13 +119,18 @@ impl<F: Flash> FlashRegion<F> {
         if end > self.geometry().size() {
             return Err(FlashError::OutOfRange);
         }
-        self.base().checked_add(offset).ok_or(FlashError::OutOfRange)
+        self.base()
+            .checked_add(offset)
+            .ok_or(FlashError::OutOfRange)
     }
 }
 
 impl<F: Flash> Flash for FlashRegion<F> {
     fn geometry(&self) -> Geometry {
-        Geometry { sectors: self.sectors, ..self.flash.geometry() }
+        Geometry {
+            sectors: self.sectors,
+            ..self.flash.geometry()
+        }
     }
     fn read(&self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
         let at = self.check(offset, out.len())?;
@@ -134,7 +144,10 @@ impl<F: Flash> Flash for FlashRegion<F> {
         if sector >= self.sectors {
             return Err(FlashError::OutOfRange);
         }
-        let at = self.first_sector.checked_add(sector).ok_or(FlashError::OutOfRange)?;
+        let at = self
+            .first_sector
+            .checked_add(sector)
+            .ok_or(FlashError::OutOfRange)?;
         self.flash.erase(at)
     }
 }

@@ -1,16 +1,14 @@
-//! What Ironroot asks of a machine.
-//!
-//! One small trait per ability. An engine asks only for those it uses; a port implements them and
-//! runs the matching contract check in [`checks`] (feature `model`). Nothing here knows a board.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "model")]
+#[cfg(any(test, feature = "model"))]
 extern crate std;
 
 mod counter;
 mod entropy;
 mod flash;
+pub mod flash_counter;
 mod partition;
 mod world;
 
@@ -22,5 +20,6 @@ pub mod model;
 pub use counter::{CounterError, HardwareCounter};
 pub use entropy::{Entropy, EntropyError};
 pub use flash::{Flash, FlashError, FlashRegion, Geometry};
+pub use flash_counter::FlashCounter;
 pub use partition::{PartitionIndex, PartitionRunner, Trap};
 pub use world::{Access, CheckedSpan, ClientMemory, MemoryError, MemoryOwner, Span};

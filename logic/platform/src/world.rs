@@ -46,11 +46,19 @@ impl CheckedSpan {
     /// For ports, inside `check`, once the owner's right on all of `span` is proven.
     #[must_use]
     pub const fn vouch(span: Span, access: Access) -> Self {
-        Self { base: span.base, len: span.len, access }
+        Self {
+            base: span.base,
+            len: span.len,
+            access,
+        }
     }
 
     /// A span of no bytes.
-    pub const EMPTY: Self = Self { base: 0, len: 0, access: Access::Read };
+    pub const EMPTY: Self = Self {
+        base: 0,
+        len: 0,
+        access: Access::Read,
+    };
 
     /// First byte.
     #[must_use]
@@ -79,7 +87,11 @@ impl CheckedSpan {
         if offset.checked_add(len)? > self.len {
             return None;
         }
-        Some(Self { base: self.base.checked_add(offset)?, len, access: self.access })
+        Some(Self {
+            base: self.base.checked_add(offset)?,
+            len,
+            access: self.access,
+        })
     }
 }
 
@@ -91,8 +103,12 @@ pub trait ClientMemory {
     /// # Errors
     /// [`MemoryError`] for anything else: secure memory named by the non-secure world, a span that
     /// wraps, crosses a border between two attributions or is not mapped. An empty span passes.
-    fn check(&self, owner: MemoryOwner, span: Span, access: Access)
-    -> Result<CheckedSpan, MemoryError>;
+    fn check(
+        &self,
+        owner: MemoryOwner,
+        span: Span,
+        access: Access,
+    ) -> Result<CheckedSpan, MemoryError>;
 
     /// Copies `out.len()` bytes from the start of `from`; the shorter of the two lengths is copied
     /// and returned.
