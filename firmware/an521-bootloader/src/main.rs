@@ -1,25 +1,294 @@
-//! Bring-up.
+//! The immutable bootloader of AN521: gives `ironroot-boot` this board, tells what happened, jumps.
 #![no_std]
 #![no_main]
-use core::fmt::Write;
-use ironroot_port_armv8m::boards::an521::uart::Uart;
+
+use ironroot_an521_common::{console, faults, memory, say};
+use ironroot_boot::fault::{Cause, FaultRecord, Origin};
+use ironroot_boot::otp::{self, OtpError, Scheme};
+use ironroot_boot::{
+    BootError, Device, Event, FlashMap, Image, ImageMemory, Launch, PerImage, RamLoad, Slot,
+    Standing, Window, flash_map,
+};
+use ironroot_image::{Suite, Version, suites};
+use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
+use ironroot_port_armv8m::boards::an521::{map, psram::PsramFlash};
+use ironroot_port_armv8m::cpu::scb;
 use ironroot_port_armv8m::cpu::start::{self, VectorTable};
 use ironroot_port_armv8m::secure::{fault::Capture, runner};
 
+/// What the shared data area says of us.
+const VERSION: Version = Version {
+    major: 0,
+    minor: 1,
+    revision: 0,
+    build: 0,
+};
+
+/// The signature schemes this bootloader can check; what a device uses is in its OTP.
+const SUITES: &[(Scheme, &Suite)] = &[
+    (Scheme::P256Sha256, &suites::P256_SHA256),
+    #[cfg(feature = "ed25519")]
+    (Scheme::Ed25519Sha256, &suites::ED25519_SHA256),
+    #[cfg(feature = "ed25519")]
+    (Scheme::Ed25519Sha512, &suites::ED25519_SHA512),
+    #[cfg(feature = "ed25519")]
+    (Scheme::Ed25519Pure, &suites::ED25519_PURE),
+    #[cfg(feature = "rsa")]
+    (Scheme::Rsa2048Sha256, &suites::RSA2048_SHA256),
+    #[cfg(feature = "rsa")]
+    (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
+];
+
 #[unsafe(link_section = ".vectors")]
 #[used]
-static VECTORS: VectorTable =
-    start::vector_table(start::reset, runner::fault_handler(), runner::supervisor_call_handler());
+static VECTORS: VectorTable = start::vector_table(
+    start::reset,
+    runner::fault_handler(),
+    runner::supervisor_call_handler(),
+);
+
+type Counter = FlashCounter<FlashRegion<PsramFlash>>;
 
 #[unsafe(no_mangle)]
 extern "C" fn ironroot_main() -> ! {
-    Uart::SECURE.enable();
-    let _ = writeln!(Uart::SECURE, "boot: hello");
-    unsafe { start::jump_secure(0x1001_0400, 0x3001_4000, 0x3002_0000) }
+    scb::configure_exceptions();
+    console::enable();
+    say!("boot: Ironroot {VERSION}");
+    match prepare() {
+        Ok(entry) => {
+            // SAFETY: `entry` is the vector table of the image just verified at that place; the wiped
+            // range is this image's data and stacks.
+            unsafe { start::jump_secure(entry, map::PARTITION_RAM.0, map::PARTITION_RAM.1) }
+        }
+        Err(stop) => halt(stop),
+    }
 }
+
+/// Why there is no boot.
+enum Stop {
+    Otp(OtpError),
+    Boot(BootError),
+    /// A counter or the hand-over area is not usable; the number is its place in the code.
+    Part(u32),
+}
+
+/// Everything up to the jump. Gives the address of the secure image's vector table.
+fn prepare() -> Result<u32, Stop> {
+    let map = &flash_map::AN521;
+    count_boot(map)?;
+    let area = map.otp.of(flash()).map_err(|_| Stop::Part(1))?;
+    let facts = otp::read_facts(&area).map_err(Stop::Otp)?;
+    say!("boot: lifecycle {}", facts.lifecycle.words());
+
+    let windows = image_memory();
+    let mut device = Device {
+        flash: flash(),
+        map,
+        root_keys: &facts.root_keys,
+        counters: PerImage {
+            secure: counter(map, Image::Secure)?,
+            non_secure: counter(map, Image::NonSecure)?,
+        },
+        suites: SUITES,
+    };
+    let launch =
+        ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell).map_err(Stop::Boot)?;
+    hand_over(&launch)?;
+    Ok(launch.entry(Image::Secure))
+}
+
+/// One more boot: the secure image seeds its random generator with the number, records carry it.
+fn count_boot(map: &FlashMap) -> Result<(), Stop> {
+    let area = map.boot_counter.of(flash()).map_err(|_| Stop::Part(2))?;
+    let mut boots: Counter = FlashCounter::open(area).map_err(|_| Stop::Part(3))?;
+    let count = boots.read().map_err(|_| Stop::Part(3))?.saturating_add(1);
+    boots.advance_to(count).map_err(|_| Stop::Part(4))?;
+    faults::set_boot_count(count);
+    Ok(())
+}
+
+fn counter(map: &FlashMap, image: Image) -> Result<Counter, Stop> {
+    let area = map
+        .security_counter(image)
+        .of(flash())
+        .map_err(|_| Stop::Part(5))?;
+    FlashCounter::open(area).map_err(|_| Stop::Part(6))
+}
+
+fn flash() -> PsramFlash {
+    // SAFETY: each handle is narrowed to an area of its own by the flash map, whose areas do not
+    // overlap; the one given to `Device` reads and marks slots only.
+    unsafe { PsramFlash::take() }
+}
+
+/// Both images' places: the non-secure one is written through the secure alias, which dies when the
+/// secure image gives the memory away.
+fn image_memory() -> ImageMemory<'static> {
+    // SAFETY: nothing else uses these two ranges while the bootloader runs, and it runs once.
+    let secure = unsafe { memory::bytes(map::SECURE_IMAGE) };
+    // SAFETY: as above.
+    let non_secure = unsafe { memory::bytes(map::NON_SECURE_IMAGE_SECURE_ALIAS) };
+    ImageMemory::new(PerImage {
+        secure: Window {
+            address: map::SECURE_IMAGE.0,
+            bytes: secure,
+        },
+        non_secure: Window {
+            address: map::NON_SECURE_IMAGE.0,
+            bytes: non_secure,
+        },
+    })
+}
+
+/// Measurements for attestation, where the secure image looks for them.
+fn hand_over(launch: &Launch<'_>) -> Result<(), Stop> {
+    // SAFETY: the area is outside every image's data, and the secure image does not run yet.
+    let area = unsafe { memory::bytes(map::SHARED_DATA) };
+    area.fill(0);
+    launch
+        .write_shared_data(area, VERSION)
+        .map_err(|_| Stop::Part(7))?;
+    Ok(())
+}
+
+fn tell(event: &Event) {
+    match *event {
+        Event::Found {
+            image,
+            slot,
+            state,
+            standing,
+        } => {
+            if let Some(version) = state.version() {
+                let standing = words(standing);
+                say!(
+                    "boot: {} slot {}: {version}, {standing}",
+                    name(image),
+                    letter(slot)
+                );
+            }
+        }
+        Event::Refused(refused) => {
+            let (image, slot) = (name(refused.image), letter(refused.slot));
+            say!("boot: {image} slot {slot} refused: {}", refused.reason);
+            faults::record(FaultRecord {
+                detail: refused.detail(),
+                ..FaultRecord::new(Cause::BootRefused, Origin::Bootloader)
+            });
+        }
+        Event::Verified {
+            image,
+            slot,
+            version,
+        } => {
+            say!(
+                "boot: {} slot {}: {version} verified",
+                name(image),
+                letter(slot)
+            );
+        }
+        Event::LastResort { image, slot } => {
+            say!(
+                "boot: {} slot {} is the last resort",
+                name(image),
+                letter(slot)
+            );
+        }
+        Event::TrialBegins { image, slot } => {
+            say!("boot: {} slot {}: trial begins", name(image), letter(slot));
+        }
+        Event::CounterRaised { image, value } => {
+            say!("boot: {} counter raised to {value}", name(image));
+        }
+    }
+}
+
+fn halt(stop: Stop) -> ! {
+    let (cause, detail) = match stop {
+        Stop::Otp(error) => {
+            say!("boot: stopped: {}", otp_words(error));
+            (Cause::RootOfTrust, 0)
+        }
+        Stop::Boot(BootError::NothingToBoot(image)) => {
+            say!("boot: stopped: no acceptable {} image", name(image));
+            (Cause::NothingToBoot, u32::from(image.number()))
+        }
+        Stop::Boot(BootError::Counter(image, _)) => {
+            say!(
+                "boot: stopped: hardware counter of the {} image failed",
+                name(image)
+            );
+            (Cause::RootOfTrust, 0x100 | u32::from(image.number()))
+        }
+        Stop::Boot(BootError::Flash(_) | BootError::FaultDetected) => {
+            say!("boot: stopped: flash failed, or a decision did not hold");
+            (Cause::RootOfTrust, 0x200)
+        }
+        Stop::Part(place) => {
+            say!("boot: stopped: counter or hand-over area not usable ({place})");
+            (Cause::RootOfTrust, 0x300 | place)
+        }
+    };
+    faults::record(FaultRecord {
+        detail,
+        ..FaultRecord::new(cause, Origin::Bootloader)
+    });
+    stay()
+}
+
+const fn otp_words(error: OtpError) -> &'static str {
+    match error {
+        OtpError::Blank => "the device is not provisioned",
+        OtpError::Damaged => "the provisioned record is damaged",
+        OtpError::UnknownFormat => "the provisioned record has a format of a later version",
+        _ => "the OTP area cannot be read",
+    }
+}
+
+/// Nothing can be trusted to run: wait for a person. A reset would only come back here.
+fn stay() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+const fn name(image: Image) -> &'static str {
+    match image {
+        Image::Secure => "secure",
+        Image::NonSecure => "non-secure",
+    }
+}
+
+const fn letter(slot: Slot) -> char {
+    match slot {
+        Slot::A => 'a',
+        Slot::B => 'b',
+    }
+}
+
+const fn words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Unmarked => "not marked",
+        Standing::Pending => "on trial next",
+        Standing::Confirmed => "confirmed",
+        Standing::TrialFailed => "trial failed",
+    }
+}
+
 #[unsafe(no_mangle)]
-fn ironroot_fault_contained(capture: &Capture) { let _ = writeln!(Uart::SECURE, "{capture:x?}"); }
+fn ironroot_fault_contained(capture: &Capture) {
+    // The bootloader runs no partition.
+    ironroot_fault_fatal(capture)
+}
+
 #[unsafe(no_mangle)]
-fn ironroot_fault_fatal(capture: &Capture) -> ! { let _ = writeln!(Uart::SECURE, "{capture:x?}"); loop {} }
+fn ironroot_fault_fatal(capture: &Capture) -> ! {
+    faults::record(faults::from_capture(capture, Origin::Bootloader));
+    stay()
+}
+
 #[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! { let _ = writeln!(Uart::SECURE, "{info}"); loop {} }
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    faults::record(FaultRecord::new(Cause::Panic, Origin::Bootloader));
+    stay()
+}

@@ -1,14 +1,16 @@
-//! Bring-up.
+//! Protected Storage on AN521: the service of `ironroot-ps`, over supervisor calls.
 #![no_std]
 #![no_main]
-use ironroot_port_armv8m::partition::supervisor_call;
+
+use ironroot_partition_runtime::{Supervisor, give_up};
+
 #[unsafe(no_mangle)]
 extern "C" fn partition_main() -> ! {
-    let a = supervisor_call::<5>(1, 2, 3, 4);
-    let b = supervisor_call::<6>(a, 0, 0, 0);
-    let b = supervisor_call::<7>(b, 0, 0, 0);
-    unsafe { core::ptr::with_exposed_provenance::<u32>(0x3000_1000).read_volatile() };
-    loop { supervisor_call::<6>(b, 0, 0, 0); }
+    ironroot_ps::run(&mut Supervisor);
+    give_up()
 }
+
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! { loop { supervisor_call::<10>(0, 0, 0, 0); } }
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    give_up()
+}

@@ -1,5 +1,7 @@
 //! The processor: system registers, attribution and protection units, start-up.
 
+#[cfg(feature = "secure")]
+pub mod interrupts;
 pub mod mmio;
 #[cfg(feature = "secure")]
 pub mod mpu;

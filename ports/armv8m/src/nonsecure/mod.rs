@@ -2,7 +2,7 @@
 //!
 //! - [`startup`]: vector table, reset handler, fault reports; [`entry!`](crate::entry) names the main
 //!   function.
-//! - [`veneers`]: the calls into the secure world, by TF-M's names.
+//! - [`veneers`]: the calls into the secure world, by TF-M's names; [`prepared`]: the same, measured.
 //! - [`context`]: client identities for a kernel with more than one thread.
 //! - [`console`], [`semihosting`], [`mailbox`]: how a program on the emulated board talks to its host.
 //! - [`threads`], [`handler_mode`], [`probe`]: what the attack application needs to misbehave.
@@ -13,6 +13,7 @@ pub mod console;
 pub mod context;
 pub mod handler_mode;
 pub mod mailbox;
+pub mod prepared;
 pub mod probe;
 pub mod semihosting;
 pub mod startup;

@@ -10,14 +10,17 @@ use core::cell::UnsafeCell;
 
 use super::veneers::{self, Handle};
 
-/// The address bit that tells the secure alias from the non-secure one.
-const SECURE_ALIAS: u32 = 1 << 28;
 /// Memory of this image in its non-secure alias, ends exclusive: code window, data.
 const OWN: [(u32, u32); 2] = [(0x0020_0000, 0x0030_0000), (0x2800_0000, 0x2820_0000)];
+/// One past this image's data memory; the page before it is the mailbox and holds no Rust object.
+const END_OF_MEMORY: u32 = 0x2820_0000;
+/// Bytes of the mailbox page.
+const MAILBOX_SIZE: u32 = 0x1000;
 /// More than the whole data memory: a vector of this length can never be inside it.
 const LONGER_THAN_MEMORY: u32 = 0x0020_0000;
 
-/// An address outside this image's memory in either alias.
+/// An address outside this image's memory. Its secure alias counts as outside: what is given to this world
+/// does not answer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign(u32);
 
@@ -25,10 +28,9 @@ impl Foreign {
     /// `None` if the address is this image's own.
     #[must_use]
     pub fn new(address: u32) -> Option<Self> {
-        let plain = address & !SECURE_ALIAS;
         let own = OWN
             .iter()
-            .any(|(start, end)| plain >= *start && plain < *end);
+            .any(|(start, end)| address >= *start && address < *end);
         (!own).then_some(Self(address))
     }
 
@@ -127,6 +129,9 @@ pub enum Place {
     Scratch(u32),
     /// Somebody else's memory.
     Foreign(Foreign),
+    /// So many bytes before the end of this image's data memory, at most the mailbox page's size: what
+    /// starts there ends in somebody else's.
+    BeforeEnd(u32),
 }
 
 impl Place {
@@ -137,6 +142,7 @@ impl Place {
             Self::Null => 0,
             Self::Scratch(offset) => Scratch.address(offset),
             Self::Foreign(foreign) => foreign.address(),
+            Self::BeforeEnd(bytes) => END_OF_MEMORY.wrapping_sub(bytes.min(MAILBOX_SIZE)),
         }
     }
 }
@@ -168,6 +174,13 @@ pub fn call(handle: Handle, control: u32, in_vec: Place, out_vec: Place) -> i32 
     unsafe { veneers::raw::tfm_psa_call_veneer(handle, control, in_vec, out_vec) }
 }
 
+/// Calls the gateway at `target` with `link` as the address to return to, instead of the true one.
+/// A gateway's first instruction must make that address non-secure whatever its lowest bit says.
+pub fn call_and_return_to(target: u32, link: u32) -> ! {
+    // SAFETY: never returns here: the gateway returns to `link`, which is not this program's.
+    unsafe { branch_with_link(target | 1, link) }
+}
+
 /// Leaves an exception handler with `value` as the exception return value. Call it from
 /// [`handler_mode::run`](super::handler_mode::run): in thread mode such a branch is an ordinary fault.
 pub fn forge_exception_return(value: u32) -> ! {
@@ -186,4 +199,11 @@ pub fn forge_function_return() -> ! {
 #[unsafe(naked)]
 unsafe extern "C" fn branch_to(value: u32) -> ! {
     naked_asm!("bx r0")
+}
+
+/// # Safety
+/// As for [`branch_to`].
+#[unsafe(naked)]
+unsafe extern "C" fn branch_with_link(target: u32, link: u32) -> ! {
+    naked_asm!("mov lr, r1", "mov r12, r0", "movs r0, #0", "movs r1, #0", "bx r12")
 }

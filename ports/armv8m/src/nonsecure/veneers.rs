@@ -54,6 +54,11 @@ impl<'a> OutVec<'a> {
         }
     }
 
+    /// Sets the length to what it was made with, or less.
+    pub(super) const fn set_len(&mut self, len: usize) {
+        self.len = len;
+    }
+
     /// Its capacity before a call, the bytes written after it.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -210,7 +210,6 @@ extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32)
     let shared = SHARED.0.get();
     // SAFETY: handlers do not nest (one priority), so nobody else looks at the cell.
     let current = unsafe { (*shared).current };
-    let secure_thread = exc_return & FROM_SECURE_THREAD == FROM_SECURE_THREAD;
     // SAFETY: `current` is null or the context that `run` borrowed mutably and has not got back yet.
     let running = unsafe { current.as_mut() };
     let partition = running.filter(|_| exc_return & FROM_SECURE_THREAD == FROM_SECURE_THREAD);

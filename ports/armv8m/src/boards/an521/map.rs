@@ -34,3 +34,6 @@ pub const FLASH: Range = (0x8000_0000, 0x8100_0000);
 pub const FLASH_SECTOR: u32 = 4096;
 /// Program unit of that flash, bytes.
 pub const FLASH_WRITE_UNIT: u32 = 4;
+
+/// Header of an image in memory: its payload, a vector table first, begins behind it.
+pub const HEADER_SIZE: u32 = 0x400;
