@@ -56,9 +56,12 @@ pub struct Ed25519PublicKey {
 impl Ed25519PublicKey {
     /// Takes an encoded point.
     ///
-    /// [`CryptoError::InvalidKey`] when it is no point of the curve, and when it is one of low
-    /// order, for which signatures prove nothing.
+    /// [`CryptoError::InvalidKey`] when it is no point of the curve, when it is not encoded the one
+    /// right way, and when it is a point of low order, for which signatures prove nothing.
     pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> Result<Self, CryptoError> {
+        if !is_reduced(bytes) {
+            return Err(CryptoError::InvalidKey);
+        }
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| CryptoError::InvalidKey)?;
         if key.is_weak() {
             return Err(CryptoError::InvalidKey);
@@ -83,4 +86,11 @@ impl Ed25519PublicKey {
             .verify_strict(message, &signature)
             .map_err(|_| CryptoError::Verification)
     }
+}
+
+/// Whether y is below the field's prime 2^255 − 19 (RFC 8032, section 5.1.3); the library takes
+/// larger ones too. The other doubtful encodings, x = 0 with a sign, are points of low order.
+fn is_reduced(bytes: &[u8; KEY_LEN]) -> bool {
+    let [first, middle @ .., last] = bytes;
+    *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
