@@ -4,9 +4,12 @@ mod check;
 mod elf;
 mod elfcheck;
 mod firmware;
+mod fuzz;
 mod place;
 mod setup;
 mod shell;
+mod size;
+mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -25,10 +28,16 @@ struct Cli {
 enum Command {
     /// Check the source: layout, imports, formatting, lints, documentation
     Check(check::Options),
+    /// Run all tests, on this host and on QEMU, and close with one line of counts
+    Test(test::Options),
     /// Build and sign the AN521 images
     Build(firmware::Options),
     /// Check the linked images: gates, panic paths, paths of this machine
     Elf(elfcheck::Options),
+    /// Print flash and RAM of each image beside TF-M's
+    Size(size::Options),
+    /// Run the fuzz targets for a while
+    Fuzz(fuzz::Options),
     /// Install what this machine lacks, and say what is there
     Setup,
 }
@@ -47,8 +56,11 @@ fn run(command: Command) -> Result<()> {
     let place = Place::find()?;
     match command {
         Command::Check(options) => check::check(&place, &options),
+        Command::Test(options) => test::test(&place, &options),
         Command::Build(options) => firmware::run(&place, &options),
         Command::Elf(options) => elfcheck::run(&place, &options),
+        Command::Size(options) => size::run(&place, &options),
+        Command::Fuzz(options) => fuzz::fuzz(&place, &options),
         Command::Setup => setup::everything(&place),
     }
 }

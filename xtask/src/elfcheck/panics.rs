@@ -282,8 +282,10 @@ fn parse_frames(text: &str) -> BTreeMap<u32, Vec<Frame>> {
 fn owned(frames: &[Frame], what: &str) -> Option<Site> {
     let (function, line, owner) = frames
         .iter()
-        .filter(|(function, _)| !panics_for_its_caller(function))
-        .find_map(|(function, line)| Some((function, line, owner_of(line)?)))?;
+        .filter_map(|(function, line)| Some((function, line, owner_of(line)?)))
+        .find(|(function, _, owner)| {
+            matches!(owner, Owner::Ours(_)) || !panics_for_its_caller(function)
+        })?;
     Some(Site {
         owner,
         function: plain(function),

@@ -1,0 +1,133 @@
+//! `cargo xtask test`: every test there is, and one closing line.
+
+mod runner;
+
+use crate::elfcheck;
+use crate::firmware::{self, Configuration};
+use crate::place::Place;
+use crate::setup::{self, Need};
+use crate::shell::{cargo, output, say};
+use anyhow::{Result, bail};
+use runner::Tally;
+use std::process::Command;
+use std::time::Instant;
+
+/// Arguments of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only what runs on this machine: no firmware, no QEMU
+    #[arg(long)]
+    host: bool,
+    /// Only the firmware: ELF checks and the scenarios on QEMU
+    #[arg(long, conflicts_with = "host")]
+    device: bool,
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+/// The crate of whole-system scenarios; it needs the built firmware.
+const SCENARIOS: &str = "ironroot-tests";
+
+/// Runs everything; fails if anything failed.
+pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
+    let started = Instant::now();
+    let mut total = Tally::default();
+    if !options.device {
+        total.add(host(place, options)?);
+    }
+    if !options.host {
+        total.add(device(place, options));
+    }
+    say!("{} s", started.elapsed().as_secs());
+    println!("{total}");
+    if total.failed > 0 {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+fn host(place: &Place, options: &Options) -> Result<Tally> {
+    setup::ensure(place, &[Need::Rust])?;
+    if let Err(error) = setup::ensure(place, &[Need::Imgtool]) {
+        say!("skipped: tests against imgtool: {error:#}");
+    }
+    let mut command = cargo(&place.root);
+    command.args(["test", "--no-fail-fast"]);
+    for package in host_packages(place)? {
+        command.args(["-p", &package]);
+    }
+    command.env("IRONROOT_IMGTOOL", place.venv("imgtool"));
+    runner::cargo_test("host", &mut command, options.filter.as_deref())
+}
+
+/// A failure here is counted, so that the closing line always comes.
+fn device(place: &Place, options: &Options) -> Tally {
+    device_tests(place, options).unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        Tally {
+            failed: 1,
+            ..Tally::default()
+        }
+    })
+}
+
+fn device_tests(place: &Place, options: &Options) -> Result<Tally> {
+    setup::ensure(place, &Need::ALL)?;
+    let mut tally = Tally::default();
+    let product = firmware::build(place, Configuration::PRODUCT)?;
+    for configuration in Configuration::TESTS {
+        firmware::build(place, configuration)?;
+    }
+    if options.filter.is_none() {
+        let checks = elfcheck::check(place, &product)?;
+        tally.add(Tally {
+            passed: checks.passed,
+            failed: checks.failed,
+            skipped: 0,
+        });
+    }
+    let mut command = cargo(&place.root);
+    command.args(["test", "--no-fail-fast", "-p", SCENARIOS]);
+    scenario_environment(place, &mut command);
+    tally.add(runner::cargo_test(
+        "QEMU",
+        &mut command,
+        options.filter.as_deref(),
+    )?);
+    Ok(tally)
+}
+
+/// What the scenarios are told: where the images, the signing command, keys and other tools are.
+pub(crate) fn scenario_environment(place: &Place, command: &mut Command) {
+    let ironroot = place.target.join("debug/ironroot");
+    command
+        .env("IRONROOT_AN521_DIR", place.work().join("an521"))
+        .env("IRONROOT_KEYS", place.work().join("keys"))
+        .env("IRONROOT_CLI", ironroot)
+        .env("IRONROOT_IMGTOOL", place.venv("imgtool"));
+    if std::env::var_os("IRONROOT_QEMU").is_none() {
+        command.env("IRONROOT_QEMU", "qemu-system-arm");
+    }
+}
+
+/// What cargo builds by default, less the scenarios.
+fn host_packages(place: &Place) -> Result<Vec<String>> {
+    let mut command = cargo(&place.root);
+    command.args(["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata: serde_json::Value = serde_json::from_str(&output(&mut command)?)?;
+    let members = &metadata["workspace_default_members"];
+    let mut names = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let chosen = members
+            .as_array()
+            .is_some_and(|members| members.contains(&package["id"]));
+        names.extend(
+            package["name"]
+                .as_str()
+                .filter(|_| chosen)
+                .map(str::to_owned),
+        );
+    }
+    names.retain(|name| name != SCENARIOS);
+    Ok(names)
+}
