@@ -1,1 +1,0 @@
-//! Host stand-ins for tests.
