@@ -158,7 +158,7 @@ fn survey<F: Flash, C, S: Strategy, R: Report>(
         Ok(Contender {
             standing,
             version,
-            out: version.is_none() || standing == Standing::Unmarked,
+            out: version.is_none(),
         })
     };
     Ok(PerSlot {
@@ -208,7 +208,7 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
                         slot,
                         version,
                     });
-                    if chosen.standing == Standing::TrialFailed {
+                    if matches!(chosen.standing, Standing::TrialFailed | Standing::Unmarked) {
                         self.report.report(&Event::LastResort { image, slot });
                     }
                     return Ok(chosen);
@@ -352,16 +352,18 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     }
 }
 
-/// The slot to try next: newest version first, on equal ones slot A; one whose trial failed comes after
-/// all others.
+/// The slot to try next: newest version first, on equal ones slot A. One whose trial failed comes after all
+/// that may boot, one that nobody asked for after everything: rather than nothing, the device boots what is
+/// correctly signed and no rollback.
 fn best(slots: &PerSlot<Contender>) -> Option<Slot> {
     let rank = |slot: Slot| {
         let contender = slots.get(slot);
-        let usable = !contender.out;
-        usable.then_some((
-            contender.standing != Standing::TrialFailed,
-            contender.version,
-        ))
+        let class = match contender.standing {
+            Standing::Confirmed | Standing::Pending => 2,
+            Standing::TrialFailed => 1,
+            Standing::Unmarked => 0,
+        };
+        (!contender.out).then_some((class, contender.version))
     };
     match (rank(Slot::A), rank(Slot::B)) {
         (None, None) => None,

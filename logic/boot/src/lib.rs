@@ -5,7 +5,6 @@
 #[cfg(test)]
 extern crate std;
 
-#[expect(clippy::module_inception)] // the crate's one job
 mod boot;
 mod crc;
 mod launch;

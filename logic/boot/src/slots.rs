@@ -186,7 +186,7 @@ pub enum Event {
         /// Its version.
         version: Version,
     },
-    /// An image whose trial failed is started, because no other slot is left.
+    /// An image is started whose trial failed or that nobody asked for, because no other slot is left.
     LastResort {
         /// Which image.
         image: Image,

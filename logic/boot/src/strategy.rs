@@ -17,9 +17,9 @@ pub enum Standing {
     Confirmed,
     /// To be tried: boots once, after the trial is marked.
     Pending,
-    /// Was tried and not confirmed: boots only if nothing else does.
+    /// Was tried and not confirmed: boots only if neither of the above can.
     TrialFailed,
-    /// Takes no part.
+    /// Nobody asked for it: boots only if nothing else can.
     Unmarked,
 }
 
@@ -50,7 +50,7 @@ pub trait Strategy {
 /// `MCUBOOT_DIRECT_XIP_REVERT`'s rules; facts in the design document, "Direct-XIP" and "RAM-load").
 ///
 /// Unlike MCUboot nothing is erased at boot: a slot that is out stays as evidence until the next update
-/// is written there, and can be a last resort.
+/// is written there, and is a last resort.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RamLoad;
 
@@ -59,6 +59,9 @@ impl Strategy for RamLoad {
 
     fn standing(&self, _slot: Slot, trailer: &Trailer) -> Standing {
         match (trailer.magic, trailer.image_ok, trailer.copy_done) {
+            // Both flags are written only after the magic was read as good: it has lost bits since, as a
+            // magic does whose writing was cut off late. A confirmed image must not be lost with it.
+            (MagicState::Bad, FlagState::Set, FlagState::Set) => Standing::Confirmed,
             (MagicState::Unset | MagicState::Bad, _, _) => Standing::Unmarked,
             (MagicState::Good, FlagState::Set, _) => Standing::Confirmed,
             // Torn while confirming: not confirmed. If its trial has not begun, it may still be tried.
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_good_magic_makes_a_slot_take_part_and_only_image_ok_confirms() {
+    fn only_a_marked_slot_takes_part_and_only_image_ok_confirms() {
         use FlagState::{Bad, Set, Unset};
         for magic in [MagicState::Good, MagicState::Unset, MagicState::Bad] {
             for image_ok in [Set, Unset, Bad] {
@@ -87,8 +90,12 @@ mod tests {
                     };
                     let standing = RamLoad.standing(Slot::A, &trailer);
                     let good = magic == MagicState::Good;
-                    assert_eq!(standing != Standing::Unmarked, good);
-                    assert_eq!(standing == Standing::Confirmed, good && image_ok == Set);
+                    let faded = magic == MagicState::Bad && (image_ok, copy_done) == (Set, Set);
+                    assert_eq!(standing != Standing::Unmarked, good || faded);
+                    assert_eq!(
+                        standing == Standing::Confirmed,
+                        good && image_ok == Set || faded
+                    );
                     let pending = good && image_ok != Set && copy_done == Unset;
                     assert_eq!(standing == Standing::Pending, pending);
                 }

@@ -109,13 +109,17 @@ pub fn set_pending<F: Flash>(
 /// [`TrailerError::BadState`] when the slot has no trailer, or an earlier confirmation was cut off.
 pub fn confirm<F: Flash>(slot: &mut F) -> Result<(), TrailerError> {
     let now = state(slot)?;
-    match (now.magic, now.image_ok) {
-        (MagicState::Good, FlagState::Set) => Ok(()),
-        (MagicState::Good, FlagState::Unset) => {
+    // A trial that has begun proves that the magic was good.
+    if now.magic != MagicState::Good && now.copy_done != FlagState::Set {
+        return Err(TrailerError::BadState);
+    }
+    match now.image_ok {
+        FlagState::Set => Ok(()),
+        FlagState::Unset => {
             let at = layout(slot)?.image_ok();
             write_byte(slot, at, FLAG_SET)
         }
-        _ => Err(TrailerError::BadState),
+        FlagState::Bad => Err(TrailerError::BadState),
     }
 }
 

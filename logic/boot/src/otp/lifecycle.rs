@@ -6,6 +6,7 @@ use ironroot_platform::{Flash, FlashError};
 
 const ENTRY_SIZE: usize = 32;
 const ENTRIES: u32 = 16;
+const COPIES: u32 = 2;
 
 const _: () = assert!(PLACES_SIZE + ENTRIES * ENTRY_SIZE as u32 == AREA_SIZE);
 
@@ -93,22 +94,40 @@ pub(super) fn current<F: Flash>(flash: &F, first: Lifecycle) -> Result<Lifecycle
     Ok(state)
 }
 
-/// Takes a provisioned device to a later state of its life. After a power cut it is in the old state or in
-/// the new one.
+/// Takes a provisioned device to a later state of its life, or settles the present one.
+///
+/// After a power cut the device is in the old state or in the new one, perhaps changing between the two with
+/// each boot; calling again until the answer is `Ok` settles it.
 ///
 /// # Errors
-/// [`OtpError::Backwards`] unless `to` is later than the present state, [`OtpError::Exhausted`], and those
+/// [`OtpError::Backwards`] if `to` is earlier than the present state, [`OtpError::Exhausted`], and those
 /// of [`super::read_facts`].
 pub fn advance<F: Flash>(flash: &mut F, to: Lifecycle) -> Result<(), OtpError> {
-    if to <= super::read_facts(flash)?.lifecycle {
+    let first = super::record::find(flash)?.facts(flash)?.lifecycle;
+    if to < current(flash, first)? {
         return Err(OtpError::Backwards);
     }
+    let mut settled = first == to;
+    // Two entries: the second is begun only when the first is complete, so at least one is for good.
+    let mut found = 0_u32;
     for index in 0..ENTRIES {
-        match flash.program(entry_offset(index), &entry(to)) {
-            // Used before, or cut off before.
-            Err(FlashError::NotErased) => {}
-            result => return result.map_err(OtpError::Flash),
+        let mut bytes = [0; ENTRY_SIZE];
+        flash.read(entry_offset(index), &mut bytes)?;
+        if bytes == entry(to) {
+            found = found.saturating_add(1);
+        } else if !settled && found < COPIES && bytes == [flash.geometry().erased; ENTRY_SIZE] {
+            match flash.program(entry_offset(index), &entry(to)) {
+                Ok(()) => found = found.saturating_add(1),
+                // Cut off before; it only reads as erased.
+                Err(FlashError::NotErased) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        settled |= found >= COPIES;
     }
-    Err(OtpError::Exhausted)
+    if settled {
+        Ok(())
+    } else {
+        Err(OtpError::Exhausted)
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! The area behaves like one-time-programmable memory: nothing here erases it. Provisioning that loses
 //! power leaves the device *blank* or *provisioned*, because a record counts only with its commit
-//! word, which is written last, and the next attempt uses the next place. Layout of the 4 KiB, little
+//! word, which is written last, and the next attempt uses the next place. A commit word that was cut off
+//! may read as whole today and torn tomorrow, so a second copy follows, and provisioning is done only
+//! when both are complete. Layout of the 4 KiB, little
 //! endian; every part is a whole number of program units of up to 32 bytes:
 //!
 //! | offset | size | use |
@@ -18,7 +20,7 @@ mod provision;
 mod record;
 
 pub use lifecycle::{Lifecycle, advance};
-pub use provision::provision;
+pub use provision::{Provisioned, provision};
 
 use core::fmt;
 use ironroot_crypto::Secret;
@@ -281,4 +283,4 @@ fn read_record<F: Flash>(flash: &F) -> Result<(Facts, record::Body), OtpError> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -18,34 +18,51 @@ impl From<BufferFull> for OtpError {
     }
 }
 
+/// What came of [`provision`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provisioned {
+    /// The device has what was given.
+    New,
+    /// An earlier attempt had written a record before it was cut off: the device keeps that one, and now has
+    /// it safely.
+    Resumed,
+}
+
 /// Provisions a blank device with two copies of the record.
 ///
-/// After a power cut the device is blank (call again; each attempt uses up a place) or provisioned.
+/// After a power cut the device is blank or provisioned, perhaps changing between the two with each boot:
+/// call again, with new secrets, until the answer is `Ok` or [`OtpError::AlreadyProvisioned`]. Then it is
+/// provisioned for good: the second copy is begun only when the first is complete.
 ///
 /// # Errors
-/// [`OtpError::AlreadyProvisioned`], [`OtpError::Damaged`], [`OtpError::Exhausted`],
-/// [`OtpError::Invalid`], [`OtpError::Flash`].
-pub fn provision<F: Flash>(flash: &mut F, what: &Provisioning) -> Result<(), OtpError> {
-    match record::find(flash) {
-        Err(OtpError::Blank) => {}
-        Ok(_) | Err(OtpError::UnknownFormat) => return Err(OtpError::AlreadyProvisioned),
-        Err(error) => return Err(error),
-    }
+/// [`OtpError::AlreadyProvisioned`], [`OtpError::Damaged`], [`OtpError::Exhausted`] (each attempt uses up
+/// places), [`OtpError::Invalid`], [`OtpError::Flash`].
+pub fn provision<F: Flash>(flash: &mut F, what: &Provisioning) -> Result<Provisioned, OtpError> {
     let mut body: Secret<BODY_SIZE> = Secret::zeroed();
-    body.expose_mut(|bytes| encode(bytes, what))?;
-    let mut written = 0_u32;
-    for place in 0..PLACES {
-        if written == COPIES {
-            break;
+    let found = record::count(flash)?;
+    let (first_place, mut copies, outcome) = match found {
+        Some((place, 1)) => {
+            body.expose_mut(|bytes| flash.read(place_offset(place), bytes))?;
+            (place.saturating_add(1), 1, Provisioned::Resumed)
         }
-        if is_blank(flash, place)? && write(flash, place, &body)? {
-            written = written.saturating_add(1);
+        Some(_) => return Err(OtpError::AlreadyProvisioned),
+        None => {
+            if let Err(OtpError::Damaged) = record::find(flash) {
+                return Err(OtpError::Damaged);
+            }
+            body.expose_mut(|bytes| encode(bytes, what))?;
+            (0, 0, Provisioned::New)
+        }
+    };
+    for place in first_place..PLACES {
+        if copies < COPIES && is_blank(flash, place)? && write(flash, place, &body)? {
+            copies = copies.saturating_add(1);
         }
     }
-    if written == 0 {
+    if copies < COPIES {
         Err(OtpError::Exhausted)
     } else {
-        Ok(())
+        Ok(outcome)
     }
 }
 

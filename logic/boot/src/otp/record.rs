@@ -90,10 +90,11 @@ pub(super) struct Body {
     items_len: u32,
 }
 
-/// The first whole record.
+/// The last whole record. The last, because a commit that was cut off may read as whole one day and not the
+/// next: what an attempt after it wrote counts.
 pub(super) fn find<F: Flash>(flash: &F) -> Result<Body, OtpError> {
     let mut verdict = OtpError::Blank;
-    for place in 0..PLACES {
+    for place in (0..PLACES).rev() {
         match state(flash, place)? {
             PlaceState::Whole => return open(flash, place),
             PlaceState::Damaged => verdict = OtpError::Damaged,
@@ -101,6 +102,24 @@ pub(super) fn find<F: Flash>(flash: &F) -> Result<Body, OtpError> {
         }
     }
     Err(verdict)
+}
+
+/// The last whole record's place, and how many whole copies of it there are.
+pub(super) fn count<F: Flash>(flash: &F) -> Result<Option<(u32, u32)>, OtpError> {
+    let mut last = None;
+    let mut copies = 0_u32;
+    for place in (0..PLACES).rev() {
+        if !matches!(state(flash, place)?, PlaceState::Whole) {
+            continue;
+        }
+        let crc = body_crc(flash, place)?;
+        let (_, last_crc) = *last.get_or_insert((place, crc));
+        // Records of two attempts differ in their secrets, so in their checksum.
+        if crc == last_crc {
+            copies = copies.saturating_add(1);
+        }
+    }
+    Ok(last.map(|(place, _)| (place, copies)))
 }
 
 enum PlaceState {
