@@ -15,15 +15,29 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=--defsym=__main_stack_size=0x600");
         println!("cargo:rustc-link-arg-bins=--cmse-implib");
         let import = variable("IRONROOT_VENEERS_OUT", "");
-        let import = if import.is_empty() { out("veneers.o") } else { PathBuf::from(import) };
-        println!("cargo:rustc-link-arg-bins=--out-implib={}", import.display());
+        let import = if import.is_empty() {
+            out("veneers.o")
+        } else {
+            PathBuf::from(import)
+        };
+        println!(
+            "cargo:rustc-link-arg-bins=--out-implib={}",
+            import.display()
+        );
     }
 
     // The table the packer generated; without one the image holds no partition.
     let table = variable("IRONROOT_PARTITION_TABLE", "");
-    let table = if table.is_empty() { here.join("src/no_partitions.rs") } else { PathBuf::from(table) };
+    let table = if table.is_empty() {
+        here.join("src/no_partitions.rs")
+    } else {
+        PathBuf::from(table)
+    };
     println!("cargo:rerun-if-changed={}", table.display());
-    println!("cargo:rustc-env=IRONROOT_PARTITION_TABLE={}", table.display());
+    println!(
+        "cargo:rustc-env=IRONROOT_PARTITION_TABLE_FILE={}",
+        table.display()
+    );
 
     let level = match variable("IRONROOT_ISOLATION_LEVEL", "3").as_str() {
         "1" => "One",

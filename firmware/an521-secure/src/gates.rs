@@ -35,7 +35,9 @@ extern "C" fn ironroot_gate_version(service: u32) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn ironroot_gate_connect(service: u32, version: u32) -> i32 {
-    let Some(caller) = caller() else { return Error::ConnectionRefused.status().0 };
+    let Some(caller) = caller() else {
+        return Error::ConnectionRefused.status().0;
+    };
     match kernel::with(|kernel| kernel.connect(caller, service, version)) {
         Some(Ok(handle)) => handle.0.cast_signed(),
         Some(Err(error)) => error.status().0,
@@ -45,7 +47,9 @@ extern "C" fn ironroot_gate_connect(service: u32, version: u32) -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn ironroot_gate_call(handle: u32, control: u32, in_vec: u32, out_vec: u32) -> i32 {
-    let Some(caller) = caller() else { return Error::ConnectionRefused.status().0 };
+    let Some(caller) = caller() else {
+        return Error::ConnectionRefused.status().0;
+    };
     kernel::with(|kernel| kernel.call(caller, handle, control, in_vec, out_vec).0)
         .unwrap_or(Error::ConnectionRefused.status().0)
 }
@@ -61,10 +65,15 @@ extern "C" fn ironroot_gate_close(handle: u32) {
 /// TF-M's non-secure client extension, by the number the gate gives each call.
 #[unsafe(no_mangle)]
 extern "C" fn ironroot_gate_context(operation: u32, first: u32, second: u32) -> u32 {
-    let status = |result: Result<(), NsContextError>| result.map_or_else(|error| error as u32, |()| 0);
+    let status =
+        |result: Result<(), NsContextError>| result.map_or_else(|error| error as u32, |()| 0);
     with_contexts(|contexts| match operation {
         0 => contexts.init(first),
-        1 => contexts.acquire((first & 0xFF) as u8, (second & 0xFF) as u8).0,
+        1 => {
+            contexts
+                .acquire((first & 0xFF) as u8, (second & 0xFF) as u8)
+                .0
+        }
         2 => status(contexts.release(NsToken(first))),
         3 => status(contexts.load(NsToken(first), second.cast_signed())),
         _ => status(contexts.save(NsToken(first))),

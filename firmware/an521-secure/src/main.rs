@@ -17,8 +17,11 @@ use ironroot_port_armv8m::secure::{enter, runner};
 
 #[unsafe(link_section = ".vectors")]
 #[used]
-static VECTORS: VectorTable =
-    start::vector_table(start::reset, runner::fault_handler(), runner::supervisor_call_handler());
+static VECTORS: VectorTable = start::vector_table(
+    start::reset,
+    runner::fault_handler(),
+    runner::supervisor_call_handler(),
+);
 
 /// After start-up code: protection first, then what needs protecting, then the other world.
 #[unsafe(no_mangle)]
@@ -38,7 +41,10 @@ extern "C" fn ironroot_main() -> ! {
 
     scb::give_interrupts_away();
     protect::lock();
-    say!("secure: ready, isolation level {}", kernel::ISOLATION_LEVEL as u32);
+    say!(
+        "secure: ready, isolation level {}",
+        kernel::ISOLATION_LEVEL as u32
+    );
     let vectors = map::NON_SECURE_IMAGE.0 + map::HEADER_SIZE;
     // SAFETY: the bootloader verified this image in place before it started us; its memory is
     // attributed now, and this stack is not used again.

@@ -15,7 +15,10 @@ unsafe extern "C" {
 
 /// The secure gateway stubs.
 pub(crate) fn callable() -> Range {
-    (&raw const __callable_start as u32, &raw const __callable_end as u32)
+    (
+        &raw const __callable_start as u32,
+        &raw const __callable_end as u32,
+    )
 }
 
 /// Regions 0 to 3; the port uses 4 to 7 for the partition that runs.
@@ -29,7 +32,10 @@ pub(crate) fn callable() -> Range {
 pub(crate) fn protect_root() {
     let vectors_end = &raw const __secure_vectors_end as u32;
     let gate = (&raw const __gate_start as u32, &raw const __gate_end as u32);
-    let text = (&raw const __root_text_start as u32, &raw const __root_text_end as u32);
+    let text = (
+        &raw const __root_text_start as u32,
+        &raw const __root_text_end as u32,
+    );
     mpu::write(
         0,
         &[

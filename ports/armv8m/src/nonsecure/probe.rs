@@ -205,5 +205,11 @@ unsafe extern "C" fn branch_to(value: u32) -> ! {
 /// As for [`branch_to`].
 #[unsafe(naked)]
 unsafe extern "C" fn branch_with_link(target: u32, link: u32) -> ! {
-    naked_asm!("mov lr, r1", "mov r12, r0", "movs r0, #0", "movs r1, #0", "bx r12")
+    naked_asm!(
+        "mov lr, r1",
+        "mov r12, r0",
+        "movs r0, #0",
+        "movs r1, #0",
+        "bx r12"
+    )
 }

@@ -28,11 +28,11 @@ pub struct PartitionImage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IsolationLevel {
     /// Only the non-secure world is kept out. Partitions run privileged.
-    One,
+    One = 1,
     /// Partitions are kept out of the PSA Root of Trust.
-    Two,
+    Two = 2,
     /// And out of each other.
-    Three,
+    Three = 3,
 }
 
 /// The first words of a partition's code, written by its linker script.
