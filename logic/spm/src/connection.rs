@@ -56,10 +56,12 @@ pub(crate) struct Connections<const N: usize> {
 impl<const N: usize> Connections<N> {
     pub(crate) const NONE: Self = Self { slots: [FREE; N] };
 
-    /// Takes a free slot for a connection that is being made.
+    /// Takes a free slot for a connection that is being made. The non-secure world leaves a quarter
+    /// of the slots to partitions, whose services would otherwise be its hostages.
     pub(crate) fn open(&mut self, client: ClientId, service: &'static ServiceInfo) -> Option<Slot> {
+        let kept = if client.is_non_secure() { N >> 2 } else { 0 };
         let free = |(_, connection): &(u8, &mut Connection)| connection.state == State::Free;
-        let (slot, connection) = (0..=u8::MAX).zip(&mut self.slots).find(free)?;
+        let (slot, connection) = (0..=u8::MAX).zip(&mut self.slots).filter(free).nth(kept)?;
         let generation = match connection.generation {
             LAST_GENERATION.. => 1,
             generation => generation.saturating_add(1),
