@@ -31,6 +31,17 @@ pub fn raw_agreement<T: Transport>(
 pub struct Derivation(Operation);
 
 impl Derivation {
+    /// The one that the service knows by `handle`: for callers that keep it as a number, as in C.
+    pub const fn from_handle(handle: u32) -> Self {
+        Self(Operation(handle))
+    }
+
+    /// The service's number for it.
+    #[must_use]
+    pub const fn handle(&self) -> u32 {
+        self.0.0
+    }
+
     /// `psa_key_derivation_setup`.
     ///
     /// # Errors

@@ -47,6 +47,17 @@ pub fn verify<T: Transport>(
 pub struct MacOperation(Operation);
 
 impl MacOperation {
+    /// The one that the service knows by `handle`: for callers that keep it as a number, as in C.
+    pub const fn from_handle(handle: u32) -> Self {
+        Self(Operation(handle))
+    }
+
+    /// The service's number for it.
+    #[must_use]
+    pub const fn handle(&self) -> u32 {
+        self.0.0
+    }
+
     /// `psa_mac_sign_setup`.
     ///
     /// # Errors
