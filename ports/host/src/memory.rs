@@ -1,8 +1,8 @@
 //! Client memory on the host: what each client sent along with its present call.
 //!
-//! Every owner has its own range of 16 MiB of the partition manager's address numbers, so that a
-//! checked span says whose memory it is. Nobody can name another owner's range: a client's addresses
-//! are offsets into its own memory, checked before the owner's base is added.
+//! Every owner has its own range of 16 MiB of addresses ([`memory_base`]), so that an address says whose
+//! memory it means; what a client sends appears at the start of its range. Nobody can name another
+//! owner's range: a client's addresses must lie in its own.
 
 use ironroot_platform::{
     Access, CheckedSpan, ClientMemory, MemoryError, MemoryOwner, PartitionIndex, Span,
@@ -18,6 +18,12 @@ const OFFSET_MASK: u32 = (1 << RANGE_BITS) - 1;
 #[derive(Debug, Clone, Default)]
 pub struct ClientMemories {
     by_range: Rc<RefCell<BTreeMap<u32, Vec<u8>>>>,
+}
+
+/// The address at which the partition manager sees the memory that `owner` sends.
+#[must_use]
+pub const fn memory_base(owner: MemoryOwner) -> u32 {
+    range_of(owner) << RANGE_BITS
 }
 
 const fn range_of(owner: MemoryOwner) -> u32 {
@@ -60,23 +66,21 @@ impl ClientMemory for ClientMemories {
         access: Access,
     ) -> Result<CheckedSpan, MemoryError> {
         if span.len == 0 {
-            return Ok(CheckedSpan::EMPTY);
+            return Ok(CheckedSpan::vouch(span, access));
         }
-        let range = range_of(owner);
+        let offset = span
+            .base
+            .checked_sub(memory_base(owner))
+            .ok_or(MemoryError)?;
+        let end = offset.checked_add(span.len).ok_or(MemoryError)?;
+        // Beyond 254 partitions two owners would share a range.
+        let range = u8::try_from(range_of(owner)).map_err(|_| MemoryError)?;
         let memories = self.by_range.borrow();
-        let memory = memories.get(&range).ok_or(MemoryError)?;
-        let end = span.base.checked_add(span.len).ok_or(MemoryError)?;
+        let memory = memories.get(&u32::from(range)).ok_or(MemoryError)?;
         if end as usize > memory.len() || end > OFFSET_MASK {
             return Err(MemoryError);
         }
-        let base = range << RANGE_BITS | span.base;
-        Ok(CheckedSpan::vouch(
-            Span {
-                base,
-                len: span.len,
-            },
-            access,
-        ))
+        Ok(CheckedSpan::vouch(span, access))
     }
 
     fn copy_in(&self, from: CheckedSpan, out: &mut [u8]) -> usize {
@@ -118,30 +122,52 @@ mod tests {
     use super::*;
 
     const PARTITION: MemoryOwner = MemoryOwner::Partition(PartitionIndex(0));
+    const NON_SECURE: MemoryOwner = MemoryOwner::NonSecure;
 
     fn memories() -> ClientMemories {
         let memories = ClientMemories::default();
-        memories.put(MemoryOwner::NonSecure, b"non-secure".to_vec());
+        memories.put(NON_SECURE, b"non-secure".to_vec());
         memories.put(PARTITION, b"partition!".to_vec());
         memories
+    }
+
+    fn span(owner: MemoryOwner, offset: u32, len: u32) -> Span {
+        Span {
+            base: memory_base(owner) + offset,
+            len,
+        }
     }
 
     #[test]
     fn a_span_must_lie_in_the_owners_memory() {
         let memories = memories();
-        let check = |base, len| {
-            memories
-                .check(MemoryOwner::NonSecure, Span { base, len }, Access::Read)
-                .is_ok()
-        };
-        assert!(check(0, 10) && check(9, 1) && check(10, 0) && check(u32::MAX, 0));
-        for (base, len) in [(0, 11), (10, 1), (u32::MAX, 1), (1, u32::MAX), (2 << 24, 1)] {
-            assert!(!check(base, len), "{base} {len}");
+        let check = |span| memories.check(NON_SECURE, span, Access::Read).is_ok();
+        for (offset, len) in [(0, 10), (9, 1), (10, 0)] {
+            assert!(check(span(NON_SECURE, offset, len)));
         }
+        for (offset, len) in [(0, 11), (10, 1), (1, u32::MAX), (1 << 24, 1)] {
+            assert!(!check(span(NON_SECURE, offset, len)), "{offset} {len}");
+        }
+        assert!(!check(span(PARTITION, 0, 1)), "another owner's memory");
+        assert!(!check(Span { base: 0, len: 1 }));
         let absent = MemoryOwner::Partition(PartitionIndex(1));
         assert!(
             memories
-                .check(absent, Span { base: 0, len: 1 }, Access::Read)
+                .check(absent, span(absent, 0, 1), Access::Read)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_last_partition_has_a_range_that_does_not_wrap() {
+        let last = MemoryOwner::Partition(PartitionIndex(u8::MAX - 2));
+        assert_eq!(memory_base(last), 0xff00_0000);
+        let one_more = MemoryOwner::Partition(PartitionIndex(u8::MAX));
+        let memories = memories();
+        memories.put(one_more, b"aliased".to_vec());
+        assert!(
+            memories
+                .check(one_more, span(one_more, 0, 1), Access::Write)
                 .is_err()
         );
     }
@@ -149,24 +175,24 @@ mod tests {
     #[test]
     fn copies_reach_the_checked_owner_and_nobody_else() {
         let mut memories = memories();
-        let span = Span { base: 0, len: 4 };
         let from = memories
-            .check(MemoryOwner::NonSecure, span, Access::Read)
+            .check(NON_SECURE, span(NON_SECURE, 0, 4), Access::Read)
             .unwrap();
         let to = memories
-            .check(PARTITION, Span { base: 6, len: 4 }, Access::Write)
+            .check(PARTITION, span(PARTITION, 6, 4), Access::Write)
             .unwrap();
         assert_eq!(memories.transfer(from, to), 4);
         assert_eq!(memories.copy_out(from, b"x"), 0);
         assert_eq!(memories.take(PARTITION), b"partitnon-");
-        assert_eq!(memories.take(MemoryOwner::NonSecure), b"non-secure");
+        assert_eq!(memories.take(NON_SECURE), b"non-secure");
     }
 
     #[test]
     fn a_span_outlives_its_memory_without_reaching_other_bytes() {
         let mut memories = memories();
-        let span = Span { base: 2, len: 8 };
-        let stale = memories.check(PARTITION, span, Access::Write).unwrap();
+        let stale = memories
+            .check(PARTITION, span(PARTITION, 2, 8), Access::Write)
+            .unwrap();
         memories.put(PARTITION, b"short".to_vec());
         assert_eq!(memories.copy_in(stale, &mut [0; 8]), 0);
         assert_eq!(memories.copy_out(stale, b"12345678"), 0);

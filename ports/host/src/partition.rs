@@ -8,16 +8,17 @@
 use crate::memory::ClientMemories;
 use crate::wire;
 use ironroot_platform::{MemoryOwner, PartitionIndex, PartitionRunner, Trap};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::thread::{SecureComputingMode, set_no_new_privs, set_secure_computing_mode};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long a partition may run until its next call: a hang is a fault.
+/// How long a partition may run until its next call, unless told otherwise.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
 struct Running {
@@ -25,11 +26,34 @@ struct Running {
     link: UnixStream,
 }
 
+/// Keeps descriptors that this process inherited without the close-on-exec mark out of the partition.
+fn keep_descriptors_to_ourselves() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse::<RawFd>().ok()) else {
+            continue;
+        };
+        if number <= 2 {
+            continue;
+        }
+        // SAFETY: the number was listed as open a moment ago and is borrowed for one call that changes
+        // nothing but the close-on-exec mark. Should another thread have closed it meanwhile, the call
+        // fails, or marks a descriptor that is to be marked as well.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        match fcntl_setfd(descriptor, FdFlags::CLOEXEC) {
+            Ok(()) | Err(Errno::BADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 impl Running {
-    fn start(mut command: Command) -> io::Result<Self> {
+    fn start(mut command: Command, watchdog: Duration) -> io::Result<Self> {
+        keep_descriptors_to_ourselves()?;
         let (link, partition_end) = UnixStream::pair()?;
-        link.set_read_timeout(Some(WATCHDOG))?;
-        link.set_write_timeout(Some(WATCHDOG))?;
+        link.set_read_timeout(Some(watchdog))?;
+        link.set_write_timeout(Some(watchdog))?;
         let child = command
             .stdin(Stdio::from(OwnedFd::from(partition_end)))
             .stdout(Stdio::null())
@@ -52,6 +76,7 @@ pub struct ProcessRunner<S> {
     command: S,
     memories: ClientMemories,
     running: BTreeMap<u8, Running>,
+    watchdog: Duration,
 }
 
 impl<S: FnMut(PartitionIndex) -> Command> ProcessRunner<S> {
@@ -64,7 +89,14 @@ impl<S: FnMut(PartitionIndex) -> Command> ProcessRunner<S> {
             command,
             memories,
             running: BTreeMap::new(),
+            watchdog: WATCHDOG,
         }
+    }
+
+    /// A partition that makes no call for this long is at fault.
+    #[must_use]
+    pub fn with_watchdog(self, watchdog: Duration) -> Self {
+        Self { watchdog, ..self }
     }
 
     fn step(&mut self, partition: PartitionIndex, result: u32) -> io::Result<wire::Question> {
@@ -75,7 +107,7 @@ impl<S: FnMut(PartitionIndex) -> Command> ProcessRunner<S> {
                 wire::receive_question(&mut running.link)
             }
             None => {
-                let running = Running::start((self.command)(partition))?;
+                let running = Running::start((self.command)(partition), self.watchdog)?;
                 let running = self.running.entry(partition.0).or_insert(running);
                 wire::receive_question(&mut running.link)
             }
@@ -115,8 +147,8 @@ pub struct PartitionLink {
 impl PartitionLink {
     /// Gives up every right of this process but calling the partition manager.
     ///
-    /// For the main thread of a program started by a [`ProcessRunner`], before anything else. What
-    /// the partition needs of the heap it must have by then.
+    /// For the only thread of a program started by a [`ProcessRunner`], before it looks at anything
+    /// foreign. What the partition needs of the heap it must have by then.
     ///
     /// # Errors
     /// What the operating system says; the partition must not run then.

@@ -1,8 +1,8 @@
 //! Frames between a client and the partition manager: one question, one answer.
 //!
 //! A process on the host shares no memory with the secure world, so it sends the memory a call is
-//! about along with the call. Addresses in a call are offsets into that memory; the answer carries
-//! the memory back as the call left it. Little endian:
+//! about along with the call. Addresses in a call mean that memory, which starts at
+//! [`memory_base`](crate::memory_base); the answer carries it back as the call left it. Little endian:
 //!
 //! | question | size | | answer | size |
 //! |---|---|---|---|---|
@@ -24,7 +24,7 @@ const ANSWER_HEADER: usize = 4;
 pub struct Question {
     /// Which call.
     pub number: u32,
-    /// Its arguments; addresses are offsets into `memory`.
+    /// Its arguments; addresses mean `memory`.
     pub args: [u32; 4],
     /// The caller's memory, as far as this call needs it.
     pub memory: Vec<u8>,
