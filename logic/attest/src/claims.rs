@@ -143,9 +143,14 @@ impl InstanceId {
         Self(id)
     }
 
+    /// Takes an instance id as it stands in the token; nothing if its type is not RAND.
+    #[must_use]
+    pub fn new(bytes: &[u8; 33]) -> Option<Self> {
+        bytes.starts_with(&[Self::RAND]).then_some(Self(*bytes))
+    }
+
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let id: [u8; 33] = bytes.try_into().ok()?;
-        id.starts_with(&[Self::RAND]).then_some(Self(id))
+        Self::new(bytes.try_into().ok()?)
     }
 
     /// All 33 bytes, type first.

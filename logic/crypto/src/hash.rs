@@ -79,6 +79,11 @@ impl Digest {
             .unwrap_or(&self.bytes)
     }
 
+    /// Overwrites the value with zeros: for one derived from a key, when it is done with.
+    pub fn wipe(&mut self) {
+        self.bytes.zeroize();
+    }
+
     /// The digest as an array, if it has exactly `N` bytes.
     pub fn to_array<const N: usize>(&self) -> Option<[u8; N]> {
         self.as_slice().try_into().ok()

@@ -16,6 +16,12 @@ pub const SYSTEM_RESET: i32 = 1012;
 /// A request of the board's own.
 pub const IOCTL: i32 = 1013;
 
+/// Request of [`IOCTL`]: the security lifecycle. Output: the state (4), as in an attestation token.
+pub const IOCTL_LIFECYCLE: u32 = 1;
+/// Request of [`IOCTL`]: a record of the fault log, without secure addresses. Input: how many records to go
+/// back from the newest (4; absent means none). Output: the record (64, `ironroot-boot`'s format).
+pub const IOCTL_FAULT: u32 = 2;
+
 /// Status values of the platform service that are not `psa_status_t` (`tfm_platform_err_t`).
 pub mod platform_error {
     /// Done.
