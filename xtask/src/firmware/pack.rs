@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub(super) fn partitions(_place: &Place, configuration: Configuration) -> Result<Vec<Source>> {
     let source = |name: &str, folder: &str| Source {
         name: name.to_owned(),
+        version: "1.0.0".to_owned(),
         folder: folder.to_owned(),
         stack_size: 0x400,
     };

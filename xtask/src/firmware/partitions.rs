@@ -23,6 +23,8 @@ const GRAIN: u32 = 32;
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) name: String,
+    /// Of its measured component.
+    pub(crate) version: String,
     pub(crate) elf: PathBuf,
     /// The bytes at `code.0`.
     pub(crate) binary: PathBuf,
@@ -71,6 +73,7 @@ pub(super) fn root_text_base(placed: &[Placed]) -> u32 {
 pub(super) struct Source {
     /// Of the manifest; also the measured component's.
     pub(super) name: String,
+    pub(super) version: String,
     /// In the checkout.
     pub(super) folder: String,
     pub(super) stack_size: u32,
@@ -161,6 +164,7 @@ impl Linker<'_> {
     fn measure(&self, elf: &Elf) -> Result<Placed> {
         Ok(Placed {
             name: self.partition.name.clone(),
+            version: self.partition.version.clone(),
             binary: self.elf_path().with_extension("bin"),
             elf: self.elf_path(),
             code: (

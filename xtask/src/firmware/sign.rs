@@ -83,11 +83,11 @@ impl Signer {
     ) -> Result<Signed> {
         let mut command = self.sign(&self.keys.secure, "SPE", SECURE_BASE, SECURE_SLOT);
         for partition in partitions {
-            command.arg("--component").arg(format!(
-                "{}={}",
-                partition.name,
-                partition.binary.display()
-            ));
+            let measurement = crate::size::hash(&partition.binary)?;
+            let (name, version) = (&partition.name, &partition.version);
+            command
+                .arg("--component")
+                .arg(format!("{name}:{version}:{measurement}"));
         }
         finish(command, binary, version, security_counter, out)
     }
