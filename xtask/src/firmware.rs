@@ -163,8 +163,9 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     );
     let compiler = Compiler::new(place)?;
 
-    let partitions = partitions::place_all(&compiler, configuration, &directory)?;
-    let secure = pack::secure_image(&compiler, configuration, &partitions, &directory)?;
+    let (system, sources) = pack::system(place, configuration)?;
+    let partitions = partitions::place_all(&compiler, &sources, &directory)?;
+    let secure = pack::secure_image(&compiler, configuration, &system, &partitions, &directory)?;
     compiler
         .image("ironroot-an521-bootloader", "an521-bootloader", &[])?
         .copy_to(&directory.join("bootloader.elf"))?;

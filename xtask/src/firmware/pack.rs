@@ -8,31 +8,65 @@ use crate::elf::Elf;
 use crate::place::Place;
 use crate::shell::write_if_changed;
 use anyhow::{Context, Result, bail};
+use ironroot_manifest::{BoardLimits, Manifest, Placement, System, product_root_services};
 use std::path::{Path, PathBuf};
 
-/// The partitions of a configuration, in the order in which they lie in the image.
-pub(super) fn partitions(_place: &Place, configuration: Configuration) -> Result<Vec<Source>> {
-    let source = |name: &str, folder: &str| Source {
-        name: name.to_owned(),
-        version: "1.0.0".to_owned(),
-        folder: folder.to_owned(),
-        stack_size: 0x400,
+/// Partitions of every image, in the order in which they lie in it.
+const PRODUCT: [&str; 1] = ["ps"];
+/// Behind them in images for the attack tests and the benchmarks, and in no other.
+const TESTS: [&str; 2] = ["echo", "hostile"];
+
+/// The partitions of a configuration, checked against each other and the board.
+pub(super) fn system(place: &Place, configuration: Configuration) -> Result<(System, Vec<Source>)> {
+    let tests: &[_] = if configuration.test_partitions {
+        &TESTS
+    } else {
+        &[]
     };
-    let mut sources = vec![source("ps", "firmware/an521-partition-ps")];
-    if configuration.test_partitions {
-        sources.push(source("echo", "firmware/an521-partition-echo"));
-        sources.push(source("hostile", "firmware/an521-partition-hostile"));
+    let mut sources = Vec::new();
+    let mut manifests = Vec::new();
+    for short in PRODUCT.iter().chain(tests) {
+        let folder = place.root.join(format!("firmware/an521-partition-{short}"));
+        let path = folder.join("partition.toml");
+        let manifest = Manifest::load(&path).with_context(|| path.display().to_string())?;
+        sources.push(Source {
+            name: (*short).to_owned(),
+            component: manifest.name.clone(),
+            version: manifest.version.clone(),
+            folder,
+            stack_size: manifest.stack_size,
+        });
+        manifests.push(manifest);
     }
-    Ok(sources)
+    let system = System::new(product_root_services(), manifests, BoardLimits::AN521)
+        .context("the partitions' manifests do not fit together")?;
+    Ok((system, sources))
+}
+
+/// Writes the partition table that the secure image is compiled with.
+fn write_table(system: &System, partitions: &[Placed], directory: &Path) -> Result<PathBuf> {
+    let placements: Vec<_> = partitions
+        .iter()
+        .map(|partition| Placement {
+            code: partition.code,
+            ram: partition.ram,
+        })
+        .collect();
+    let path = directory.join("partitions.rs");
+    write_if_changed(&path, system.device_tables(&placements)?.as_bytes())?;
+    Ok(path)
 }
 
 /// Builds `secure.elf`, `veneers.o` and the packed `secure.bin`; returns the last.
 pub(super) fn secure_image(
     compiler: &Compiler<'_>,
     configuration: Configuration,
+    system: &System,
     partitions: &[Placed],
     directory: &Path,
 ) -> Result<PathBuf> {
+    let table = write_table(system, partitions, directory)?;
+    let table = table.to_string_lossy();
     let level = configuration.level.to_string();
     let text_base = format!("{:#x}", root_text_base(partitions));
     let veneers = directory.join("veneers.o");
@@ -45,6 +79,7 @@ pub(super) fn secure_image(
         &[
             ("IRONROOT_ISOLATION_LEVEL", &level),
             ("IRONROOT_ROOT_TEXT_BASE", &text_base),
+            ("IRONROOT_PARTITION_TABLE", &table),
             ("IRONROOT_VENEERS_OUT", &fresh_text),
         ],
     )?;

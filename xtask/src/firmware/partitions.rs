@@ -5,7 +5,6 @@
 //! come before test partitions, which therefore do not move them. Code and memory are aligned to
 //! 32 bytes, the grain of the memory protection unit.
 
-use super::Configuration;
 use super::compile::{Built, Compiler};
 use crate::elf::Elf;
 use crate::shell::{say, write_if_changed};
@@ -23,7 +22,8 @@ const GRAIN: u32 = 32;
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) name: String,
-    /// Of its measured component.
+    /// Name and version of its measured component.
+    pub(crate) component: String,
     pub(crate) version: String,
     pub(crate) elf: PathBuf,
     /// The bytes at `code.0`.
@@ -37,16 +37,16 @@ pub(crate) struct Placed {
 /// Links all partitions of a configuration one behind the other.
 pub(super) fn place_all(
     compiler: &Compiler<'_>,
-    configuration: Configuration,
+    sources: &[Source],
     directory: &Path,
 ) -> Result<Vec<Placed>> {
     let mut placed: Vec<Placed> = Vec::new();
-    for partition in super::pack::partitions(compiler.place, configuration)? {
+    for partition in sources {
         let code = placed.last().map_or(CODE_START, |last| last.code.1);
         let ram = placed.last().map_or(RAM.0, |last| last.ram.1);
         let next = Linker {
             compiler,
-            partition: &partition,
+            partition,
             directory,
         }
         .link_at(code, ram)?;
@@ -71,11 +71,12 @@ pub(super) fn root_text_base(placed: &[Placed]) -> u32 {
 /// What is built.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    /// Of the manifest; also the measured component's.
+    /// Short: of folder and files.
     pub(super) name: String,
+    /// Of the manifest, and of the measured component.
+    pub(super) component: String,
     pub(super) version: String,
-    /// In the checkout.
-    pub(super) folder: String,
+    pub(super) folder: PathBuf,
     pub(super) stack_size: u32,
 }
 
@@ -140,12 +141,12 @@ impl Linker<'_> {
     }
 
     fn build(&self, variables: &[(&str, &str)]) -> Result<Built> {
-        let folder = self.compiler.place.root.join(&self.partition.folder);
+        let folder = &self.partition.folder;
         if folder.join("build.sh").exists() {
             let out = self
                 .directory
                 .join(format!("{}.linking", self.partition.name));
-            return self.compiler.script(&folder, &out, variables);
+            return self.compiler.script(folder, &out, variables);
         }
         let program = folder
             .file_name()
@@ -164,6 +165,7 @@ impl Linker<'_> {
     fn measure(&self, elf: &Elf) -> Result<Placed> {
         Ok(Placed {
             name: self.partition.name.clone(),
+            component: self.partition.component.clone(),
             version: self.partition.version.clone(),
             binary: self.elf_path().with_extension("bin"),
             elf: self.elf_path(),

@@ -84,7 +84,7 @@ impl Signer {
         let mut command = self.sign(&self.keys.secure, "SPE", SECURE_BASE, SECURE_SLOT);
         for partition in partitions {
             let measurement = crate::size::hash(&partition.binary)?;
-            let (name, version) = (&partition.name, &partition.version);
+            let (name, version) = (&partition.component, &partition.version);
             command
                 .arg("--component")
                 .arg(format!("{name}:{version}:{measurement}"));
