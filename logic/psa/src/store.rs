@@ -50,6 +50,7 @@ fn to_psa(error: VaultError) -> Error {
             Error::InsufficientStorage
         }
         VaultError::BadOffset => Error::InvalidArgument,
+        VaultError::Corrupt => Error::CorruptionDetected,
         VaultError::Tampered => Error::DataCorrupt,
         VaultError::RolledBack | VaultError::NotBlank => Error::DataInvalid,
         VaultError::Geometry | VaultError::Flash | VaultError::Counter | VaultError::Exhausted => {

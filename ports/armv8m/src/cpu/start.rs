@@ -144,3 +144,42 @@ pub unsafe extern "C" fn jump_secure(vectors: u32, wipe_from: u32, wipe_to: u32)
         "bx r2",
     )
 }
+
+/// Runs `body` on another stack, `limit..top`, then wipes all of it and comes back.
+///
+/// For the one-time work of a start, which needs more stack than the image ever will again.
+///
+/// # Safety
+/// The range is memory that nothing uses meanwhile, `top` is a multiple of 8, and the caller runs in
+/// privileged thread mode on the process stack.
+#[unsafe(naked)]
+pub unsafe extern "C" fn on_borrowed_stack(
+    limit: u32,
+    top: u32,
+    body: extern "C" fn() -> u32,
+) -> u32 {
+    naked_asm!(
+        "push {{r4-r8, lr}}",
+        "mov r4, r0",
+        "mov r5, r1",
+        "mrs r6, psplim",
+        "mov r7, sp",
+        "movs r3, #0",
+        "msr psplim, r3",
+        "mov sp, r1",
+        "msr psplim, r0",
+        "blx r2",
+        "movs r3, #0",
+        "msr psplim, r3",
+        "mov sp, r7",
+        "msr psplim, r6",
+        "movs r1, #0",
+        "movs r2, #0",
+        "mov r8, r3",
+        "b 2f",
+        "1: stm r4!, {{r1, r2, r3, r8}}",
+        "2: cmp r4, r5",
+        "blo 1b",
+        "pop {{r4-r8, pc}}",
+    )
+}
