@@ -27,3 +27,7 @@ pub use table::{
     AfterLastRestart, PartitionInfo, Priority, Provider, RestartPolicy, ServiceAccess, ServiceInfo,
     TableError, Tables, VersionPolicy,
 };
+
+// What the generated tables name, so that they need no other crate.
+pub use ironroot_platform::PartitionIndex;
+pub use ironroot_psa_api::ClientId;

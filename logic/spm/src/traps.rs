@@ -194,9 +194,6 @@ where
         partition: PartitionIndex,
         address: u32,
     ) -> Result<CheckedSpan, RuleBroken> {
-        if address & 3 != 0 {
-            return Err(RuleBroken);
-        }
         let span = Span {
             base: address,
             len: PsaMessage::SIZE as u32,

@@ -447,14 +447,6 @@ const OFFENCES: &[Offence] = &[
         ignore(psa.svc(200, [0; 4]))
     }),
     (
-        "an unaligned message",
-        broken(svc::REPLY_AND_NEXT),
-        |psa, m| {
-            let place = psa.base() + 2;
-            psa.svc(svc::REPLY_AND_NEXT, [m.handle.0, 0, place, 0]);
-        },
-    ),
-    (
         "a message over the end of its memory",
         broken(svc::REPLY_AND_NEXT),
         |psa, m| {
