@@ -12,14 +12,15 @@
 //! the trial is marked before the image runs (else a crashing image would be tried forever), and the counter
 //! is raised only for a confirmed image (else an image that never worked would lock out the one that did).
 
-use crate::flash_map::{FlashMap, IMAGES, Image, PerImage, PerSlot, Slot};
+use crate::demands::Demands;
+use crate::flash_map::{FlashMap, Image, PerImage, PerSlot, Slot};
 use crate::launch::Launch;
 use crate::memory::{Frozen, ImageMemory, WindowCell};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::{Event, Reason, Refused, Report, SlotState};
 use crate::strategy::{Standing, Strategy};
 use crate::trailer_ops::{self, FlashSource};
-use ironroot_image::{Candidate, Keys, Policy, Refusal, Suite, Verified, Version};
+use ironroot_image::{Candidate, Policy, Refusal, Suite, Verified, Version};
 use ironroot_platform::{CounterError, Flash, FlashError, FlashRegion, HardwareCounter};
 
 /// Why nothing can be started.
@@ -231,41 +232,22 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<'m>, Reason> {
         let standing = self.contenders.get(image).get(slot).standing;
         let window = self.memory.window(image);
-        let root_key = *self.device.root_keys.get(image);
-        let suite = self
-            .device
-            .suites
-            .iter()
-            .find(|(scheme, _)| *scheme == root_key.scheme())
-            .map(|(_, suite)| *suite)
-            .ok_or(Reason::SchemeNotSupported)?;
+        let root_key = self.device.root_keys.get(image);
         let area = self.device.map.slot(image, slot);
-        let region = area
-            .of(&mut self.device.flash)
-            .map_err(|_| Reason::Image(Refusal::Unreadable))?;
-        let limit = trailer_ops::layout(&region)
-            .map_err(|_| Reason::Image(Refusal::Unreadable))?
-            .swap_info();
-        let key_hashes = [root_key.key_hash()];
-        let policy = Policy {
-            image: image.number(),
-            images: IMAGES as u8,
-            slot: match slot {
-                Slot::A => ironroot_image::Slot::Primary,
-                Slot::B => ironroot_image::Slot::Secondary,
-            },
-            min_security_counter: Some(*self.minimums.get(image)),
-            ram_window: Some(window.range()),
-            ..Policy::new(suite, Keys::Hashes(&key_hashes), limit)
+        let region = area.of(&mut self.device.flash);
+        let region = region.map_err(|_| Reason::Image(Refusal::Unreadable))?;
+        let trailer = trailer_ops::layout(&region);
+        let demands = Demands {
+            image,
+            slot,
+            root_key,
+            suites: self.device.suites,
+            size_limit: trailer.map_or(0, |trailer| trailer.swap_info()),
+            counter: *self.minimums.get(image),
+            counter_limit: self.device.counters.get(image).limit(),
+            window: Some(window.range()),
         };
-        let verified = copy_and_verify(&region, window, &policy).map_err(Reason::Image)?;
-        let limit = self.device.counters.get(image).limit();
-        if verified
-            .security_counter()
-            .is_none_or(|counter| counter > limit)
-        {
-            return Err(Reason::CounterOutOfReach);
-        }
+        let verified = demands.judge(|policy| copy_and_verify(&region, window, policy))?;
         Ok(Chosen {
             slot,
             standing,

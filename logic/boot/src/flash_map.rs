@@ -3,6 +3,7 @@
 //! The numbers are those of `ARCHITECTURE.md`, "Flash map". A layout is checked when the program is
 //! compiled: areas are whole sectors, do not overlap and end inside the flash.
 
+use core::fmt;
 use ironroot_platform::{Flash, FlashError, FlashRegion, Geometry};
 
 /// How many images a device boots together.
@@ -38,6 +39,15 @@ impl Image {
             1 => Some(Self::NonSecure),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secure => "secure",
+            Self::NonSecure => "non-secure",
+        })
     }
 }
 
@@ -80,6 +90,15 @@ impl Slot {
             Self::A => Self::B,
             Self::B => Self::A,
         }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "a",
+            Self::B => "b",
+        })
     }
 }
 

@@ -7,6 +7,7 @@ extern crate std;
 
 mod boot;
 mod crc;
+mod demands;
 mod launch;
 mod memory;
 mod slots;
@@ -18,6 +19,7 @@ pub mod otp;
 pub mod trailer_ops;
 
 pub use boot::{BootError, Device, boot};
+pub use demands::Demands;
 pub use flash_map::{Area, FlashMap, Image, PerImage, PerSlot, Slot};
 pub use launch::{Launch, Running};
 pub use memory::{Frozen, ImageMemory, Window};

@@ -209,6 +209,41 @@ pub enum Event {
     },
 }
 
+/// One line for the console, without its end.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found {
+                image,
+                slot,
+                state,
+                standing,
+            } => match state.version() {
+                Some(version) => {
+                    let standing = standing.words();
+                    write!(f, "{image} slot {slot}: {version}, {standing}")
+                }
+                None => write!(f, "{image} slot {slot}: no image"),
+            },
+            Self::Refused(Refused {
+                image,
+                slot,
+                reason,
+            }) => write!(f, "{image} slot {slot} refused: {reason}"),
+            Self::Verified {
+                image,
+                slot,
+                version,
+            } => write!(f, "{image} slot {slot}: {version} verified"),
+            Self::LastResort { image, slot } => {
+                write!(f, "{image} slot {slot} is the last resort")
+            }
+            Self::TrialBegins { image, slot } => write!(f, "{image} slot {slot}: trial begins"),
+            Self::CounterRaised { image, value } => write!(f, "{image} counter raised to {value}"),
+        }
+    }
+}
+
 /// Who is told what happens.
 pub trait Report {
     /// Called for each event, in order.

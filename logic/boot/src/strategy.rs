@@ -23,6 +23,19 @@ pub enum Standing {
     Unmarked,
 }
 
+impl Standing {
+    /// In words, for a console.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Pending => "on trial next",
+            Self::TrialFailed => "trial failed",
+            Self::Unmarked => "not marked",
+        }
+    }
+}
+
 /// How a device updates.
 pub trait Strategy {
     /// The mode as the shared data area names it.

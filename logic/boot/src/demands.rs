@@ -1,0 +1,66 @@
+//! What a device demands of an image: one list, for the bootloader that starts it, the update service
+//! that takes it in, and the tools that look at it.
+
+use crate::flash_map::{IMAGES, Image, Slot};
+use crate::otp::{RootKey, Scheme};
+use crate::slots::Reason;
+use ironroot_image::{AddressRange, ImageSource, Keys, Policy, Refusal, Suite, Verified};
+
+/// What a device demands of the image in one of its slots.
+#[derive(Debug, Clone, Copy)]
+pub struct Demands<'d> {
+    /// Which image.
+    pub image: Image,
+    /// In which slot.
+    pub slot: Slot,
+    /// Who must have signed it.
+    pub root_key: &'d RootKey,
+    /// The signature schemes that can be checked.
+    pub suites: &'d [(Scheme, &'static Suite)],
+    /// How far it may reach from the start of the slot: to the slot's trailer.
+    pub size_limit: u32,
+    /// Present value of its hardware counter.
+    pub counter: u32,
+    /// The highest value that counter can reach.
+    pub counter_limit: u32,
+    /// The addresses it may ask to be loaded to; nothing on a machine that does not load.
+    pub window: Option<AddressRange>,
+}
+
+impl Demands<'_> {
+    /// Judges an image where it lies. What is to be *started* is copied first and judged then:
+    /// [`crate::boot()`].
+    ///
+    /// # Errors
+    /// The first [`Reason`] found.
+    pub fn examine<S: ImageSource>(&self, source: S) -> Result<Verified<S>, Reason> {
+        self.judge(|policy| Verified::check(source, policy))
+    }
+
+    pub(crate) fn judge<S: ImageSource>(
+        &self,
+        verify: impl FnOnce(&Policy<'_>) -> Result<Verified<S>, Refusal>,
+    ) -> Result<Verified<S>, Reason> {
+        let scheme = self.root_key.scheme();
+        let suite = self.suites.iter().find(|(offered, _)| *offered == scheme);
+        let (_, suite) = suite.ok_or(Reason::SchemeNotSupported)?;
+        let key_hashes = [self.root_key.key_hash()];
+        let policy = Policy {
+            image: self.image.number(),
+            images: IMAGES as u8,
+            slot: match self.slot {
+                Slot::A => ironroot_image::Slot::Primary,
+                Slot::B => ironroot_image::Slot::Secondary,
+            },
+            min_security_counter: Some(self.counter),
+            ram_window: self.window,
+            ..Policy::new(suite, Keys::Hashes(&key_hashes), self.size_limit)
+        };
+        let verified = verify(&policy).map_err(Reason::Image)?;
+        // Asked before the image runs: a counter that cannot follow would leave the old image in reach.
+        match verified.security_counter() {
+            Some(counter) if counter <= self.counter_limit => Ok(verified),
+            _ => Err(Reason::CounterOutOfReach),
+        }
+    }
+}
