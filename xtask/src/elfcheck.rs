@@ -1,6 +1,5 @@
 //! What the linked images must look like, whatever the source promised.
 
-mod disassembly;
 mod gates;
 mod leaks;
 mod panics;

@@ -1,6 +1,7 @@
 //! The only entry point for tools.
 
 mod check;
+mod disassembly;
 mod elf;
 mod elfcheck;
 mod firmware;

@@ -3,7 +3,7 @@
 //! Arm v8-M Architecture Reference Manual, B3.13 (SG must be the first instruction) and C2.4.26 (the
 //! encoding T4 of B). Read from the bytes, so that no tool's opinion is in between.
 
-use super::disassembly;
+use crate::disassembly;
 use crate::elf::Elf;
 use crate::place::Place;
 use anyhow::{Context, Result};

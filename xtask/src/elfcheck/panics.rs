@@ -10,11 +10,11 @@
 //!
 //! Ours must be none. Those of other crates stand in `xtask/panic-sites.txt`, which may only shrink.
 
-use super::disassembly::{self, Instruction};
+use crate::disassembly::{self, Instruction, plain};
 use crate::elf::Elf;
 use crate::firmware::Images;
 use crate::place::Place;
-use crate::shell::{output, say};
+use crate::shell::say;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -145,13 +145,11 @@ impl Image {
         if code.is_empty() {
             bail!("{} has no code", path.display());
         }
-        let mut image = Self {
+        Ok(Self {
             path: path.to_path_buf(),
             code,
-            functions: demangled(place, &elf)?,
-        };
-        image.functions.retain(|_, name| !name.starts_with("$"));
-        Ok(image)
+            functions: disassembly::functions(place, &elf)?,
+        })
     }
 
     fn function_of(&self, address: u32) -> Option<(u32, &str)> {
@@ -322,30 +320,6 @@ fn owner_of(line: &str) -> Option<Owner> {
     Some(Owner::Ours(folder.join("/")))
 }
 
-/// Demangled names by address.
-fn demangled(place: &Place, elf: &Elf) -> Result<BTreeMap<u32, String>> {
-    let mut nm = Command::new(place.llvm("llvm-nm")?);
-    nm.args(["--demangle", "--defined-only"]).arg(&elf.path);
-    let known: BTreeSet<u32> = elf
-        .functions()
-        .iter()
-        .map(|symbol| symbol.address)
-        .collect();
-    let mut names = BTreeMap::new();
-    for line in output(&mut nm)?.lines() {
-        let mut words = line.splitn(3, ' ');
-        let (Some(address), Some(_), Some(name)) = (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let address = u32::from_str_radix(address, 16)? & !1;
-        if known.contains(&address) {
-            names.insert(address, name.to_owned());
-        }
-    }
-    Ok(names)
-}
-
 /// The handler, and what in the standard library exists only to call it.
 fn is_panic_function(name: &str) -> bool {
     if name.contains("rust_begin_unwind") {
@@ -372,16 +346,6 @@ fn is_standing_on_its_own(name: &str) -> bool {
     ]
     .iter()
     .any(|module| path.contains(module))
-}
-
-/// A demangled name without the hash that older mangling appends.
-fn plain(name: &str) -> String {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => {
-            path.to_owned()
-        }
-        _ => name.to_owned(),
-    }
 }
 
 #[cfg(test)]

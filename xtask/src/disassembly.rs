@@ -1,29 +1,30 @@
-//! LLVM's disassembler as a list of instructions.
+//! LLVM's disassembler as a list of instructions, and names of functions.
 
 use crate::elf::Elf;
 use crate::place::Place;
 use crate::shell::output;
 use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Instruction {
-    pub(super) address: u32,
+pub(crate) struct Instruction {
+    pub(crate) address: u32,
     /// Mnemonic.
-    pub(super) name: String,
-    pub(super) operands: String,
+    pub(crate) name: String,
+    pub(crate) operands: String,
     /// Where it branches or calls to, if that is in its operands.
-    pub(super) target: Option<u32>,
+    pub(crate) target: Option<u32>,
 }
 
 /// Everything executable.
-pub(super) fn of(place: &Place, elf: &Elf) -> Result<Vec<Instruction>> {
+pub(crate) fn of(place: &Place, elf: &Elf) -> Result<Vec<Instruction>> {
     disassemble(place, elf, &[])
 }
 
 /// One section.
-pub(super) fn of_section(place: &Place, elf: &Elf, section: &str) -> Result<Vec<Instruction>> {
+pub(crate) fn of_section(place: &Place, elf: &Elf, section: &str) -> Result<Vec<Instruction>> {
     disassemble(place, elf, &["-j", section])
 }
 
@@ -34,6 +35,40 @@ fn disassemble(place: &Place, elf: &Elf, more: &[&str]) -> Result<Vec<Instructio
         .args(more)
         .arg(&elf.path);
     Ok(output(&mut command)?.lines().filter_map(parse).collect())
+}
+
+/// Demangled names of functions by address.
+pub(crate) fn functions(place: &Place, elf: &Elf) -> Result<BTreeMap<u32, String>> {
+    let mut nm = Command::new(place.llvm("llvm-nm")?);
+    nm.args(["--demangle", "--defined-only"]).arg(&elf.path);
+    let known: BTreeSet<u32> = elf
+        .functions()
+        .iter()
+        .map(|symbol| symbol.address)
+        .collect();
+    let mut names = BTreeMap::new();
+    for line in output(&mut nm)?.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(address), Some(_), Some(name)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let address = u32::from_str_radix(address, 16)? & !1;
+        if known.contains(&address) {
+            names.insert(address, name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// A demangled name without the hash that older mangling appends.
+pub(crate) fn plain(name: &str) -> String {
+    match name.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => {
+            path.to_owned()
+        }
+        _ => name.to_owned(),
+    }
 }
 
 /// `100108a4:      \tb.w\t0x10010600 <__gate_start> @ imm = #-0x2a8`
