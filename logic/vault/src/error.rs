@@ -24,6 +24,8 @@ pub enum VaultError {
     NotBlank,
     /// A geometry the vault cannot work on: see [`Vault::mount`](crate::Vault::mount).
     Geometry,
+    /// An internal invariant does not hold. Not to be expected.
+    Corrupt,
     /// The flash failed or lost power.
     Flash,
     /// The hardware counter failed or lost power.

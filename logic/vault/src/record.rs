@@ -65,3 +65,11 @@ pub struct Statistics {
     /// Steps of the hardware counter.
     pub commits: u32,
 }
+
+impl Statistics {
+    pub(crate) fn count_program(&mut self, len: usize) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.programs = self.programs.saturating_add(1);
+        self.bytes_programmed = self.bytes_programmed.saturating_add(len);
+    }
+}

@@ -1,61 +1,124 @@
-//! The public face of the store. (Bodies follow.)
+//! The public face of the store: names in, bytes out. How it is done stands in the modules beside.
 
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_platform::{Flash, HardwareCounter};
 
+use crate::bytes::{array, copy};
+use crate::cipher::{Cipher, Salts};
+use crate::frame::{FrameBuffer, Verb};
+use crate::index::{Entry, Index, Kind};
+use crate::layout::Layout;
+use crate::log::Log;
+use crate::write::Item;
 use crate::{Change, RecordId, RecordInfo, Space, Statistics, VaultError};
 
 /// The longest record in bytes: 2 KiB and what a service may wrap around them. Flash with small
 /// sectors holds less: [`Vault::max_record`].
 pub const MAX_RECORD: usize = 2136;
 
-/// A mounted store. `RECORDS` is the size of the RAM index: how many records and counters it holds.
+/// A mounted store. `RECORDS` is the size of the RAM index: how many records and counters it holds at
+/// most, 24 bytes of RAM each, beside 2.3 KiB.
+///
+/// After an error of flash or counter in the middle of an operation the store reads itself anew from
+/// flash. If that fails too, records are [`VaultError::Flash`] until it succeeds; each call tries.
 pub struct Vault<F: Flash, C: HardwareCounter, const RECORDS: usize> {
-    flash: F,
-    counter: C,
-    statistics: Statistics,
+    pub(crate) flash: F,
+    pub(crate) counter: C,
+    pub(crate) cipher: Cipher,
+    pub(crate) salts: Salts,
+    pub(crate) layout: Layout,
+    pub(crate) log: Log,
+    pub(crate) index: Index<RECORDS>,
+    pub(crate) buffer: FrameBuffer,
+    pub(crate) statistics: Statistics,
+    /// What is in RAM may differ from what is on flash: an operation began and did not end.
+    pub(crate) stale: bool,
 }
 
 impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
-    /// Opens the store; formats a flash that is blank and whose counter was never used.
+    /// Opens the store. One on a blank flash whose counter was never used is formatted; nothing is
+    /// ever destroyed. Other than that, mounting writes nothing.
+    ///
+    /// `key` is for this store only. `drbg` gives the salt of this mount's nonces.
     ///
     /// # Errors
-    /// See [`VaultError`]. After an error nothing was destroyed.
+    /// [`VaultError::Geometry`] unless the flash has at least 4 sectors of 256 bytes to 512 KiB, a write
+    /// unit of 1 to 32 and an erased value of 0x00 or 0xff. [`VaultError::RolledBack`],
+    /// [`VaultError::Tampered`] (also for a wrong key), [`VaultError::NotBlank`], [`VaultError::TooMany`],
+    /// [`VaultError::Flash`], [`VaultError::Counter`], [`VaultError::Exhausted`].
     pub fn mount(
         flash: F,
         counter: C,
         key: &Secret<32>,
         drbg: &mut Drbg,
     ) -> Result<Self, VaultError> {
-        let _ = (key, drbg);
-        Ok(Self {
-            flash,
-            counter,
-            statistics: Statistics::default(),
-        })
+        let mut vault = Self::unmounted(flash, counter, key, drbg)?;
+        vault.load()?;
+        if vault.log.is_blank() {
+            vault.begin_session()?;
+        }
+        Ok(vault)
     }
 
-    /// Destroys whatever the flash holds and starts an empty store; the counter goes on.
+    /// Destroys whatever the flash holds and starts an empty store. The counter goes on, so no older
+    /// image of the flash is accepted afterwards. Power loss half-way leaves a flash that does not
+    /// mount; format it again.
     ///
     /// # Errors
-    /// [`VaultError::Geometry`], [`VaultError::Flash`], [`VaultError::Counter`], [`VaultError::Exhausted`].
+    /// [`VaultError::Geometry`], [`VaultError::Flash`], [`VaultError::Counter`],
+    /// [`VaultError::Exhausted`].
     pub fn format(
         flash: F,
         counter: C,
         key: &Secret<32>,
         drbg: &mut Drbg,
     ) -> Result<Self, VaultError> {
-        Self::mount(flash, counter, key, drbg)
+        let mut vault = Self::unmounted(flash, counter, key, drbg)?;
+        vault.log.generation = vault.counter.read()?;
+        for sector in 0..vault.layout.sectors {
+            vault.flash.erase(sector)?;
+            vault.statistics.erases = vault.statistics.erases.saturating_add(1);
+        }
+        vault.begin_session()?;
+        Ok(vault)
+    }
+
+    fn unmounted(
+        flash: F,
+        counter: C,
+        key: &Secret<32>,
+        drbg: &mut Drbg,
+    ) -> Result<Self, VaultError> {
+        let layout = Layout::of(flash.geometry())?;
+        let mut random = [0; 10];
+        drbg.fill(&mut random);
+        Ok(Self {
+            flash,
+            counter,
+            cipher: Cipher::new(key),
+            salts: Salts::new(random),
+            layout,
+            log: Log::BLANK,
+            index: Index::new(),
+            buffer: FrameBuffer::new(),
+            statistics: Statistics::default(),
+            stale: false,
+        })
     }
 
     /// Copies the record's bytes from `offset` on into `out`; the shorter of the two lengths.
     ///
     /// # Errors
-    /// [`VaultError::Missing`], [`VaultError::BadOffset`], [`VaultError::Tampered`], [`VaultError::Flash`].
+    /// [`VaultError::Missing`], [`VaultError::BadOffset`] for an offset behind the end,
+    /// [`VaultError::Tampered`], [`VaultError::Flash`].
     pub fn get(&mut self, id: &RecordId, offset: u32, out: &mut [u8]) -> Result<usize, VaultError> {
-        let _ = (id, offset, out);
-        Err(VaultError::Missing)
+        self.read(id, |data| {
+            let offset = usize::try_from(offset).map_err(|_| VaultError::BadOffset)?;
+            let rest = data.get(offset..).ok_or(VaultError::BadOffset)?;
+            copy(out, rest);
+            Ok(rest.len().min(out.len()))
+        })?
     }
 
     /// Lets `f` read the whole record where it was decrypted, which is wiped afterwards. Spares the
@@ -64,23 +127,42 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
     /// # Errors
     /// [`VaultError::Missing`], [`VaultError::Tampered`], [`VaultError::Flash`].
     pub fn read<R>(&mut self, id: &RecordId, f: impl FnOnce(&[u8]) -> R) -> Result<R, VaultError> {
-        let _ = (id, f);
-        Err(VaultError::Missing)
+        self.refresh()?;
+        let entry = *self
+            .index
+            .get(Kind::Record, id)
+            .ok_or(VaultError::Missing)?;
+        self.fetch(&entry)?;
+        let len = usize::from(entry.len);
+        let result = self.buffer.data(len).map(f);
+        self.buffer.wipe();
+        result
     }
 
     /// Length and flags of a record, from RAM.
     ///
     /// # Errors
-    /// [`VaultError::Missing`].
+    /// [`VaultError::Missing`]; [`VaultError::Flash`] when the store could not be read anew.
     pub fn info(&self, id: &RecordId) -> Result<RecordInfo, VaultError> {
-        let _ = id;
-        Err(VaultError::Missing)
+        if self.stale {
+            return Err(VaultError::Flash);
+        }
+        let entry = self
+            .index
+            .get(Kind::Record, id)
+            .ok_or(VaultError::Missing)?;
+        Ok(RecordInfo {
+            len: entry.len.into(),
+            flags: entry.flags,
+        })
     }
 
     /// Creates the record or replaces all of it.
     ///
     /// # Errors
-    /// [`VaultError::TooLong`], [`VaultError::NoSpace`], [`VaultError::TooMany`] and those of the hardware.
+    /// [`VaultError::TooLong`], [`VaultError::NoSpace`], [`VaultError::TooMany`], and those of the
+    /// hardware: [`VaultError::Flash`], [`VaultError::Counter`], [`VaultError::Exhausted`]; and
+    /// [`VaultError::Tampered`] when a record that had to be moved was changed meanwhile.
     pub fn set(&mut self, id: &RecordId, flags: u32, data: &[u8]) -> Result<(), VaultError> {
         self.commit(&[Change::Set {
             id: *id,
@@ -101,11 +183,19 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Result<(), E>, VaultError> {
-        let _ = (id, flags, len, fill);
-        Err(VaultError::Flash)
+        let item = Item::record(id, flags, len)?;
+        self.prepare(core::iter::once(item))?;
+        let data = self.buffer.data_mut(len)?;
+        data.fill(0);
+        if let Err(error) = fill(data) {
+            self.buffer.wipe();
+            return Ok(Err(error));
+        }
+        let written = self.operate(|vault, operation| vault.append(&item, true, operation));
+        written.map(Ok)
     }
 
-    /// Removes a record.
+    /// Removes a record. Its ciphertext stays on flash until its sector is used again.
     ///
     /// # Errors
     /// [`VaultError::Missing`] and those of the hardware.
@@ -113,18 +203,37 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         self.commit(&[Change::Remove { id: *id }])
     }
 
-    /// Does all of `changes` or none, whenever power goes.
+    /// Does all of `changes`, in order, or none of them, whenever power goes.
+    ///
+    /// Old and new versions must fit side by side, but for the one record that always fits.
     ///
     /// # Errors
     /// As [`set`](Self::set) and [`remove`](Self::remove).
     pub fn commit(&mut self, changes: &[Change<'_>]) -> Result<(), VaultError> {
-        let _ = changes;
-        Err(VaultError::Flash)
+        for change in changes {
+            Item::of(change)?;
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.prepare(changes.iter().flat_map(Item::of))?;
+        self.operate(|vault, operation| {
+            let mut left = changes.len();
+            for change in changes {
+                let item = Item::of(change)?;
+                if let Change::Set { data, .. } = change {
+                    copy(vault.buffer.data_mut(data.len())?, data);
+                }
+                left = left.saturating_sub(1);
+                vault.append(&item, left == 0, operation)?;
+            }
+            Ok(())
+        })
     }
 
     /// The records of one owner in one space, in no order.
     pub fn ids(&self, space: Space, owner: i32) -> impl Iterator<Item = RecordId> + '_ {
-        core::iter::empty::<RecordId>().filter(move |id| id.space == space && id.owner == owner)
+        self.index.ids(space, owner)
     }
 
     /// The value of a vault counter; 0 if it was never incremented. Counters are a name space of
@@ -133,41 +242,50 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
     /// # Errors
     /// [`VaultError::Tampered`], [`VaultError::Flash`].
     pub fn counter_read(&mut self, id: &RecordId) -> Result<u64, VaultError> {
-        let _ = id;
-        Ok(0)
+        self.refresh()?;
+        let Some(entry) = self.index.get(Kind::Counter, id).copied() else {
+            return Ok(0);
+        };
+        self.fetch(&entry)?;
+        let value = self
+            .buffer
+            .data(entry.len.into())
+            .ok()
+            .and_then(|data| array(data, 0));
+        self.buffer.wipe();
+        value.map(u64::from_le_bytes).ok_or(VaultError::Corrupt)
     }
 
-    /// Adds one to a vault counter and returns the new value.
+    /// Adds one to a vault counter and returns the new value. No loss of power and no older image of
+    /// the flash brings a value back that was returned as passed.
     ///
     /// # Errors
     /// As [`set`](Self::set), and [`VaultError::Exhausted`] at the top.
     pub fn counter_increment(&mut self, id: &RecordId) -> Result<u64, VaultError> {
-        let _ = id;
-        Err(VaultError::Flash)
+        let value = self
+            .counter_read(id)?
+            .checked_add(1)
+            .ok_or(VaultError::Exhausted)?;
+        let bytes = value.to_le_bytes();
+        let item = Item::counter(id);
+        self.prepare(core::iter::once(item))?;
+        self.operate(|vault, operation| {
+            copy(vault.buffer.data_mut(bytes.len())?, &bytes);
+            vault.append(&item, true, operation)
+        })?;
+        Ok(value)
     }
 
     /// The longest record this flash takes, in bytes.
     #[must_use]
     pub fn max_record(&self) -> usize {
-        MAX_RECORD
+        usize::try_from(self.layout.max_record()).unwrap_or(MAX_RECORD)
     }
 
-    /// How many bytes of flash records may fill; each costs [`cost`](Self::cost) of its length.
+    /// How many records and counters the RAM index can still take.
     #[must_use]
-    pub fn capacity(&self) -> u32 {
-        self.flash.geometry().size()
-    }
-
-    /// How much of the capacity is left.
-    #[must_use]
-    pub fn free_space(&self) -> u32 {
-        self.capacity()
-    }
-
-    /// What a record of `len` bytes takes of the capacity.
-    #[must_use]
-    pub fn cost(&self, len: usize) -> u32 {
-        u32::try_from(len).unwrap_or(u32::MAX).saturating_add(40)
+    pub fn free_records(&self) -> usize {
+        self.index.free_slots()
     }
 
     /// What was done to the flash since mount.
@@ -179,5 +297,23 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
     /// Gives flash and counter back.
     pub fn into_parts(self) -> (F, C) {
         (self.flash, self.counter)
+    }
+
+    /// Reads the store anew if an operation failed half-way.
+    pub(crate) fn refresh(&mut self) -> Result<(), VaultError> {
+        if self.stale { self.load() } else { Ok(()) }
+    }
+
+    /// Brings a live record into the buffer, decrypted.
+    pub(crate) fn fetch(&mut self, entry: &Entry) -> Result<(), VaultError> {
+        let number = self.log.number_of(entry.place, &self.layout);
+        let head = self.open_frame(entry.place, entry.frame_len(&self.layout), number)?;
+        // The tag vouches for all of it; only a store changed under our feet gets here.
+        let same = head.verb == Verb::Put(entry.kind) && head.id == entry.id();
+        if same && head.len == entry.len {
+            Ok(())
+        } else {
+            Err(VaultError::Tampered)
+        }
     }
 }
