@@ -39,6 +39,11 @@ fn main() {
         table.display()
     );
 
+    println!("cargo:rustc-check-cfg=cfg(test_services)");
+    if variable("IRONROOT_TEST_SERVICES", "") == "1" {
+        println!("cargo:rustc-cfg=test_services");
+    }
+
     let level = match variable("IRONROOT_ISOLATION_LEVEL", "3").as_str() {
         "1" => "One",
         "2" => "Two",

@@ -30,7 +30,7 @@ mod partitions {
 }
 
 static TABLES: Tables = match Tables::new(
-    &ironroot_psa::SERVICES,
+    &root::SERVICES,
     partitions::SERVICES,
     partitions::PARTITIONS,
 ) {
@@ -43,7 +43,17 @@ const RECORDS: usize = 64;
 
 type Area = FlashRegion<PsramFlash>;
 type Services = RootOfTrust<'static, Area, FlashCounter<Area>, PsramFlash, Board, RECORDS>;
-type Kernel = Spm<Services, Runner, Memory>;
+type Kernel = Spm<root::Services<Services>, Runner, Memory>;
+
+/// What the partition manager is given as the PSA Root of Trust.
+#[cfg(not(test_services))]
+mod root {
+    pub(super) use core::convert::identity as with_test_services;
+    pub(super) use ironroot_psa::SERVICES;
+    pub(super) type Services<S> = S;
+}
+#[cfg(test_services)]
+use crate::test_services as root;
 
 /// The port's hand for the services.
 pub(crate) struct Board;
@@ -124,6 +134,7 @@ fn build() -> Result<(), Step> {
     let memory = Memory::new(&protect::NON_SECURE_MEMORY, partitions::IMAGES);
     // SAFETY: no gate can be called yet, and `BUILT` is not set.
     let place = unsafe { &mut *KERNEL.0.get() };
+    let services = root::with_test_services(services);
     place.write(Spm::new(&TABLES, services, runner, memory, lifecycle));
     BUILT.store(true, Ordering::Relaxed);
     Ok(())

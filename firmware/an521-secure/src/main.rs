@@ -6,6 +6,8 @@
 mod gates;
 mod kernel;
 mod regions;
+#[cfg(test_services)]
+mod test_services;
 
 use ironroot_an521_common::{console, faults, say};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};

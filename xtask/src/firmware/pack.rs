@@ -78,6 +78,7 @@ pub(super) fn secure_image(
         "an521-secure",
         &[
             ("IRONROOT_ISOLATION_LEVEL", &level),
+            ("IRONROOT_TEST_SERVICES", if configuration.test_partitions { "1" } else { "0" }),
             ("IRONROOT_ROOT_TEXT_BASE", &text_base),
             ("IRONROOT_PARTITION_TABLE", &table),
             ("IRONROOT_VENEERS_OUT", &fresh_text),
