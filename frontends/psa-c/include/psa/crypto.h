@@ -1,7 +1,8 @@
 /* Cryptography with keys that stay in the secure world. PSA Certified Crypto API 1.2.
  *
- * Declared is what the secure world serves today; what is missing here does not link, rather than
- * fail at run time. A key belongs to the client that made it. Buffers may overlap. */
+ * Declared is what this library can ask for; what is missing here does not link, rather than fail at
+ * run time. What the secure world of a device was built without answers PSA_ERROR_NOT_SUPPORTED.
+ * A key belongs to the client that made it. Buffers may overlap. */
 #ifndef PSA_CRYPTO_H
 #define PSA_CRYPTO_H
 
@@ -39,6 +40,10 @@ psa_status_t psa_import_key(const psa_key_attributes_t *attributes, const uint8_
 /* Makes a random key. */
 psa_status_t psa_generate_key(const psa_key_attributes_t *attributes, psa_key_id_t *key);
 
+/* Copies a key that permits it; the copy's policy is what both sides allow. */
+psa_status_t psa_copy_key(psa_key_id_t source_key, const psa_key_attributes_t *attributes,
+                          psa_key_id_t *target_key);
+
 /* Destroys a key; PSA_KEY_ID_NULL is ignored. */
 psa_status_t psa_destroy_key(psa_key_id_t key);
 
@@ -60,6 +65,19 @@ psa_status_t psa_hash_compute(psa_algorithm_t alg, const uint8_t *input, size_t 
 psa_status_t psa_hash_compare(psa_algorithm_t alg, const uint8_t *input, size_t input_length,
                               const uint8_t *hash, size_t hash_length);
 
+/* In parts: setup, update as often as needed, then finish, verify or abort. An operation holds a place
+ * in the secure world until it ends. */
+psa_status_t psa_hash_setup(psa_hash_operation_t *operation, psa_algorithm_t alg);
+psa_status_t psa_hash_update(psa_hash_operation_t *operation, const uint8_t *input,
+                             size_t input_length);
+psa_status_t psa_hash_finish(psa_hash_operation_t *operation, uint8_t *hash, size_t hash_size,
+                             size_t *hash_length);
+psa_status_t psa_hash_verify(psa_hash_operation_t *operation, const uint8_t *hash,
+                             size_t hash_length);
+psa_status_t psa_hash_clone(const psa_hash_operation_t *source_operation,
+                            psa_hash_operation_t *target_operation);
+psa_status_t psa_hash_abort(psa_hash_operation_t *operation);
+
 /* ---- Message authentication codes: 10.3 ---- */
 
 psa_status_t psa_mac_compute(psa_key_id_t key, psa_algorithm_t alg, const uint8_t *input,
@@ -67,6 +85,17 @@ psa_status_t psa_mac_compute(psa_key_id_t key, psa_algorithm_t alg, const uint8_
                              size_t *mac_length);
 psa_status_t psa_mac_verify(psa_key_id_t key, psa_algorithm_t alg, const uint8_t *input,
                             size_t input_length, const uint8_t *mac, size_t mac_length);
+psa_status_t psa_mac_sign_setup(psa_mac_operation_t *operation, psa_key_id_t key,
+                                psa_algorithm_t alg);
+psa_status_t psa_mac_verify_setup(psa_mac_operation_t *operation, psa_key_id_t key,
+                                  psa_algorithm_t alg);
+psa_status_t psa_mac_update(psa_mac_operation_t *operation, const uint8_t *input,
+                            size_t input_length);
+psa_status_t psa_mac_sign_finish(psa_mac_operation_t *operation, uint8_t *mac, size_t mac_size,
+                                 size_t *mac_length);
+psa_status_t psa_mac_verify_finish(psa_mac_operation_t *operation, const uint8_t *mac,
+                                   size_t mac_length);
+psa_status_t psa_mac_abort(psa_mac_operation_t *operation);
 
 /* ---- Authenticated encryption: 10.5 ---- */
 
@@ -92,14 +121,26 @@ psa_status_t psa_key_derivation_set_capacity(psa_key_derivation_operation_t *ope
 psa_status_t psa_key_derivation_input_bytes(psa_key_derivation_operation_t *operation,
                                             psa_key_derivation_step_t step, const uint8_t *data,
                                             size_t data_length);
+psa_status_t psa_key_derivation_input_integer(psa_key_derivation_operation_t *operation,
+                                              psa_key_derivation_step_t step, uint64_t value);
 psa_status_t psa_key_derivation_input_key(psa_key_derivation_operation_t *operation,
                                           psa_key_derivation_step_t step, psa_key_id_t key);
+psa_status_t psa_key_derivation_key_agreement(psa_key_derivation_operation_t *operation,
+                                              psa_key_derivation_step_t step,
+                                              psa_key_id_t private_key, const uint8_t *peer_key,
+                                              size_t peer_key_length);
 psa_status_t psa_key_derivation_output_bytes(psa_key_derivation_operation_t *operation,
                                              uint8_t *output, size_t output_length);
 psa_status_t psa_key_derivation_output_key(const psa_key_attributes_t *attributes,
                                            psa_key_derivation_operation_t *operation,
                                            psa_key_id_t *key);
 psa_status_t psa_key_derivation_abort(psa_key_derivation_operation_t *operation);
+
+/* ---- Key agreement: 10.10 ---- */
+
+psa_status_t psa_raw_key_agreement(psa_algorithm_t alg, psa_key_id_t private_key,
+                                   const uint8_t *peer_key, size_t peer_key_length,
+                                   uint8_t *output, size_t output_size, size_t *output_length);
 
 /* ---- Signatures: 10.8 ---- */
 
