@@ -1,13 +1,73 @@
-//! `ironroot image …`.
+//! `ironroot image …`: keys, signing, the bootloader's own judgement, and a look inside.
+//!
+//! Option names are imgtool's. Exit status: 0 done or accepted, 1 refused or failed, 2 wrong usage;
+//! `verify` also gives 2 when it could not reach a verdict (a file that is not there), so that 1 always
+//! means that a device would refuse.
+
+mod arguments;
+mod dump;
+mod files;
+mod key;
+mod key_commands;
+mod key_file;
+mod pem;
+mod sign;
+mod sign_options;
+mod verify;
 
 use clap::Subcommand;
+use std::fmt;
 use std::process::ExitCode;
 
 /// Subcommands of `ironroot image`.
 #[derive(Subcommand)]
-pub(crate) enum Command {}
+pub(crate) enum Command {
+    /// Make a signing key (a PEM file, PKCS#8)
+    Keygen(key_commands::Keygen),
+    /// Print the public half of a key, for a bootloader or for `verify`
+    Getpub(key_commands::Getpub),
+    /// Print the hash of the public key, for a device that stores only that
+    Getpubhash(key_commands::Getpubhash),
+    /// Make an image from a payload and sign it
+    #[command(alias = "create", args_override_self = true, after_help = sign_options::EXAMPLES)]
+    Sign(Box<sign_options::Sign>),
+    /// Judge an image as a device with this policy does: exit 0 accepted, 1 refused
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Verify),
+    /// Show header, TLVs and trailer of an image, without judging it
+    #[command(alias = "dumpinfo")]
+    Dump(dump::Dump),
+}
 
-/// Runs one subcommand; the exit code says accepted (0) or refused (1).
+/// Runs one subcommand.
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {}
+    let (done, otherwise) = match command {
+        Command::Keygen(options) => (options.run(), 1),
+        Command::Getpub(options) => (options.run(), 1),
+        Command::Getpubhash(options) => (options.run(), 1),
+        Command::Sign(options) => (options.run(), 1),
+        Command::Verify(options) => (options.run(), 2),
+        Command::Dump(options) => (options.run(), 1),
+    };
+    Ok(done.unwrap_or_else(|error| {
+        eprintln!("ironroot: {error:#}");
+        ExitCode::from(if error.is::<Usage>() { 2 } else { otherwise })
+    }))
+}
+
+/// Options that contradict each other, or ask for what there is not.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// A usage error in these words.
+fn usage(words: impl Into<String>) -> anyhow::Error {
+    Usage(words.into()).into()
 }

@@ -1,0 +1,204 @@
+//! `keygen`, `getpub`, `getpubhash`.
+
+use super::arguments::to_hex;
+use super::files::{self, Readers};
+use super::key::{ED25519, Kind, P256, PrivateKey, RSA2048, RSA3072};
+use super::{key_file, usage};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Kinds of keys by imgtool's names.
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyType {
+    #[value(name = "rsa-2048")]
+    Rsa2048,
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    #[value(name = "ecdsa-p256")]
+    P256,
+    #[value(name = "ed25519")]
+    Ed25519,
+}
+
+impl KeyType {
+    fn kind(self) -> &'static Kind {
+        match self {
+            Self::Rsa2048 => &RSA2048,
+            Self::Rsa3072 => &RSA3072,
+            Self::P256 => &P256,
+            Self::Ed25519 => &ED25519,
+        }
+    }
+}
+
+/// Options of `keygen`.
+#[derive(Args)]
+pub(crate) struct Keygen {
+    /// File for the key; only its owner may read it
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// Kind of key
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    kind: KeyType,
+    /// Overwrite a key that is there already (it is gone then, and with it the devices that trust it)
+    #[arg(long)]
+    force: bool,
+}
+
+impl Keygen {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        if !self.force {
+            files::must_not_exist(&self.key, "--force overwrites it")?;
+        }
+        let key = PrivateKey::generate(self.kind.kind())?;
+        files::write(
+            &self.key,
+            key_file::private_pem(&key).as_bytes(),
+            Readers::Owner,
+        )?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a public key is written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encoding {
+    /// A C array
+    LangC,
+    /// A Rust slice
+    LangRust,
+    /// SubjectPublicKeyInfo
+    Pem,
+    /// The DER bytes whose hash names the key
+    Raw,
+}
+
+/// Options of `getpub`.
+#[derive(Args)]
+pub(crate) struct Getpub {
+    /// Key file, private or public
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// How to write it
+    #[arg(short, long, value_name = "ENCODING", default_value = "lang-c")]
+    encoding: Encoding,
+    /// Older spelling of `--encoding`: c or rust
+    #[arg(short, long, value_name = "LANG", conflicts_with = "encoding", hide = true,
+          value_parser = ["c", "rust"])]
+    lang: Option<String>,
+    /// Append this to the symbol's name
+    #[arg(long, value_name = "SUFFIX", default_value = "", hide_default_value = true,
+          value_parser = suffix)]
+    name_suffix: String,
+    /// File to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Getpub {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let encoding = match self.lang.as_deref() {
+            Some("rust") => Encoding::LangRust,
+            Some(_) => Encoding::LangC,
+            None => self.encoding,
+        };
+        if !self.name_suffix.is_empty() && matches!(encoding, Encoding::Pem | Encoding::Raw) {
+            return Err(usage(
+                "--name-suffix has a meaning for lang-c and lang-rust only",
+            ));
+        }
+        let key = key_file::load_public(&self.key)?;
+        let (symbol, suffix) = (key.kind.symbol, &self.name_suffix);
+        let output = match encoding {
+            Encoding::LangC => c_array(&format!("{symbol}_pub_key{suffix}"), &key.der).into_bytes(),
+            Encoding::LangRust => {
+                let name = format!("{symbol}_pub_key{suffix}").to_uppercase();
+                rust_slice(&name, &key.der).into_bytes()
+            }
+            Encoding::Pem => key_file::public_pem(&key).into_bytes(),
+            Encoding::Raw => key.der,
+        };
+        files::write_or_print(self.output.as_deref(), &output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a key hash is written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HashEncoding {
+    /// A C array
+    LangC,
+    /// The 32 bytes
+    Raw,
+    /// Hexadecimal digits, for `verify --hw-key-hash`
+    Hex,
+}
+
+/// Options of `getpubhash`.
+#[derive(Args)]
+pub(crate) struct Getpubhash {
+    /// Key file, private or public
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// How to write it
+    #[arg(short, long, value_name = "ENCODING", default_value = "lang-c")]
+    encoding: HashEncoding,
+    /// Append this to the symbol's name
+    #[arg(long, value_name = "SUFFIX", default_value = "", hide_default_value = true,
+          value_parser = suffix)]
+    name_suffix: String,
+    /// File to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Getpubhash {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        if !self.name_suffix.is_empty() && self.encoding != HashEncoding::LangC {
+            return Err(usage("--name-suffix has a meaning for lang-c only"));
+        }
+        let key = key_file::load_public(&self.key)?;
+        let digest = ironroot_image::SHA256.of_bytes(&key.der)?;
+        let output = match self.encoding {
+            HashEncoding::LangC => {
+                let name = format!("{}_pub_key_hash{}", key.kind.symbol, self.name_suffix);
+                c_array(&name, digest.as_slice()).into_bytes()
+            }
+            HashEncoding::Raw => digest.as_slice().to_vec(),
+            HashEncoding::Hex => format!("{}\n", to_hex(digest.as_slice())).into_bytes(),
+        };
+        files::write_or_print(self.output.as_deref(), &output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn suffix(text: &str) -> Result<String, String> {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(text.to_owned());
+    }
+    Err("only letters, digits and _ can be part of a symbol".to_owned())
+}
+
+const HEAD: &str = "/* Autogenerated by ironroot image, do not edit. */\n";
+
+fn bytes(data: &[u8]) -> String {
+    let line = |bytes: &[u8]| {
+        let shown: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x},")).collect();
+        format!("\n    {}", shown.join(" "))
+    };
+    data.chunks(8).map(line).collect()
+}
+
+/// Names and layout are imgtool's, so that bootloaders written for it take the file.
+fn c_array(name: &str, data: &[u8]) -> String {
+    format!(
+        "{HEAD}const unsigned char {name}[] = {{{}\n}};\nconst unsigned int {name}_len = {};\n",
+        bytes(data),
+        data.len()
+    )
+}
+
+fn rust_slice(name: &str, data: &[u8]) -> String {
+    format!("{HEAD}static {name}: &[u8] = &[{}\n];\n", bytes(data))
+}
