@@ -6,6 +6,7 @@
 //! A signature with a high s is as good as its twin with a low one, as FIPS 186-5 has it.
 
 pub mod der;
+mod generator;
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
@@ -18,6 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::drbg::{Drbg, HmacDrbg};
 use crate::hash::HashAlgorithm;
 use crate::{CryptoError, Secret, kdf};
+use generator::multiply_generator;
 
 /// Length of r, of s, and of a private key, in bytes.
 pub const SCALAR_LEN: usize = 32;
@@ -178,10 +180,6 @@ fn sign(d: &NonZeroScalar, k: &NonZeroScalar, z: &Scalar) -> Option<[u8; SIGNATU
         *to = from;
     }
     Some(signature)
-}
-
-fn multiply_generator(k: &NonZeroScalar) -> ProjectivePoint {
-    ProjectivePoint::GENERATOR * **k
 }
 
 /// bits2int modulo n (RFC 6979, section 2.3.2; FIPS 186-5, section 6.4.1).

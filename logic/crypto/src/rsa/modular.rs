@@ -1,7 +1,7 @@
 //! Modular powers for public values, in variable time.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{U2048, U3072, Uint};
+use crypto_bigint::{MontyForm, MontyMultiplier, Odd, U2048, U3072, Uint};
 
 use crate::CryptoError;
 
@@ -15,6 +15,8 @@ pub(super) const LIMBS_1536: usize = LIMBS_3072 / 2;
 /// `output` = `base`^`exponent` mod `modulus`, all big-endian, all public.
 ///
 /// The modulus must be odd. [`CryptoError::Verification`] when `base` is not below it.
+// The three functions stay apart, so that their large frames are not all live at once.
+#[inline(never)]
 pub(super) fn public_power<const LIMBS: usize>(
     modulus: &[u8],
     exponent: u32,
@@ -29,30 +31,31 @@ pub(super) fn public_power<const LIMBS: usize>(
     if base.cmp_vartime(modulus.as_ref()).is_ge() {
         return Err(CryptoError::Verification);
     }
-    let power = power(&base, exponent, &FixedMontyParams::new_vartime(modulus));
-    write(&power, output);
+    write(&power(&base, exponent, &montgomery(modulus)), output);
     Ok(())
+}
+
+#[inline(never)]
+fn montgomery<const LIMBS: usize>(modulus: Odd<Uint<LIMBS>>) -> FixedMontyParams<LIMBS> {
+    FixedMontyParams::new_vartime(modulus)
 }
 
 /// Left to right, one bit at a time: the exponents in use have two bits set, so that a window
 /// would cost more than it saves, in stack above all.
+#[inline(never)]
 pub(super) fn power<const LIMBS: usize>(
     base: &Uint<LIMBS>,
     exponent: u32,
     params: &FixedMontyParams<LIMBS>,
 ) -> Uint<LIMBS> {
+    let mut multiplier = <FixedMontyForm<LIMBS> as MontyForm>::Multiplier::from(params);
     let base = FixedMontyForm::new(base, params);
     let mut power = base;
-    let mut below = exponent.checked_ilog2().unwrap_or(0);
-    while below > 0 {
-        // Square down to the next bit that is set, or to the end.
-        let rest = exponent & (1u32 << below).wrapping_sub(1);
-        let next = rest.checked_ilog2().unwrap_or(0);
-        power = power.square_repeat_vartime(below.wrapping_sub(next));
-        if rest != 0 {
-            power = power.mul(&base);
+    for bit in (0..exponent.checked_ilog2().unwrap_or(0)).rev() {
+        multiplier.square_assign(&mut power);
+        if (exponent >> bit) & 1 == 1 {
+            multiplier.mul_assign(&mut power, &base);
         }
-        below = next;
     }
     power.retrieve()
 }
