@@ -11,16 +11,26 @@ fn here() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder where cargo leaves this package's libraries before it runs this test.
+/// The folder with this package's libraries. Cargo does not build them for a test that is written in
+/// Rust, so this asks for them, in the target directory that the test itself came from.
 fn libraries() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let folder = test.parent().unwrap();
-    assert!(
-        folder.join("libironroot_psa_c.so").exists(),
-        "no library in {}",
-        folder.display()
-    );
-    folder.to_path_buf()
+    let folder = test.ancestors().nth(2).unwrap().to_path_buf();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--quiet",
+        "--offline",
+        "--package",
+        "ironroot-psa-c",
+    ]);
+    cargo.arg("--target-dir").arg(folder.parent().unwrap());
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let output = cargo.current_dir(here()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    folder
 }
 
 /// Compiles C sources and links them with the shared or the static library.
@@ -33,12 +43,13 @@ fn build(sources: &[PathBuf], program: &Path, shared: bool) {
         .arg("-I")
         .arg(here().join("examples"));
     command.args(sources).arg("-o").arg(program);
+    let libraries = libraries();
     if shared {
-        command.arg("-L").arg(libraries()).arg("-lironroot_psa_c");
-        command.arg(format!("-Wl,-rpath,{}", libraries().display()));
+        command.arg("-L").arg(&libraries).arg("-lironroot_psa_c");
+        command.arg(format!("-Wl,-rpath,{}", libraries.display()));
     } else {
         // What `cargo rustc -- --print native-static-libs` names on Linux.
-        command.arg(libraries().join("libironroot_psa_c.a"));
+        command.arg(libraries.join("libironroot_psa_c.a"));
         command.args([
             "-lgcc_s",
             "-lutil",
