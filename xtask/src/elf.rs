@@ -23,7 +23,6 @@ pub(crate) struct Section {
     pub(crate) size: u32,
     /// Takes memory while the program runs.
     pub(crate) allocated: bool,
-    pub(crate) executable: bool,
     /// Has no bytes in the file (.bss, stacks).
     pub(crate) empty: bool,
     /// The file's bytes.
@@ -47,7 +46,6 @@ struct Segment {
 }
 
 const ALLOCATED: u32 = 2;
-const EXECUTABLE: u32 = 4;
 const SYMBOL_TABLE: u32 = 2;
 const NO_BITS: u32 = 8;
 const LOAD: u32 = 1;
@@ -86,7 +84,6 @@ impl Elf {
                 address: header.word(12)?,
                 size: header.word(20)?,
                 allocated: flags & ALLOCATED != 0,
-                executable: flags & EXECUTABLE != 0,
                 empty: kind == NO_BITS,
                 content: content(&file, header)?.to_vec(),
             });

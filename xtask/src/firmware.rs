@@ -16,7 +16,7 @@ mod sign;
 
 pub(crate) use compile::Compiler;
 pub(crate) use partitions::Placed;
-pub(crate) use sign::{Keys, Signed, Signer};
+pub(crate) use sign::Signer;
 
 use crate::elf::Elf;
 use crate::place::Place;

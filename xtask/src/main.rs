@@ -1,12 +1,15 @@
 //! The only entry point for tools.
 
+mod bench;
 mod check;
+mod device;
 mod disassembly;
 mod elf;
 mod elfcheck;
 mod firmware;
 mod fuzz;
 mod place;
+mod qemu;
 mod setup;
 mod shell;
 mod size;
@@ -35,6 +38,10 @@ enum Command {
     Build(firmware::Options),
     /// Check the linked images: gates, panic paths, paths of this machine
     Elf(elfcheck::Options),
+    /// Boot a device on QEMU, on your terminal
+    Qemu(qemu::Options),
+    /// Count executed instructions, beside TF-M's
+    Bench(bench::Options),
     /// Print flash and RAM of each image beside TF-M's
     Size(size::Options),
     /// Run the fuzz targets for a while
@@ -60,6 +67,8 @@ fn run(command: Command) -> Result<()> {
         Command::Test(options) => test::test(&place, &options),
         Command::Build(options) => firmware::run(&place, &options),
         Command::Elf(options) => elfcheck::run(&place, &options),
+        Command::Qemu(options) => qemu::run(&place, &options),
+        Command::Bench(options) => bench::run(&place, &options),
         Command::Size(options) => size::run(&place, &options),
         Command::Fuzz(options) => fuzz::fuzz(&place, &options),
         Command::Setup => setup::everything(&place),

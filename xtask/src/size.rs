@@ -1,5 +1,7 @@
 //! `cargo xtask size`: flash and RAM of each image, read from the ELF files that are shipped.
 
+mod stacks;
+
 use crate::elf::Elf;
 use crate::firmware::{self, Configuration, Images};
 use crate::place::Place;
@@ -18,6 +20,9 @@ pub(crate) struct Options {
     /// One list of objects {name, value, unit, peer, peer_value, target, met, goal}
     #[arg(long)]
     json: bool,
+    /// Boot the demo application on QEMU and show how deep each stack got
+    #[arg(long, conflicts_with = "json")]
+    stacks: bool,
 }
 
 /// What one ELF file takes.
@@ -39,6 +44,9 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     }
     parts(&images)?;
     println!("\n{}", ironroot_benches::table(&rows));
+    if options.stacks {
+        stacks::show(place, &images)?;
+    }
     Ok(())
 }
 

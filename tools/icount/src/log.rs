@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct Log {
     /// (address, instructions executed before it).
     pub hits: Vec<(u32, u64)>,
-    /// Lowest written address of each watched stack, by the stack's first byte.
+    /// First byte and lowest written address of each watched stack, in their order.
     pub lowest: Vec<(u32, u32)>,
     /// Instructions of the whole run; 0 if QEMU was killed.
     pub total: u64,
@@ -69,11 +69,14 @@ impl Log {
         windows
     }
 
-    /// Bytes of a watched stack that were used at its deepest.
+    /// Bytes of each watched stack that were used at its deepest; `stacks` as they were given to be
+    /// watched. Empty if QEMU was killed.
     #[must_use]
-    pub fn stack_used(&self, stack: &Stack) -> Option<u32> {
-        let (_, lowest) = self.lowest.iter().find(|(low, _)| *low == stack.low)?;
-        Some(stack.high - lowest)
+    pub fn stacks_used(&self, stacks: &[Stack]) -> Vec<u32> {
+        let pairs = stacks.iter().zip(&self.lowest);
+        pairs
+            .map(|(stack, (_, lowest))| stack.high.saturating_sub(*lowest))
+            .collect()
     }
 
     /// Instructions before the first time `address` executed.
@@ -123,7 +126,7 @@ mod tests {
             until: 0,
         };
         let log = Log::parse("lowest 30000000 805309312\ntotal 1\n").unwrap();
-        assert_eq!(log.stack_used(&stack), Some(0x480));
+        assert_eq!(log.stacks_used(&[stack]), [0x480]);
     }
 
     #[test]

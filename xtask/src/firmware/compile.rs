@@ -1,6 +1,5 @@
 //! Compiling one image so that two machines get the same bytes.
 
-use crate::elf::Elf;
 use crate::place::Place;
 use crate::setup::DEVICE;
 use crate::shell::{cargo, output, run, say, write_if_changed};
@@ -20,11 +19,6 @@ pub(crate) struct Built {
 }
 
 impl Built {
-    /// Reads it.
-    pub(crate) fn read(&self) -> Result<Elf> {
-        Elf::read(&self.elf)
-    }
-
     /// Keeps it.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         write_if_changed(path, &std::fs::read(&self.elf)?)

@@ -78,7 +78,14 @@ pub(super) fn secure_image(
         "an521-secure",
         &[
             ("IRONROOT_ISOLATION_LEVEL", &level),
-            ("IRONROOT_TEST_SERVICES", if configuration.test_partitions { "1" } else { "0" }),
+            (
+                "IRONROOT_TEST_SERVICES",
+                if configuration.test_partitions {
+                    "1"
+                } else {
+                    "0"
+                },
+            ),
             ("IRONROOT_ROOT_TEXT_BASE", &text_base),
             ("IRONROOT_PARTITION_TABLE", &table),
             ("IRONROOT_VENEERS_OUT", &fresh_text),

@@ -29,12 +29,6 @@ pub(crate) struct Keys {
     pub(crate) non_secure: PathBuf,
 }
 
-/// A signed image and the key that signed it.
-#[derive(Debug, Clone)]
-pub(crate) struct Signed {
-    pub(crate) path: PathBuf,
-}
-
 /// The `ironroot` command with the keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
@@ -80,7 +74,7 @@ impl Signer {
         version: &str,
         security_counter: u32,
         out: &Path,
-    ) -> Result<Signed> {
+    ) -> Result<()> {
         let mut command = self.sign(&self.keys.secure, "SPE", SECURE_BASE, SECURE_SLOT);
         for partition in partitions {
             let measurement = crate::size::hash(&partition.binary)?;
@@ -99,7 +93,7 @@ impl Signer {
         version: &str,
         security_counter: u32,
         out: &Path,
-    ) -> Result<Signed> {
+    ) -> Result<()> {
         let command = self.sign(
             &self.keys.non_secure,
             "NSPE",
@@ -140,15 +134,12 @@ fn finish(
     version: &str,
     security_counter: u32,
     out: &Path,
-) -> Result<Signed> {
+) -> Result<()> {
     command.args([
         "--version",
         version,
         "--security-counter",
         &security_counter.to_string(),
     ]);
-    output(command.arg(binary).arg(out))?;
-    Ok(Signed {
-        path: out.to_path_buf(),
-    })
+    output(command.arg(binary).arg(out)).map(drop)
 }

@@ -1,0 +1,308 @@
+//! `cargo xtask bench an521`: executed instructions of each row of the table of figures to beat.
+//!
+//! The benchmark application brackets each call with two functions whose addresses the counting plugin
+//! watches; it names its rows on the console, in the order of their windows. Boot rows need no help from
+//! the application: its start, and the bootloader's own functions, are addresses too.
+
+mod console;
+
+use crate::device::Device;
+use crate::disassembly;
+use crate::elf::Elf;
+use crate::firmware::{self, Configuration, Images};
+use crate::place::Place;
+use crate::setup::{self, Need};
+use crate::shell::say;
+use anyhow::{Context, Result, bail};
+use console::RowReport;
+use ironroot_benches::{INSTRUCTIONS, Measured, Row};
+use ironroot_icount::{Counter, Log};
+use ironroot_qemu::Qemu;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What to measure
+    #[arg(value_parser = ["an521"])]
+    what: String,
+    /// One list of objects {name, value, unit, peer, peer_value, target, met, goal}
+    #[arg(long)]
+    json: bool,
+    /// Instead of the table: where the instructions of this row go, by function
+    #[arg(long, value_name = "ROW")]
+    profile: Option<String>,
+}
+
+/// What runs: the test partitions' echo service is one of the rows.
+const CONFIGURATION: Configuration = Configuration {
+    level: 3,
+    test_partitions: true,
+};
+
+/// Marked addresses.
+struct Marks {
+    main: u32,
+    begin: u32,
+    end: u32,
+    verify: u32,
+    /// Where the verification comes back to.
+    verified: Vec<u32>,
+}
+
+/// Measures and prints.
+pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
+    setup::ensure(place, &Need::ALL)?;
+    let images = firmware::build(place, CONFIGURATION)?;
+    let directory = place.work().join("bench");
+    std::fs::create_dir_all(&directory)?;
+    let device = Device::provisioned(place, &images, &directory.join("an521.flash"))?;
+    device.install_application(images.application("bench")?)?;
+    let counter = Counter::build(&directory)?;
+    let marks = Marks::find(place, &images)?;
+    if let Some(row) = &options.profile {
+        return profile(place, &images, &device, &counter, &marks, row);
+    }
+    let (log, reports) = measure(&images, &device, &counter, &marks, &directory)?;
+    let rows = rows(&log, &marks, &reports)?;
+    if options.json {
+        println!("{}", ironroot_benches::json(&rows)?);
+        return Ok(());
+    }
+    println!("{}", ironroot_benches::table(&rows));
+    println!("level 3 with the echo partition; SHA-256 of the measured ELF files:");
+    for name in ["bootloader.elf", "secure.elf", "bench.elf"] {
+        println!("{name:<16} {}", crate::size::hash(&images.file(name))?);
+    }
+    Ok(())
+}
+
+fn machine(images: &Images, device: &Device) -> Qemu {
+    Qemu::an521(images.file("bootloader.elf"), device.flash()).deadline(Duration::from_secs(900))
+}
+
+fn measure(
+    images: &Images,
+    device: &Device,
+    counter: &Counter,
+    marks: &Marks,
+    directory: &Path,
+) -> Result<(Log, Vec<RowReport>)> {
+    say!("measuring on QEMU; the storage rows take a minute");
+    let log = directory.join("count.log");
+    let mut addresses = vec![marks.main, marks.begin, marks.end, marks.verify];
+    addresses.extend(&marks.verified);
+    let run = counter
+        .attach(machine(images, device), &log, &addresses)
+        .run()?;
+    let reports: Vec<_> = run
+        .lines
+        .iter()
+        .filter_map(|line| RowReport::of_line(line))
+        .collect();
+    if !run.succeeded() || reports.is_empty() {
+        bail!("the benchmark application did not end well:\n{run}");
+    }
+    Ok((Log::read(&log)?, reports))
+}
+
+impl Marks {
+    fn find(place: &Place, images: &Images) -> Result<Self> {
+        let application = Elf::read(&images.file("bench.elf"))?;
+        let bootloader = Elf::read(&images.file("bootloader.elf"))?;
+        let names = disassembly::functions(place, &bootloader)?;
+        let verify = names
+            .iter()
+            .find(|(_, name)| disassembly::plain(name).ends_with("P256PublicKey::verify_prehash"))
+            .map(|(address, _)| *address)
+            .context("the bootloader has no function for a P-256 verification")?;
+        // Each instruction behind a call of it.
+        let code = disassembly::of(place, &bootloader)?;
+        let verified = code
+            .windows(2)
+            .filter(|pair| pair[0].target == Some(verify) && pair[0].name.starts_with("bl"))
+            .map(|pair| pair[1].address)
+            .collect();
+        Ok(Self {
+            main: application.address("bench_main")?,
+            begin: application.address("bench_begin")?,
+            end: application.address("bench_end")?,
+            verify,
+            verified,
+        })
+    }
+}
+
+/// Windows belong to rows in the order in which the application reported them.
+fn rows(log: &Log, marks: &Marks, reports: &[RowReport]) -> Result<Vec<Measured>> {
+    let windows = log.windows(marks.begin, marks.end);
+    let expected: usize = reports.iter().map(|report| report.repetitions).sum();
+    if windows.len() != expected {
+        bail!(
+            "{} windows counted, the application reports {expected}",
+            windows.len()
+        );
+    }
+    let mut rest = windows.as_slice();
+    let mut values = BTreeMap::new();
+    for report in reports {
+        let (own, others) = rest.split_at(report.repetitions);
+        rest = others;
+        values.insert(report.name.clone(), (own.to_vec(), report));
+    }
+    let (empty, _) = values
+        .get("empty")
+        .context("the application has no empty row")?;
+    let empty = median(empty);
+    let measured = INSTRUCTIONS.into_iter().map(|row| match row.key {
+        "boot" => plain(row, log.first(marks.main)),
+        "image-verification" => plain(row, verification(log, marks)),
+        key => match values.get(key) {
+            Some((windows, report)) => storage_or_call(row, windows, empty, report),
+            None => plain(row, None),
+        },
+    });
+    Ok(measured.collect())
+}
+
+fn plain(row: Row, value: Option<u64>) -> Measured {
+    Measured {
+        row,
+        value,
+        note: String::new(),
+    }
+}
+
+fn storage_or_call(row: Row, windows: &[u64], empty: u64, report: &RowReport) -> Measured {
+    let value = if report.mean {
+        mean(windows)
+    } else {
+        median(windows)
+    };
+    let mut note = report.note.clone();
+    if report.mean {
+        let worst = windows.iter().max().copied().unwrap_or(0);
+        let head = format!("mean of {}, worst case {worst}", windows.len());
+        note = if note.is_empty() {
+            head
+        } else {
+            format!("{head}, {note}")
+        };
+    }
+    Measured {
+        row,
+        value: Some(value.saturating_sub(empty)),
+        note,
+    }
+}
+
+/// From the function's first instruction to whichever of its calls it comes back behind; the slowest
+/// of the boot's.
+fn verification(log: &Log, marks: &Marks) -> Option<u64> {
+    marks
+        .verified
+        .iter()
+        .flat_map(|back| log.windows(marks.verify, *back))
+        .max()
+}
+
+fn median(values: &[u64]) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}
+
+fn mean(values: &[u64]) -> u64 {
+    let sum: u64 = values.iter().sum();
+    sum.checked_div(values.len() as u64).unwrap_or(0)
+}
+
+/// Prints the functions that a row's second repetition spends its instructions in.
+fn profile(
+    place: &Place,
+    images: &Images,
+    device: &Device,
+    counter: &Counter,
+    marks: &Marks,
+    wanted: &str,
+) -> Result<()> {
+    let directory = place.work().join("bench");
+    let (_, reports) = measure(images, device, counter, marks, &directory)?;
+    let mut before = 0;
+    let Some(report) = reports.iter().find(|report| {
+        if report.name != wanted {
+            before += report.repetitions;
+        }
+        report.name == wanted
+    }) else {
+        let names: Vec<_> = reports.iter().map(|report| &*report.name).collect();
+        bail!(
+            "there is no row {wanted:?}; there are: {}",
+            names.join(", ")
+        );
+    };
+    // The second one: the first may have set something up.
+    let nth = before + 2.min(report.repetitions);
+    let file = directory.join("profile.txt");
+    let fresh = Device::provisioned(place, images, &directory.join("an521.flash"))?;
+    fresh.install_application(images.application("bench")?)?;
+    let machine = machine(images, &fresh);
+    counter
+        .profile(machine, &file, marks.begin, marks.end, nth)
+        .run()?;
+    let counts = ironroot_icount::read_profile(&file)?;
+    let mut by_function: BTreeMap<String, u64> = BTreeMap::new();
+    let mut all = Vec::new();
+    for path in crate::elfcheck::trusted(images)
+        .iter()
+        .chain([&images.file("bench.elf")])
+    {
+        if path.ends_with("bootloader.elf") {
+            continue;
+        }
+        let elf = Elf::read(path)?;
+        let sizes: BTreeMap<u32, u32> = elf
+            .functions()
+            .iter()
+            .map(|symbol| (symbol.address, symbol.size))
+            .collect();
+        for (address, name) in disassembly::functions(place, &elf)? {
+            all.push((address, sizes.get(&address).copied().unwrap_or(0), name));
+        }
+    }
+    for (address, count) in &counts {
+        let name = all
+            .iter()
+            .find(|(start, size, _)| (*start..start.saturating_add(*size)).contains(address))
+            .map_or_else(
+                || format!("at {address:#x}"),
+                |(_, _, name)| disassembly::plain(name),
+            );
+        *by_function.entry(name).or_default() += count;
+    }
+    let total: u64 = counts.values().sum();
+    let mut lines: Vec<_> = by_function.into_iter().collect();
+    lines.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    println!("{wanted}: {total} instructions");
+    for (name, count) in lines.iter().take(30) {
+        println!(
+            "{count:>10} {:>5.1} %  {name}",
+            *count as f64 * 100.0 / total.max(1) as f64
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_odd_repetition_does_not_move_a_median() {
+        assert_eq!(median(&[5, 5, 900, 5, 5]), 5);
+        assert_eq!(median(&[]), 0);
+        assert_eq!(mean(&[1, 2, 6]), 3);
+    }
+}
