@@ -152,6 +152,12 @@ impl<'a, K: Kernel> Request<'a, K> {
             .set_rhandle(self.incoming.message.handle, rhandle);
     }
 
+    /// The message as it came, for use beside [`kernel`](Self::kernel).
+    #[must_use]
+    pub const fn incoming(&self) -> Incoming {
+        self.incoming
+    }
+
     /// The kernel, to call other services while this message is being handled.
     pub const fn kernel(&mut self) -> &mut K {
         self.kernel
