@@ -91,7 +91,10 @@ impl Row {
             ..
         } = *self;
         let status = (self.measure)(repetitions);
-        say!("row {id} {name} repetitions {repetitions} statistic {statistic} status {status}");
+        match status {
+            0.. => say!("row {id} {name} {statistic} {repetitions}"),
+            _ => say!("row {id} {name} failed, status {status}"),
+        }
         status >= 0
     }
 }
