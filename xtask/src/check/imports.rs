@@ -63,7 +63,9 @@ fn allowed(package: &Package, to: &str) -> bool {
             .is_some_and(|name| row(&package.folder).is_some_and(|may| may.contains(&name))),
         Kind::Port => to == "logic/platform",
         Kind::Device => {
-            to.starts_with("logic/") || to == "ports/armv8m" || to == "firmware/an521-common"
+            to.starts_with("logic/")
+                || to == "ports/armv8m"
+                || ["firmware/an521-common", "firmware/demo-scenario"].contains(&to)
         }
         Kind::HostFirmware => to.starts_with("logic/") || to == "ports/host",
         // The C library is for the device too.

@@ -54,6 +54,15 @@ impl<'a> OutVec<'a> {
         }
     }
 
+    /// One that nothing can be written to.
+    const fn none() -> Self {
+        Self {
+            base: core::ptr::NonNull::dangling().as_ptr(),
+            len: 0,
+            memory: PhantomData,
+        }
+    }
+
     /// Sets the length to what it was made with, or less.
     pub(super) const fn set_len(&mut self, len: usize) {
         self.len = len;
@@ -129,4 +138,34 @@ pub fn call(handle: Handle, request: i32, inputs: &[InVec<'_>], outputs: &mut [O
     // SAFETY: the control word counts exactly the vectors of the two slices, and each output vector
     // borrows its memory exclusively until the call is over.
     unsafe { raw::tfm_psa_call_veneer(handle, control, inputs.as_ptr(), outputs.as_mut_ptr()) }
+}
+
+/// Most vectors in one call, inputs and outputs together (`PSA_MAX_IOVEC`).
+pub const MAX_VECTORS: usize = 4;
+
+/// [`call`] with plain slices; also tells how much was written to each output.
+pub fn call_slices<'a>(
+    handle: Handle,
+    request: i32,
+    inputs: &[&'a [u8]],
+    outputs: impl Iterator<Item = &'a mut [u8]>,
+) -> (i32, [usize; MAX_VECTORS]) {
+    let mut in_vec = [InVec::new(&[]); MAX_VECTORS];
+    for (place, input) in in_vec.iter_mut().zip(inputs) {
+        *place = InVec::new(input);
+    }
+    let mut out_vec = [const { OutVec::none() }; MAX_VECTORS];
+    let mut count = 0;
+    for output in outputs {
+        match out_vec.get_mut(count) {
+            Some(place) => *place = OutVec::new(output),
+            None => return (PROGRAMMER_ERROR, [0; MAX_VECTORS]),
+        }
+        count += 1;
+    }
+    let (Some(in_vec), Some(used)) = (in_vec.get(..inputs.len()), out_vec.get_mut(..count)) else {
+        return (PROGRAMMER_ERROR, [0; MAX_VECTORS]);
+    };
+    let status = call(handle, request, in_vec, used);
+    (status, out_vec.map(|output| output.len()))
 }
