@@ -131,10 +131,10 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
         &mut self.system
     }
 
-    /// Gives the vault back, for tests that cut the power.
+    /// Gives the vault and the flash with the slots back, for tests that cut the power.
     #[must_use]
-    pub fn into_vault(self) -> Vault<F, C, RECORDS> {
-        self.vault
+    pub fn into_storage(self) -> (Vault<F, C, RECORDS>, G) {
+        (self.vault, self.slots.into_inner())
     }
 
     fn answer(&mut self, service: Service, message: &mut Message<'_>) -> Result<(), Error> {

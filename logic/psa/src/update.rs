@@ -31,6 +31,10 @@ impl<F: Flash> ImageSlots<F> {
         Self { flash, map }
     }
 
+    pub(crate) fn into_inner(self) -> F {
+        self.flash
+    }
+
     fn slot(&mut self, image: Image, slot: Slot) -> Result<FlashRegion<&mut F>, FlashError> {
         self.map.slot(image, slot).of(&mut self.flash)
     }
