@@ -547,3 +547,29 @@ fn the_policy_options_decide() {
         assert!(run.stdout.contains(words), "{options:?}: {run:?}");
     }
 }
+
+#[test]
+fn a_device_that_hashes_with_sha512_stores_that_hash_of_its_key() {
+    let scratch = scratch();
+    let directory = scratch.path();
+    image(directory, &["keygen", "-t", "ed25519", "-k", "key.pem"]).ok();
+    sign(
+        directory,
+        &["-k", "key.pem", "--pure", "--public-key-format", "full"],
+    )
+    .ok();
+    let hash = |sha: &str| {
+        let line = ["getpubhash", "-e", "hex", "--sha", sha, "-k", "key.pem"];
+        image(directory, &line).ok().stdout.trim().to_owned()
+    };
+    let verify = |hash: &str| {
+        let device = ["--hw-key-hash", hash, "--key-type", "ed25519", "--pure"];
+        image(
+            directory,
+            &[&["verify"], &device[..], &["out.bin"]].concat(),
+        )
+    };
+    verify(&hash("512")).ok();
+    assert_eq!(verify(&hash("256")).status, 2, "no hash of that device's");
+    assert_eq!(verify(&"00".repeat(64)).status, 1);
+}

@@ -147,11 +147,12 @@ impl<'a> Contents<'a> {
             header.payload_size, header.header_size
         );
         println!("  load address    {:#010x}", header.load_address);
-        println!(
-            "  flags           {:#x} {}",
+        let flags = format!(
+            "{:#x} {}",
             header.flags.0,
             flag_names(header.flags).join(" ")
         );
+        println!("  flags           {}", flags.trim_end());
         if let Some(problem) = header.problem {
             println!("  a device would refuse it: {problem}");
         }

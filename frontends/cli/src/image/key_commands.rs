@@ -129,7 +129,7 @@ impl Getpub {
 enum HashEncoding {
     /// A C array
     LangC,
-    /// The 32 bytes
+    /// The bytes
     Raw,
     /// Hexadecimal digits, for `verify --hw-key-hash`
     Hex,
@@ -144,6 +144,9 @@ pub(crate) struct Getpubhash {
     /// How to write it
     #[arg(short, long, value_name = "ENCODING", default_value = "lang-c")]
     encoding: HashEncoding,
+    /// Hash: the one the device's images have
+    #[arg(long, value_name = "BITS", default_value = "256", value_parser = ["256", "384", "512"])]
+    sha: String,
     /// Append this to the symbol's name
     #[arg(long, value_name = "SUFFIX", default_value = "", hide_default_value = true,
           value_parser = suffix)]
@@ -159,7 +162,12 @@ impl Getpubhash {
             return Err(usage("--name-suffix has a meaning for lang-c only"));
         }
         let key = key_file::load_public(&self.key)?;
-        let digest = ironroot_image::SHA256.of_bytes(&key.der)?;
+        let hash = match self.sha.as_str() {
+            "384" => &ironroot_image::SHA384,
+            "512" => &ironroot_image::SHA512,
+            _ => &ironroot_image::SHA256,
+        };
+        let digest = hash.of_bytes(&key.der)?;
         let output = match self.encoding {
             HashEncoding::LangC => {
                 let name = format!("{}_pub_key_hash{}", key.kind.symbol, self.name_suffix);
