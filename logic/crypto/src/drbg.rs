@@ -17,6 +17,7 @@ use chacha20::{ChaChaCore, R20};
 use ironroot_platform::Entropy;
 use zeroize::Zeroize;
 
+use crate::bytes::copy_prefix;
 use crate::hash::HashAlgorithm;
 use crate::{CryptoError, Secret, kdf};
 
@@ -81,7 +82,7 @@ impl Drbg {
         let mut key = Secret::zeroed();
         kdf::hkdf_extract(HashAlgorithm::Sha256, salt, seed).expose(|prk| {
             let mut block = kdf::expand_first(HashAlgorithm::Sha256, prk, &[info]);
-            key.expose_mut(|key| kdf::copy_prefix(key, block.as_slice()));
+            key.expose_mut(|key| copy_prefix(key, block.as_slice()));
             block.zeroize();
         });
         Self { key }
@@ -95,12 +96,12 @@ impl Drbg {
         let mut block = [0u8; BLOCK_LEN];
         cipher.write_keystream_block((&mut block).into());
         let (next_key, output) = block.split_at(KEY_LEN);
-        self.key.expose_mut(|key| kdf::copy_prefix(key, next_key));
+        self.key.expose_mut(|key| copy_prefix(key, next_key));
         let (head, tail) = out.split_at_mut(out.len().min(KEY_LEN));
-        kdf::copy_prefix(head, output);
+        copy_prefix(head, output);
         for chunk in tail.chunks_mut(BLOCK_LEN) {
             cipher.write_keystream_block((&mut block).into());
-            kdf::copy_prefix(chunk, &block);
+            copy_prefix(chunk, &block);
         }
         block.zeroize();
     }

@@ -16,9 +16,10 @@ use p256::elliptic_curve::{Field, PrimeField};
 use p256::{AffinePoint, FieldBytes, NonZeroScalar, ProjectivePoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::bytes::copy_prefix;
 use crate::drbg::{Drbg, HmacDrbg};
 use crate::hash::HashAlgorithm;
-use crate::{CryptoError, Secret, kdf};
+use crate::{CryptoError, Secret};
 use generator::multiply_generator;
 
 /// Length of r, of s, and of a private key, in bytes.
@@ -221,7 +222,7 @@ impl Nonces {
 
 fn halves(whole: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
     let (mut first, mut second) = ([0; 32], [0; 32]);
-    kdf::copy_prefix(&mut first, whole);
+    copy_prefix(&mut first, whole);
     for (to, from) in second.iter_mut().zip(whole.iter().skip(32)) {
         *to = *from;
     }

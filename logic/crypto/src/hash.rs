@@ -3,6 +3,8 @@
 use sha2::Digest as _;
 use zeroize::Zeroize;
 
+use crate::bytes::copy_prefix;
+
 /// The longest digest of any algorithm here, in bytes.
 pub const MAX_DIGEST_LEN: usize = 64;
 
@@ -65,9 +67,7 @@ impl Digest {
 
     fn from_bytes(source: &[u8]) -> Self {
         let mut digest = Self::empty();
-        for (to, from) in digest.bytes.iter_mut().zip(source) {
-            *to = *from;
-        }
+        copy_prefix(&mut digest.bytes, source);
         digest.len = source.len().min(MAX_DIGEST_LEN) as u8;
         digest
     }

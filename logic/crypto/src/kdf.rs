@@ -3,6 +3,7 @@
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::CryptoError;
+use crate::bytes::copy_prefix;
 use crate::hash::{Digest, HashAlgorithm};
 use crate::mac::Hmac;
 
@@ -122,10 +123,4 @@ pub fn kbkdf(
         block.zeroize();
     }
     Ok(())
-}
-
-pub(crate) fn copy_prefix(to: &mut [u8], from: &[u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
 }

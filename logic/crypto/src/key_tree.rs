@@ -12,6 +12,7 @@
 
 use zeroize::Zeroize;
 
+use crate::bytes::copy_prefix;
 use crate::hash::HashAlgorithm;
 use crate::kdf::{self, PseudorandomKey};
 use crate::{CryptoError, Secret};
@@ -40,7 +41,7 @@ impl KeyTree {
             .root
             .expose(|root| kdf::expand_first(ALGORITHM, root, &info));
         let mut key = Secret::zeroed();
-        key.expose_mut(|key| kdf::copy_prefix(key, block.as_slice()));
+        key.expose_mut(|key| copy_prefix(key, block.as_slice()));
         block.zeroize();
         key
     }

@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod bytes;
 mod der;
 mod error;
 mod secret;

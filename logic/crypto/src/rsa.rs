@@ -14,6 +14,7 @@ mod prime;
 mod private;
 
 use crate::CryptoError;
+use crate::bytes::copy_prefix;
 use crate::der::{Integers, minimal, write_integers};
 use crate::hash::HashAlgorithm;
 
@@ -92,9 +93,7 @@ impl RsaPublicKey {
             modulus: [0; MAX_MODULUS_LEN],
             exponent,
         };
-        for (to, from) in key.modulus.iter_mut().zip(modulus) {
-            *to = *from;
-        }
+        copy_prefix(&mut key.modulus, modulus);
         Ok(key)
     }
 

@@ -7,6 +7,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 ///
 /// There is no `Debug`, no `Clone` and no `PartialEq`. Look at the bytes through
 /// [`expose`](Self::expose), so that every use can be found by searching for one word.
+///
+/// ```compile_fail,E0277
+/// let key = ironroot_crypto::Secret::new([1; 32]);
+/// println!("{key:?}");
+/// ```
+/// ```compile_fail,E0599
+/// let key = ironroot_crypto::Secret::new([1; 32]);
+/// let copy = key.clone();
+/// ```
+/// ```compile_fail,E0369
+/// let key = ironroot_crypto::Secret::new([1; 32]);
+/// let same = key == ironroot_crypto::Secret::new([1; 32]);
+/// ```
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Secret<const N: usize> {
     bytes: [u8; N],

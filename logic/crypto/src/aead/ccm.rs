@@ -7,6 +7,7 @@
 use zeroize::Zeroize;
 
 use super::aes::{Aes, BLOCK_LEN, Block, check_message_len, increment, xor};
+use crate::bytes::copy_prefix;
 use crate::{CryptoError, ct_eq};
 
 /// Section 6.1. Lengths of nonce and tag were checked by the caller.
@@ -22,9 +23,7 @@ pub(super) fn seal(
         let keystream = ccm.absorb_and_step(chunk);
         xor(chunk, &keystream);
     }
-    for (to, from) in tag.iter_mut().zip(ccm.tag()) {
-        *to = from;
-    }
+    copy_prefix(tag, &ccm.tag());
     Ok(())
 }
 
@@ -149,9 +148,12 @@ fn first_block(
     message_len: usize,
     tag_len: usize,
 ) -> Result<Block, CryptoError> {
-    let length_len = length_field_len(nonce)?;
+    let length_bits = length_field_bits(nonce)?;
     let message_len = message_len as u64;
-    if length_len < 8 && message_len >> (8 * length_len) != 0 {
+    if message_len
+        .checked_shr(length_bits)
+        .is_some_and(|excess| excess != 0)
+    {
         return Err(CryptoError::DataLength);
     }
     let tag_code = u8::try_from(tag_len.saturating_sub(2) / 2).unwrap_or(7);
@@ -170,11 +172,12 @@ fn first_counter(nonce: &[u8]) -> Block {
     block
 }
 
-/// q, the bytes left for the message length: 15 minus the nonce's.
-fn length_field_len(nonce: &[u8]) -> Result<usize, CryptoError> {
-    15usize
+/// 8·q, the bits left for the message length: q is 15 minus the nonce's length.
+fn length_field_bits(nonce: &[u8]) -> Result<u32, CryptoError> {
+    let bytes = 15usize
         .checked_sub(nonce.len())
-        .ok_or(CryptoError::NonceLength)
+        .ok_or(CryptoError::NonceLength)?;
+    Ok(u32::try_from(bytes).unwrap_or(0).saturating_mul(8))
 }
 
 fn flags_of_length(nonce: &[u8]) -> u8 {

@@ -6,6 +6,7 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use zeroize::Zeroize;
 
 use crate::CryptoError;
+use crate::bytes::copy_prefix;
 
 pub(super) fn seal(
     key: &[u8],
@@ -19,9 +20,7 @@ pub(super) fn seal(
     let full_tag = cipher
         .encrypt_inout_detached(nonce, aad, buf.into())
         .map_err(|_| CryptoError::DataLength)?;
-    for (to, from) in tag.iter_mut().zip(full_tag) {
-        *to = from;
-    }
+    copy_prefix(tag, &full_tag);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use ghash::universal_hash::UniversalHash;
 use zeroize::Zeroize;
 
 use super::aes::{Aes, BLOCK_LEN, Block, check_message_len, increment, xor};
+use crate::bytes::copy_prefix;
 use crate::{CryptoError, ct_eq};
 
 /// Section 7.1. Lengths of nonce and tag were checked by the caller.
@@ -19,9 +20,7 @@ pub(super) fn seal(
     let mut gcm = Gcm::new(key, nonce)?;
     gcm.cipher.apply_keystream(&mut gcm.counter, buf);
     let full_tag = gcm.tag(aad, buf);
-    for (to, from) in tag.iter_mut().zip(full_tag) {
-        *to = from;
-    }
+    copy_prefix(tag, &full_tag);
     Ok(())
 }
 
@@ -94,9 +93,9 @@ impl Drop for Gcm {
 
 /// J0 of section 7.1, step 2.
 fn first_counter(hash: &GHash, nonce: &[u8]) -> Block {
-    if let Ok(nonce) = <[u8; 12]>::try_from(nonce) {
+    if nonce.len() == 12 {
         let mut block = [0; BLOCK_LEN];
-        block[..12].copy_from_slice(&nonce);
+        copy_prefix(&mut block, nonce);
         increment(&mut block);
         return block;
     }

@@ -3,6 +3,7 @@
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::CryptoError;
+use crate::bytes::copy_prefix;
 use crate::hash::{Digest, HashAlgorithm};
 use crate::mac::Hmac;
 
@@ -60,9 +61,7 @@ impl HmacDrbg {
             let mut mac = keyed.fork();
             mac.update(self.value.as_slice());
             self.value = mac.finish();
-            for (to, from) in chunk.iter_mut().zip(self.value.as_slice()) {
-                *to = *from;
-            }
+            copy_prefix(chunk, self.value.as_slice());
         }
         self.update(&[additional]);
         Ok(())

@@ -20,7 +20,7 @@ use p256::elliptic_curve::subtle::{Choice, ConditionallySelectable, ConstantTime
 use p256::{AffinePoint, FieldBytes, NonZeroScalar, ProjectivePoint, Scalar};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::kdf::copy_prefix;
+use crate::bytes::copy_prefix;
 
 const ROWS: usize = 5;
 const COLUMNS: usize = 52;
@@ -39,26 +39,25 @@ pub(super) fn multiply_generator(k: &NonZeroScalar) -> ProjectivePoint {
 fn comb(k: &Scalar) -> Option<ProjectivePoint> {
     let is_even = k.is_even();
     let odd = Zeroizing::new(Scalar::conditional_select(k, &-k, is_even));
-    let mut digits = Digits::new(&odd);
+    let digits = Digits::new(&odd);
     let mut sum = ProjectivePoint::IDENTITY;
     for column in (0..COLUMNS).rev() {
         sum = sum.double();
         sum += digits.point(column)?;
     }
-    digits.bytes.zeroize();
     sum.conditional_assign(&-sum, is_even);
     Some(sum)
 }
 
 /// An odd scalar k as 260 digits: digit i is +1 where bit i of (k − 1)/2 + 2^259 is set, else −1.
 struct Digits {
-    bytes: [u8; 32],
+    bytes: Zeroizing<[u8; 32]>,
 }
 
 impl Digits {
     fn new(odd: &Scalar) -> Self {
         Self {
-            bytes: odd.to_bytes().into(),
+            bytes: Zeroizing::new(odd.to_bytes().into()),
         }
     }
 

@@ -4,6 +4,7 @@ use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{MontyForm, MontyMultiplier, Odd, U2048, U3072, Uint};
 
 use crate::CryptoError;
+use crate::bytes::copy_prefix;
 
 pub(super) const LIMBS_2048: usize = U2048::LIMBS;
 pub(super) const LIMBS_3072: usize = U3072::LIMBS;
@@ -67,9 +68,7 @@ pub(super) fn read<const LIMBS: usize>(bytes: &[u8]) -> Uint<LIMBS> {
 
 /// Writes a number big-endian over all of `out`, which has the number's length.
 pub(super) fn write<const LIMBS: usize>(number: &Uint<LIMBS>, out: &mut [u8]) {
-    for (to, from) in out.iter_mut().zip(number.to_be_bytes().as_slice()) {
-        *to = *from;
-    }
+    copy_prefix(out, number.to_be_bytes().as_slice());
 }
 
 /// A long number modulo a short one, in constant time.

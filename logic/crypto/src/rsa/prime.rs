@@ -74,7 +74,10 @@ fn sieve<const LIMBS: usize>(
     let mut composite = BitSet::new();
     for prime in small_primes.iter() {
         // The distance to the next multiple, made even, in steps of two.
-        let to_multiple = prime.wrapping_sub(remainder(start, prime)) % prime;
+        let to_multiple = prime
+            .wrapping_sub(remainder(start, prime))
+            .checked_rem(prime)
+            .unwrap_or(0);
         let even = if to_multiple & 1 == 0 {
             to_multiple
         } else {
