@@ -1,13 +1,16 @@
-//! A provisioned AN521 whose flash is a file, made by the `ironroot` command.
+//! A provisioned device of development, made by the `ironroot` command.
 
 use crate::firmware::{Images, Signer};
 use crate::place::Place;
 use crate::shell::output;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The device.
+/// Files that `ironroot device` may leave beside an AN521's flash.
+const BESIDE: [&str; 4] = ["", ".json", ".attestation-key.pem", ".retained"];
+
+/// An AN521 whose flash is a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     ironroot: PathBuf,
@@ -16,15 +19,22 @@ pub(crate) struct Device {
 
 impl Device {
     /// A new device with development secrets, the development keys' hashes in OTP, and the secure
-    /// image in its first slot.
+    /// image in its first slot. What was in `flash` is lost.
     pub(crate) fn provisioned(place: &Place, images: &Images, flash: &Path) -> Result<Self> {
+        remove(flash)?;
         let signer = Signer::new(place)?;
         let device = Self {
             ironroot: signer.ironroot,
             flash: flash.to_path_buf(),
         };
-        device.ironroot(&["device", "create", "--board", "an521"])?;
-        device.install("secure", "a", &images.file("secure-1.0.0.signed"))?;
+        device.run(&["new"], &["--board", "an521"])?;
+        let secure = signer.keys.secure.to_string_lossy();
+        let non_secure = signer.keys.non_secure.to_string_lossy();
+        device.run(
+            &["provision"],
+            &["--key", &secure, "--application-key", &non_secure],
+        )?;
+        device.install_secure(images)?;
         Ok(device)
     }
 
@@ -35,20 +45,22 @@ impl Device {
             ironroot: signer.ironroot,
             flash: flash.to_path_buf(),
         };
-        device.install("secure", "a", &images.file("secure-1.0.0.signed"))?;
+        device.install_secure(images)?;
         Ok(device)
+    }
+
+    fn install_secure(&self, images: &Images) -> Result<()> {
+        self.install("0", &images.file("secure-1.0.0.signed"))
     }
 
     /// Puts an application into its first slot, confirmed.
     pub(crate) fn install_application(&self, signed: &Path) -> Result<()> {
-        self.install("non-secure", "a", signed)
+        self.install("1", signed)
     }
 
-    fn install(&self, image: &str, slot: &str, signed: &Path) -> Result<()> {
+    fn install(&self, image: &str, signed: &Path) -> Result<()> {
         let signed = signed.to_string_lossy();
-        self.ironroot(&[
-            "device", "install", "--image", image, "--slot", slot, &signed,
-        ])
+        self.run(&["install"], &[&signed, "--image", image, "--slot", "a"])
     }
 
     /// The flash file.
@@ -56,13 +68,31 @@ impl Device {
         &self.flash
     }
 
-    fn ironroot(&self, words: &[&str]) -> Result<()> {
-        output(
-            Command::new(&self.ironroot)
-                .args(words)
-                .arg("--flash")
-                .arg(&self.flash),
-        )
-        .map(drop)
+    fn run(&self, before: &[&str], after: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.ironroot);
+        command
+            .arg("device")
+            .args(before)
+            .arg(&self.flash)
+            .args(after);
+        output(&mut command).map(drop)
     }
+}
+
+/// Removes a device, of either kind, with all that is beside it.
+pub(crate) fn remove(device: &Path) -> Result<()> {
+    if device.is_dir() {
+        return std::fs::remove_dir_all(device)
+            .with_context(|| format!("cannot remove {}", device.display()));
+    }
+    for suffix in BESIDE {
+        let mut file = device.as_os_str().to_owned();
+        file.push(suffix);
+        let file = PathBuf::from(file);
+        if file.exists() {
+            std::fs::remove_file(&file)
+                .with_context(|| format!("cannot remove {}", file.display()))?;
+        }
+    }
+    Ok(())
 }

@@ -38,11 +38,12 @@ pub(crate) struct Symbol {
     pub(crate) function: bool,
 }
 
-/// Bytes that go to an address before the program starts.
+/// Memory that a loader fills: where it runs, and where its bytes lie until then.
 #[derive(Debug)]
 struct Segment {
+    address: u32,
     load_address: u32,
-    content: Vec<u8>,
+    size: u32,
 }
 
 const ALLOCATED: u32 = 2;
@@ -95,16 +96,15 @@ impl Elf {
         }
         let mut segments = Vec::new();
         for header in table(&file, 0x1c, 0x2a, 0x2c)? {
-            let length = header.word(16)?;
-            if header.word(0)? == LOAD && length > 0 {
-                let bytes = file.span(header.word(4)?, length)?.to_vec();
+            if header.word(0)? == LOAD {
+                let (address, load_address) = (header.word(8)?, header.word(12)?);
                 segments.push(Segment {
-                    load_address: header.word(12)?,
-                    content: bytes,
+                    address,
+                    load_address,
+                    size: header.word(20)?,
                 });
             }
         }
-        segments.sort_by_key(|segment| segment.load_address);
         Ok(Self {
             path: PathBuf::new(),
             sections,
@@ -134,15 +134,20 @@ impl Elf {
     }
 
     /// The loaded bytes as one block, gaps filled with 0xff, and its first address.
+    ///
+    /// Section by section: a segment may also cover what has no bytes, a stack before empty data.
     pub(crate) fn image(&self) -> Result<(u32, Vec<u8>)> {
-        let base = self
-            .segments
-            .first()
-            .context("nothing is loaded")?
-            .load_address;
+        let mut parts: Vec<_> = self
+            .sections
+            .iter()
+            .filter(|section| section.allocated && !section.content.is_empty())
+            .map(|section| (self.load_address(section.address), &section.content))
+            .collect();
+        parts.sort_by_key(|(address, _)| *address);
+        let base = parts.first().context("nothing is loaded")?.0;
         let mut image = Vec::new();
-        for segment in &self.segments {
-            let at = usize::try_from(segment.load_address - base)?;
+        for (address, content) in parts {
+            let at = usize::try_from(address - base)?;
             if at < image.len() {
                 bail!("{}: two loaded parts overlap", self.path.display());
             }
@@ -150,9 +155,22 @@ impl Elf {
                 bail!("{}: loaded parts are far apart", self.path.display());
             }
             image.resize(at, 0xff);
-            image.extend_from_slice(&segment.content);
+            image.extend_from_slice(content);
         }
         Ok((base, image))
+    }
+
+    /// Where the byte that runs at `address` lies before the program starts.
+    fn load_address(&self, address: u32) -> u32 {
+        let covers = |segment: &&Segment| {
+            address
+                .checked_sub(segment.address)
+                .is_some_and(|offset| offset < segment.size)
+        };
+        match self.segments.iter().find(covers) {
+            Some(segment) => segment.load_address.wrapping_add(address - segment.address),
+            None => address,
+        }
     }
 
     /// Functions by address.

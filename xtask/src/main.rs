@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod demo;
 mod device;
 mod disassembly;
 mod elf;
@@ -30,6 +31,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show a device at work: secure boot, services, attacks, attestation, updates
+    Demo(demo::Options),
     /// Check the source: layout, imports, formatting, lints, documentation
     Check(check::Options),
     /// Run all tests, on this host and on QEMU, and close with one line of counts
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let place = Place::find()?;
     match command {
+        Command::Demo(options) => demo::run(&place, &options),
         Command::Check(options) => check::check(&place, &options),
         Command::Test(options) => test::test(&place, &options),
         Command::Build(options) => firmware::run(&place, &options),

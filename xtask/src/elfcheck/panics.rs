@@ -190,7 +190,8 @@ impl Image {
                 .find(|i| i.address == address)
                 .and_then(|i| i.target);
             let name = target.and_then(|target| self.functions.get(&target));
-            let name = name.map_or("panic", |name| name.rsplit("::").next().unwrap_or(name));
+            let name = name.map(|name| plain(name)).unwrap_or_default();
+            let name = name.rsplit("::").next().unwrap_or_default().to_owned();
             open.push((address, format!("{}, {name}", super::file_name(&self.path))));
         }
         let mut seen = BTreeSet::new();

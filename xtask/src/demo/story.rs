@@ -1,0 +1,416 @@
+//! The steps. Each says what it does, does it, and fails unless it ended as it should.
+
+use super::act::{Boots, Console, Stage};
+use crate::device;
+use anyhow::{Context, Result, bail};
+use ironroot_qemu::Qemu;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// What the verifier asks the device; a real one would never ask the same twice.
+const CHALLENGE: [u8; 32] = *b"prove to me what you are running";
+/// Where AN521's application finds command and challenge: words 0 and 4 of its mailbox.
+const MAILBOX: u32 = 0x281F_F000;
+/// Mailbox command of the demo application: leave an update unconfirmed.
+const DO_NOT_ACCEPT: u32 = 1;
+
+struct Story<'a> {
+    stage: &'a Stage,
+    verbose: bool,
+    step: usize,
+}
+
+/// Tells all steps; how many there were.
+pub(super) fn tell(stage: &Stage, verbose: bool) -> Result<usize> {
+    let mut story = Story {
+        stage,
+        verbose,
+        step: 0,
+    };
+    story.make_device()?;
+    story.first_boot()?;
+    story.attack()?;
+    story.update()?;
+    story.reverted_update()?;
+    story.damaged_image()?;
+    story.old_image()?;
+    story.faults()?;
+    Ok(story.step)
+}
+
+impl Story<'_> {
+    fn heading(&mut self, text: &str) {
+        self.step += 1;
+        println!("\n── {}. {text}", self.step);
+    }
+
+    fn make_device(&mut self) -> Result<()> {
+        self.heading("The factory makes a device: secrets, root key hashes, and the first images");
+        let stage = self.stage;
+        device::remove(&stage.device)?;
+        let (device, secure_key) = (text(&stage.device), text(&stage.keys.0));
+        let application_key = text(&stage.keys.1);
+        stage.ironroot(&["device", "new", &device, "--board", stage.board], 0)?;
+        let provision = [
+            "device",
+            "provision",
+            &device,
+            "--key",
+            &secure_key,
+            "--application-key",
+            &application_key,
+        ];
+        stage.ironroot(&provision, 0)?;
+        let application = self.sign("1.0.0", 1)?;
+        for (image, file) in [("0", &stage.secure), ("1", &application)] {
+            let file = text(file);
+            stage.ironroot(
+                &[
+                    "device", "install", &device, &file, "--image", image, "--slot", "a",
+                ],
+                0,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn first_boot(&mut self) -> Result<()> {
+        self.heading("It boots what was signed for it; the application uses every secure service");
+        let console = self.boot(true)?;
+        console.must_say(&["boot:", "secure", "1.0.0", "verified"])?;
+        console.must_say(&["boot:", "non-secure", "1.0.0", "verified"])?;
+        console.must_say(&["app: done"])?;
+
+        self.heading("It proved what it runs: the token against the images' own measurements");
+        let token = self.stage.directory.join("token.hex");
+        std::fs::write(
+            &token,
+            console
+                .after("app: token: ")
+                .context("the device gave no token")?,
+        )?;
+        let reference = self.reference("1.0.0")?;
+        let (key, challenge) = (text(&self.attestation_key()), hex(&CHALLENGE));
+        let (reference, token) = (text(&reference), text(&token));
+        let verify = |challenge: &str, status| {
+            let words = [
+                "attest",
+                "verify",
+                "--key",
+                &key,
+                "--challenge",
+                challenge,
+                "--reference",
+                &reference,
+                &token,
+            ];
+            self.stage.ironroot(&words, status)
+        };
+        verify(&challenge, 0)?;
+        println!("  The same token as the answer to another question:");
+        verify(&hex(b"a challenge that was never sent!"), 1)?;
+        Ok(())
+    }
+
+    fn attack(&mut self) -> Result<()> {
+        let Boots::Qemu(bootloader) = &self.stage.boots else {
+            // On the host the application's own attempts, seen above, are all that a process can try.
+            return Ok(());
+        };
+        self.heading("A hostile application, properly signed, reads the device's secrets in OTP");
+        let stage = self.stage;
+        let hostile = stage.secure.with_file_name("attacks-1.0.0.signed");
+        let copy = stage.directory.join("attacked.flash");
+        std::fs::copy(&stage.device, &copy)?;
+        let words = [
+            "device",
+            "install",
+            &text(&copy),
+            &text(&hostile),
+            "--image",
+            "1",
+            "--slot",
+            "a",
+        ];
+        stage.ironroot(&words, 0)?;
+        let read_otp = 14;
+        let run = Qemu::an521(bootloader, &copy)
+            .word(MAILBOX, read_otp)
+            .deadline(Duration::from_secs(60))
+            .run()?;
+        let console = Console { lines: run.lines };
+        self.print(&console);
+        console.must_say(&["attack 14 was stopped", "restarted"])?;
+        std::fs::remove_file(copy)?;
+        Ok(())
+    }
+
+    fn update(&mut self) -> Result<()> {
+        self.heading("An update to 2.0.0: tried once, confirmed by itself, then there for good");
+        let signed = self.sign("2.0.0", 2)?;
+        self.stage
+            .ironroot(&["device", "update", &self.device(), &text(&signed)], 0)?;
+        let trial = self.boot(true)?;
+        trial.must_say(&["trial begins"])?;
+        trial.must_say(&["app: update: accepted"])?;
+        let confirmed = self.boot(true)?;
+        confirmed.must_say(&["2.0.0", "confirmed"])?;
+        confirmed.must_say(&["counter raised to 2"])?;
+        confirmed.must_say(&["app: done"])
+    }
+
+    fn reverted_update(&mut self) -> Result<()> {
+        self.heading("An update to 3.0.0 that does not like itself: the device goes back");
+        let signed = self.sign("3.0.0", 2)?;
+        self.stage
+            .ironroot(&["device", "update", &self.device(), &text(&signed)], 0)?;
+        self.boot(false)?.must_say(&["app: update: not accepted"])?;
+        let back = self.boot(true)?;
+        back.must_say(&["non-secure", "2.0.0", "verified"])
+    }
+
+    fn damaged_image(&mut self) -> Result<()> {
+        self.heading("An update with one bit changed: refused, with the reason, and 2.0.0 runs");
+        let signed = self.sign("4.0.0", 2)?;
+        let mut bytes = std::fs::read(&signed)?;
+        let middle = bytes.len() / 2;
+        *bytes.get_mut(middle).context("an empty image")? ^= 1;
+        let damaged = self
+            .stage
+            .directory
+            .join("application-4.0.0-damaged.signed");
+        std::fs::write(&damaged, bytes)?;
+        let (device, damaged) = (self.device(), text(&damaged));
+        println!("  The tool, which judges as the device does, would not write it:");
+        self.stage
+            .ironroot(&["device", "update", &device, &damaged, "--image", "1"], 1)?;
+        println!("  So by force:");
+        let force = [
+            "device", "update", &device, &damaged, "--image", "1", "--force",
+        ];
+        self.stage.ironroot(&force, 0)?;
+        let console = self.boot(true)?;
+        console.must_say(&["non-secure", "refused"])?;
+        console.must_say(&["non-secure", "2.0.0", "verified"])?;
+        console.must_say(&["app: done"])
+    }
+
+    fn old_image(&mut self) -> Result<()> {
+        self.heading("The old 1.0.0, properly signed: its security counter is below the device's");
+        let old = text(&self.application_file("1.0.0"));
+        let device = self.device();
+        // Over the slot that does not run: the one 2.0.0 is not in.
+        let info = self.stage.ironroot(&["device", "info", &device], 0)?;
+        let slot = other_slot(&info, "2.0.0").context("2.0.0 is in no slot")?;
+        let force = [
+            "device", "install", &device, &old, "--image", "1", "--slot", slot, "--force",
+        ];
+        self.stage.ironroot(&force, 0)?;
+        let console = self.boot(true)?;
+        console.must_say(&["non-secure", "2.0.0", "verified"])?;
+        let verify = [
+            "image",
+            "verify",
+            "--key",
+            &text(&self.stage.keys.1),
+            "--min-security-counter",
+            "2",
+            &old,
+        ];
+        println!("  What the bootloader thinks of it:");
+        self.stage.ironroot(&verify, 1).map(drop)
+    }
+
+    fn faults(&mut self) -> Result<()> {
+        self.heading("What went wrong is on record, and the device still runs 2.0.0");
+        self.stage
+            .ironroot(&["device", "faults", &self.device()], 0)?;
+        let info = self
+            .stage
+            .ironroot(&["device", "info", &self.device()], 0)?;
+        if !info.contains("2.0.0") {
+            bail!("the story went wrong: 2.0.0 is gone");
+        }
+        Ok(())
+    }
+
+    /// Signs the application as this version; the payload is always the same.
+    fn sign(&self, version: &str, counter: u32) -> Result<PathBuf> {
+        let stage = self.stage;
+        let out = self.application_file(version);
+        let (key, counter) = (text(&stage.keys.1), counter.to_string());
+        let mut words = vec![
+            "image",
+            "sign",
+            "--key",
+            &*key,
+            "--public-key-format",
+            "full",
+        ];
+        words.extend(["--header-size", "0x400", "--pad-header", "--align", "4"]);
+        words.extend([
+            "--boot-record",
+            "NSPE",
+            "--version",
+            version,
+            "--security-counter",
+            &counter,
+        ]);
+        words.extend(stage.layout.iter().map(|word| &**word));
+        let (payload, signed) = (text(&stage.application), text(&out));
+        words.extend([&*payload, &*signed]);
+        stage.ironroot(&words, 0)?;
+        Ok(out)
+    }
+
+    fn application_file(&self, version: &str) -> PathBuf {
+        self.stage
+            .directory
+            .join(format!("application-{version}.signed"))
+    }
+
+    /// Reference measurements of the secure image and this version of the application.
+    fn reference(&self, version: &str) -> Result<PathBuf> {
+        let stage = self.stage;
+        let path = stage.directory.join("measurements.json");
+        let words = [
+            "attest",
+            "reference",
+            "--key",
+            &text(&stage.keys.0),
+            "--key",
+            &text(&stage.keys.1),
+            &text(&stage.secure),
+            &text(&self.application_file(version)),
+        ];
+        println!("  (its output goes to measurements.json)");
+        let mut command = Command::new(&stage.ironroot);
+        command.args(words);
+        println!("$ ironroot attest reference … > measurements.json");
+        let output = command.output()?;
+        if !output.status.success() {
+            bail!(
+                "attest reference: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        std::fs::write(&path, output.stdout)?;
+        Ok(path)
+    }
+
+    fn attestation_key(&self) -> PathBuf {
+        match self.stage.boots {
+            Boots::Qemu(_) => {
+                let mut name = self.stage.device.clone().into_os_string();
+                name.push(".attestation-key.pem");
+                name.into()
+            }
+            Boots::Processes => self.stage.device.join("attestation-key.pem"),
+        }
+    }
+
+    fn device(&self) -> String {
+        text(&self.stage.device)
+    }
+
+    /// Boots, prints what there is to see, fails unless the application ended well.
+    fn boot(&self, accept: bool) -> Result<Console> {
+        let console = match &self.stage.boots {
+            Boots::Qemu(bootloader) => self.boot_qemu(bootloader, accept)?,
+            Boots::Processes => self.boot_processes(accept)?,
+        };
+        self.print(&console);
+        console.must_say(&["app: done"])?;
+        Ok(console)
+    }
+
+    fn boot_qemu(&self, bootloader: &PathBuf, accept: bool) -> Result<Console> {
+        println!(
+            "$ qemu-system-arm -machine mps2-an521 … (the flash is {})",
+            self.stage.shown(&self.stage.device)
+        );
+        let mut machine =
+            Qemu::an521(bootloader, &self.stage.device).deadline(Duration::from_secs(60));
+        if !accept {
+            machine = machine.word(MAILBOX, DO_NOT_ACCEPT);
+        }
+        for (address, word) in (MAILBOX + 16..)
+            .step_by(4)
+            .zip(CHALLENGE.as_chunks::<4>().0)
+        {
+            machine = machine.word(address, u32::from_le_bytes(*word));
+        }
+        Ok(Console {
+            lines: machine.run()?.lines,
+        })
+    }
+
+    fn boot_processes(&self, accept: bool) -> Result<Console> {
+        let (device, challenge) = (self.device(), hex(&CHALLENGE));
+        let mut words = vec!["device", "boot", &device, "--", "--challenge", &challenge];
+        if !accept {
+            words.push("--no-accept");
+        }
+        println!(
+            "$ ironroot device boot {} -- …",
+            self.stage.shown(&self.stage.device)
+        );
+        let output = Command::new(&self.stage.ironroot).args(&words).output()?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok(Console {
+            lines: String::from_utf8_lossy(&text)
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+
+    fn print(&self, console: &Console) {
+        for line in &console.lines {
+            let length = line.chars().count();
+            if self.verbose || length <= 110 {
+                println!("  {line}");
+            } else {
+                let start: String = line.chars().take(90).collect();
+                println!("  {start}… ({length} characters)");
+            }
+        }
+    }
+}
+
+/// In `ironroot device info`: the slot of image 1 that does not hold `version`.
+fn other_slot(info: &str, version: &str) -> Option<&'static str> {
+    let application = info.split("image 1").nth(1)?;
+    let holds = |slot: &str| {
+        application
+            .lines()
+            .any(|line| line.trim_start().starts_with(slot) && line.contains(version))
+    };
+    if holds("slot a") {
+        Some("b")
+    } else {
+        holds("slot b").then_some("a")
+    }
+}
+
+fn text(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_free_slot_is_the_one_without_the_running_version() {
+        let info = "image 0 (secure)\n  slot a: 2.0.0\n\nimage 1 (non-secure)\n  slot a: 1.0.0\n  slot b: 2.0.0\n";
+        assert_eq!(other_slot(info, "2.0.0"), Some("a"));
+        assert_eq!(other_slot(info, "1.0.0"), Some("b"));
+        assert_eq!(other_slot(info, "9.0.0"), None);
+    }
+}
