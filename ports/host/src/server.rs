@@ -36,14 +36,44 @@ pub struct Call {
     pub client: i32,
     /// What, with which memory.
     pub question: Question,
-    reply: Sender<(u32, Vec<u8>)>,
+    reply: Sender<Reply>,
+}
+
+struct Reply {
+    result: u32,
+    memory: Vec<u8>,
+    /// Dropped when the answer is on its way.
+    sent: Option<Sender<()>>,
 }
 
 impl Call {
     /// Answers; `memory` must be as long as the question's.
     pub fn answer(self, result: u32, memory: Vec<u8>) {
+        let sent = None;
         // Nobody waits any more if the client went away meanwhile.
-        let _ = self.reply.send((result, memory));
+        let _ = self.reply.send(Reply {
+            result,
+            memory,
+            sent,
+        });
+    }
+
+    /// Answers, and waits until the answer is on its way or the client turns out not to fetch it.
+    pub fn answer_and_wait(self, result: u32, memory: Vec<u8>) {
+        let (sent, wait) = mpsc::channel();
+        let sent = Some(sent);
+        if self
+            .reply
+            .send(Reply {
+                result,
+                memory,
+                sent,
+            })
+            .is_ok()
+        {
+            // The sender is never used: it is dropped.
+            let _ = wait.recv();
+        }
     }
 }
 
@@ -127,8 +157,9 @@ fn carry_frames(mut stream: UnixStream, calls: &Sender<Call>) -> io::Result<()> 
         calls
             .send(call)
             .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-        let (result, memory) = answers.recv().map_err(gone)?;
-        wire::send_answer(&mut stream, result, &memory)?;
+        let reply: Reply = answers.recv().map_err(gone)?;
+        wire::send_answer(&mut stream, reply.result, &reply.memory)?;
+        drop(reply.sent);
     }
 }
 

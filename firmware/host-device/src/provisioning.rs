@@ -1,0 +1,126 @@
+//! Provisioning: what the factory does to a blank device, once.
+
+use crate::{Board, DeviceError};
+use ironroot_boot::otp::{
+    self, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKey, Secrets, Text,
+};
+use ironroot_boot::{FlashMap, PerImage};
+use ironroot_crypto::Secret;
+use ironroot_crypto::drbg::Drbg;
+use ironroot_crypto::ecdsa::P256PrivateKey;
+use ironroot_crypto::hash::{HashAlgorithm, digest};
+use ironroot_platform::Flash;
+use ironroot_port_host::OsEntropy;
+
+/// What is chosen for a device; the rest is drawn at random.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// Who may sign each image.
+    pub root_keys: PerImage<RootKey>,
+    /// The state the device starts its life in.
+    pub lifecycle: Lifecycle,
+    /// Name of the immutable part; `None` takes the board's own.
+    pub implementation_id: Option<[u8; 32]>,
+    /// Certification reference for attestation tokens, empty for none.
+    pub certification_reference: Text<24>,
+    /// Verification service for attestation tokens, empty for none.
+    pub verification_service: Text<96>,
+    /// Derives every secret from this instead of drawing it: for tests only, and the device says so.
+    pub seed: Option<[u8; 32]>,
+}
+
+/// Who a device is, without its secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Key that its attestation tokens verify under: an uncompressed point.
+    pub attestation_public_key: [u8; 65],
+    /// What is provisioned and no secret.
+    pub facts: Facts,
+}
+
+/// The board's own implementation id: it names the bootloader that is built for it.
+#[must_use]
+pub fn implementation_id(board: Board) -> [u8; 32] {
+    let name = format!(
+        "ironroot {} bootloader {}",
+        board.name(),
+        env!("CARGO_PKG_VERSION")
+    );
+    digest(HashAlgorithm::Sha256, name.as_bytes())
+        .to_array()
+        .unwrap_or_default()
+}
+
+/// Provisions a blank device, or finishes an attempt that was cut off.
+///
+/// # Errors
+/// [`DeviceError::Otp`], [`DeviceError::Crypto`].
+pub fn provision<F: Flash>(
+    flash: &mut F,
+    board: Board,
+    choices: &Choices,
+) -> Result<Identity, DeviceError> {
+    let (mut drbg, flags) = match choices.seed {
+        None => {
+            let drbg = Drbg::from_entropy(&mut OsEntropy, b"provisioning")?;
+            (drbg, ProvisioningFlags::default())
+        }
+        Some(seed) => {
+            let drbg = Drbg::new(&Secret::new(seed), b"ironroot test provisioning 1");
+            (drbg, ProvisioningFlags::TEST_SECRETS)
+        }
+    };
+    let attestation_key = P256PrivateKey::generate(&mut drbg);
+    let what = Provisioning {
+        attestation_public_key: attestation_key.public().to_sec1(),
+        secrets: Secrets {
+            hardware_unique_key: drbg.secret(),
+            attestation_key: attestation_key.to_bytes(),
+            entropy_seed: drbg.secret(),
+        },
+        implementation_id: choices
+            .implementation_id
+            .unwrap_or_else(|| implementation_id(board)),
+        root_keys: choices.root_keys,
+        lifecycle: choices.lifecycle,
+        certification_reference: choices.certification_reference,
+        verification_service: choices.verification_service,
+        flags,
+    };
+    otp::provision(&mut board.map().otp.of(&mut *flash)?, &what)?;
+    identity(flash, board.map())
+}
+
+/// What is provisioned and no secret.
+///
+/// # Errors
+/// [`DeviceError::Otp`], among others for a blank device.
+pub fn facts<F: Flash>(flash: F, map: &FlashMap) -> Result<Facts, DeviceError> {
+    Ok(otp::read_facts(&map.otp.of(flash)?)?)
+}
+
+/// Takes the device to a later state of its life.
+///
+/// # Errors
+/// [`DeviceError::Otp`].
+pub fn advance_lifecycle<F: Flash>(
+    flash: F,
+    map: &FlashMap,
+    to: Lifecycle,
+) -> Result<(), DeviceError> {
+    Ok(otp::advance(&mut map.otp.of(flash)?, to)?)
+}
+
+/// Who the device is.
+///
+/// # Errors
+/// [`DeviceError::Otp`].
+pub fn identity<F: Flash>(flash: &mut F, map: &FlashMap) -> Result<Identity, DeviceError> {
+    let otp = otp::read(&map.otp.of(flash)?)?;
+    let key =
+        P256PrivateKey::from_bytes(&otp.secrets.attestation_key).map_err(|_| OtpError::Damaged)?;
+    Ok(Identity {
+        attestation_public_key: key.public().to_sec1(),
+        facts: otp.facts,
+    })
+}
