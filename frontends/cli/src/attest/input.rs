@@ -16,7 +16,10 @@ const P256_POINT: usize = 65;
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin().take(MAX_INPUT + 1).read_to_end(&mut bytes).context("standard input")?;
+        std::io::stdin()
+            .take(MAX_INPUT + 1)
+            .read_to_end(&mut bytes)
+            .context("standard input")?;
     } else {
         let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
         file.take(MAX_INPUT + 1)
@@ -76,10 +79,21 @@ fn base64_digit(digit: u8) -> Option<u8> {
 /// A P-256 public key from a PEM or DER file, and its point.
 pub(super) fn public_key(path: &Path) -> anyhow::Result<(P256PublicKey, Vec<u8>)> {
     let key = root_key(path)?;
-    let is_p256 = key.suites.iter().any(|suite| std::ptr::eq(*suite, &suites::P256_SHA256));
-    let point = key.der.len().checked_sub(P256_POINT).and_then(|at| key.der.get(at..));
+    let is_p256 = key
+        .suites
+        .iter()
+        .any(|suite| std::ptr::eq(*suite, &suites::P256_SHA256));
+    let point = key
+        .der
+        .len()
+        .checked_sub(P256_POINT)
+        .and_then(|at| key.der.get(at..));
     let Some(point) = point.filter(|_| is_p256) else {
-        bail!("{}: a key for {}; attestation keys are P-256", path.display(), key.name);
+        bail!(
+            "{}: a key for {}; attestation keys are P-256",
+            path.display(),
+            key.name
+        );
     };
     let public = P256PublicKey::from_sec1(point)
         .map_err(|_| anyhow::anyhow!("{}: the point is not on the curve", path.display()))?;

@@ -146,17 +146,26 @@ fn verify(options: &Verify) -> anyhow::Result<ExitCode> {
     let token = input::token(&options.token)?;
     let outcome = verify::judge(&token, &policy);
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&report::outcome_json(&outcome))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report::outcome_json(&outcome))?
+        );
     } else {
         print!("{}", report::outcome_text(&outcome));
     }
-    Ok(if outcome.is_accepted() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    Ok(if outcome.is_accepted() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(REFUSED)
+    })
 }
 
 fn show(options: &Show) -> anyhow::Result<ExitCode> {
     let token = input::token(&options.token)?;
     let claims = match UnverifiedToken::parse(&token) {
-        Ok(envelope) => envelope.unverified_claims().map_err(verify::claims_in_words),
+        Ok(envelope) => envelope
+            .unverified_claims()
+            .map_err(verify::claims_in_words),
         Err(error) => Err(verify::token_in_words(error)),
     };
     let claims = match claims {
@@ -167,7 +176,10 @@ fn show(options: &Show) -> anyhow::Result<ExitCode> {
         }
     };
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&report::unverified_json(&claims))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report::unverified_json(&claims))?
+        );
     } else {
         print!("{}", report::unverified_text(&claims));
     }

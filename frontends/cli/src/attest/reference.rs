@@ -100,19 +100,27 @@ impl Reference {
             } else {
                 Err("not the one in the reference".into())
             };
-            checks.push(Check { name: "implementation", result });
+            checks.push(Check {
+                name: "implementation",
+                result,
+            });
         }
         let mut seen = Vec::new();
         for component in claims.software_components.clone() {
             seen.push(component.measurement_type.unwrap_or_default().to_owned());
-            checks.push(Check { name: "software", result: self.component(&component) });
+            checks.push(Check {
+                name: "software",
+                result: self.component(&component),
+            });
         }
         let types: BTreeSet<&str> = self.components.iter().map(|c| c.kind.as_str()).collect();
         for kind in types {
             match seen.iter().filter(|seen| *seen == kind).count() {
                 1 => {}
                 0 => checks.push(software(Err(format!("{kind}: missing in the token")))),
-                _ => checks.push(software(Err(format!("{kind}: more than once in the token")))),
+                _ => checks.push(software(Err(format!(
+                    "{kind}: more than once in the token"
+                )))),
             }
         }
         checks
@@ -140,7 +148,10 @@ impl Reference {
 }
 
 fn software(result: Result<String, String>) -> Check {
-    Check { name: "software", result }
+    Check {
+        name: "software",
+        result,
+    }
 }
 
 impl Expected {
@@ -165,7 +176,10 @@ impl TryFrom<Entry> for Expected {
     fn try_from(entry: Entry) -> anyhow::Result<Self> {
         Ok(Self {
             measurement: bytes(&entry.measurement, "measurement")?,
-            signer: entry.signer.map(|signer| bytes(&signer, "signer")).transpose()?,
+            signer: entry
+                .signer
+                .map(|signer| bytes(&signer, "signer"))
+                .transpose()?,
             kind: entry.kind,
             version: entry.version,
         })
@@ -177,7 +191,10 @@ const NAMES: [&str; 2] = ["SPE", "NSPE"];
 
 /// Prints the reference for images that one of the keys signed: what a device that boots them measures.
 pub(super) fn write(images: &[PathBuf], keys: &[PathBuf]) -> anyhow::Result<()> {
-    let keys = keys.iter().map(|path| root_key(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let keys = keys
+        .iter()
+        .map(|path| root_key(path))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let mut components = Vec::new();
     for (number, path) in (0..).zip(images) {
         let bytes = read(path)?;
@@ -185,7 +202,11 @@ pub(super) fn write(images: &[PathBuf], keys: &[PathBuf]) -> anyhow::Result<()> 
             .map_err(|refusal| anyhow::anyhow!("{}: refused: {refusal}", path.display()))?;
         components.extend(entries(&verified, number).with_context(|| path.display().to_string())?);
     }
-    let file = File { format: FORMAT.into(), implementation_id: None, components };
+    let file = File {
+        format: FORMAT.into(),
+        implementation_id: None,
+        components,
+    };
     println!("{}", serde_json::to_string_pretty(&file)?);
     Ok(())
 }
@@ -199,14 +220,19 @@ fn verify<'a>(
     let mut refusal = Refusal::UnknownKey;
     for key in keys {
         for suite in &key.suites {
-            let trusted = [key.der.as_slice()];
-            let mut policy = Policy::new(suite, Keys::Embedded(&trusted), u32::MAX);
-            policy.image = number;
-            policy.images = Policy::MAX_IMAGES;
-            policy.ram_window = Some(AddressRange { start: 0x1000, len: u32::MAX - 0x1000 });
-            match Verified::check(bytes, &policy) {
-                Ok(verified) => return Ok(verified),
-                Err(why) => refusal = why,
+            let hash = suite.hash().of_bytes(&key.der).map_err(|_| Refusal::UnknownKey)?;
+            let (trusted, hashes) = ([key.der.as_slice()], [hash.as_slice()]);
+            for form in [Keys::Embedded(&trusted), Keys::Hashes(&hashes)] {
+                let mut policy = Policy::new(suite, form, u32::MAX);
+                policy.image = number;
+                policy.images = Policy::MAX_IMAGES;
+                policy.ram_window = Some(AddressRange { start: 0x1000, len: u32::MAX - 0x1000 });
+                match Verified::check(bytes, &policy) {
+                    Ok(verified) => return Ok(verified),
+                    // The other form may be the image's.
+                    Err(Refusal::KeyForm) => {}
+                    Err(why) => refusal = why,
+                }
             }
         }
     }
@@ -216,7 +242,10 @@ fn verify<'a>(
 /// The image itself and what is packed in it.
 fn entries(image: &Verified<&[u8]>, number: u8) -> anyhow::Result<Vec<Entry>> {
     let mut buffer = [0; BootRecord::MAX_LEN];
-    let own = match image.boot_record(&mut buffer).map_err(|why| anyhow::anyhow!("{why}"))? {
+    let own = match image
+        .boot_record(&mut buffer)
+        .map_err(|why| anyhow::anyhow!("{why}"))?
+    {
         Some(record) => Entry::of_record(record)?,
         None => Entry {
             kind: NAMES
@@ -232,7 +261,9 @@ fn entries(image: &Verified<&[u8]>, number: u8) -> anyhow::Result<Vec<Entry>> {
     for component in image.component_records() {
         let mut buffer = [0; BootRecord::MAX_LEN];
         let record = component.read(image.source(), &mut buffer);
-        entries.push(Entry::of_record(record.map_err(|why| anyhow::anyhow!("{why}"))?)?);
+        entries.push(Entry::of_record(
+            record.map_err(|why| anyhow::anyhow!("{why}"))?,
+        )?);
     }
     Ok(entries)
 }

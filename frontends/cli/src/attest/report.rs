@@ -1,20 +1,26 @@
 //! Claims and verdicts for people and for programs.
 
-use crate::image::shared::to_hex as hex;
 use super::verify::Outcome;
+use crate::image::shared::to_hex as hex;
 use ironroot_attest::Claims;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Texts in a token are the device's: control characters in them could rewrite the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// The verdict, the checks, then the claims.
 pub(super) fn outcome_text(outcome: &Outcome<'_>) -> String {
     let mut text = String::new();
-    let verdict = if outcome.is_accepted() { "ACCEPTED" } else { "REFUSED" };
+    let verdict = if outcome.is_accepted() {
+        "ACCEPTED"
+    } else {
+        "REFUSED"
+    };
     let _ = writeln!(text, "{verdict}");
     for check in &outcome.checks {
         let (mark, words) = match &check.result {
@@ -68,14 +74,21 @@ fn claims_text(claims: &Claims<'_>) -> String {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<24} {value}");
     };
-    let world = if claims.client_id.is_non_secure() { "non-secure" } else { "secure" };
+    let world = if claims.client_id.is_non_secure() {
+        "non-secure"
+    } else {
+        "secure"
+    };
     let lifecycle = claims.lifecycle;
     line("profile", claims.profile.name().into());
     line("challenge", hex(claims.nonce.as_bytes()));
     line("instance id", hex(claims.instance_id.as_bytes()));
     line("implementation id", hex(&claims.implementation_id));
     line("client id", format!("{} ({world})", claims.client_id.get()));
-    line("lifecycle", format!("{:#06x} ({})", lifecycle.value(), lifecycle.state().name()));
+    line(
+        "lifecycle",
+        format!("{:#06x} ({})", lifecycle.value(), lifecycle.state().name()),
+    );
     if let Some(seed) = claims.boot_seed {
         line("boot seed", hex(seed.as_bytes()));
     }
@@ -86,7 +99,10 @@ fn claims_text(claims: &Claims<'_>) -> String {
         line("verification service", printable(service));
     }
     for component in claims.software_components.clone() {
-        line("software", printable(component.measurement_type.unwrap_or("(no type)")));
+        line(
+            "software",
+            printable(component.measurement_type.unwrap_or("(no type)")),
+        );
         line("  measurement", hex(component.measurement_value));
         line("  signer", hex(component.signer_id));
         if let Some(version) = component.version {

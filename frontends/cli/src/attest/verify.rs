@@ -1,8 +1,8 @@
 //! The verifier's policy, applied check by check: every failed check is reported, not only the first.
 
 use super::reference::Reference;
-use crate::image::shared::from_hex;
 use super::{Verify, input};
+use crate::image::shared::from_hex;
 use anyhow::{Context, bail};
 use ironroot_attest::{
     Claims, ClaimsError, InstanceId, LifecycleState, Profile, TokenError, UnverifiedToken,
@@ -27,25 +27,38 @@ impl Policy {
         let challenge = from_hex(&options.challenge)
             .context("--challenge: not an even number of hexadecimal digits")?;
         if !matches!(challenge.len(), 32 | 48 | 64) {
-            bail!("--challenge: {} bytes; it must be 32, 48 or 64", challenge.len());
+            bail!(
+                "--challenge: {} bytes; it must be 32, 48 or 64",
+                challenge.len()
+            );
         }
         let mut lifecycles = vec![LifecycleState::Secured];
         lifecycles.extend(options.allow_lifecycle.iter().map(|state| state.state()));
         Ok(Self {
             key,
-            instance_id: if options.any_instance_id { None } else { Some(instance_of(&point)?) },
+            instance_id: if options.any_instance_id {
+                None
+            } else {
+                Some(instance_of(&point)?)
+            },
             challenge,
             profile: options.profile.map(super::ProfileName::profile),
             client_id: options.client_id,
             lifecycles,
-            reference: options.reference.as_deref().map(Reference::load).transpose()?,
+            reference: options
+                .reference
+                .as_deref()
+                .map(Reference::load)
+                .transpose()?,
         })
     }
 }
 
 /// PSA Attestation API: the hash of the public key as `psa_export_public_key` gives it.
 fn instance_of(point: &[u8]) -> anyhow::Result<InstanceId> {
-    let hash = digest(HashAlgorithm::Sha256, point).to_array().context("SHA-256")?;
+    let hash = digest(HashAlgorithm::Sha256, point)
+        .to_array()
+        .context("SHA-256")?;
     Ok(InstanceId::from_key_hash(&hash))
 }
 
@@ -75,25 +88,53 @@ pub(super) fn judge<'a>(token: &'a [u8], policy: &Policy) -> Outcome<'a> {
     let claims = match verified {
         Ok(token) => token.claims().clone(),
         Err(error) => {
-            let name = if matches!(error, TokenError::Claims(_)) { "claims" } else { "signature" };
+            let name = if matches!(error, TokenError::Claims(_)) {
+                "claims"
+            } else {
+                "signature"
+            };
             let result = Err(token_in_words(error).to_owned());
-            return Outcome { checks: vec![Check { name, result }], claims: None };
+            return Outcome {
+                checks: vec![Check { name, result }],
+                claims: None,
+            };
         }
     };
     let mut checks = vec![
-        Check { name: "signature", result: Ok("ES256, made with the given key".into()) },
-        Check { name: "profile", result: profile(&claims, policy) },
-        Check { name: "challenge", result: challenge(&claims, policy) },
-        Check { name: "instance id", result: instance(&claims, policy) },
-        Check { name: "lifecycle", result: lifecycle(&claims, policy) },
+        Check {
+            name: "signature",
+            result: Ok("ES256, made with the given key".into()),
+        },
+        Check {
+            name: "profile",
+            result: profile(&claims, policy),
+        },
+        Check {
+            name: "challenge",
+            result: challenge(&claims, policy),
+        },
+        Check {
+            name: "instance id",
+            result: instance(&claims, policy),
+        },
+        Check {
+            name: "lifecycle",
+            result: lifecycle(&claims, policy),
+        },
     ];
     if let Some(expected) = policy.client_id {
-        checks.push(Check { name: "client id", result: client(&claims, expected) });
+        checks.push(Check {
+            name: "client id",
+            result: client(&claims, expected),
+        });
     }
     if let Some(reference) = &policy.reference {
         checks.extend(reference.judge(&claims));
     }
-    Outcome { checks, claims: Some(claims) }
+    Outcome {
+        checks,
+        claims: Some(claims),
+    }
 }
 
 fn profile(claims: &Claims<'_>, policy: &Policy) -> Result<String, String> {
@@ -126,7 +167,10 @@ fn lifecycle(claims: &Claims<'_>, policy: &Policy) -> Result<String, String> {
     if policy.lifecycles.contains(&state) {
         Ok(state.name().into())
     } else {
-        Err(format!("{}: such a device may be under somebody else's control", state.name()))
+        Err(format!(
+            "{}: such a device may be under somebody else's control",
+            state.name()
+        ))
     }
 }
 
@@ -141,7 +185,9 @@ fn client(claims: &Claims<'_>, expected: i32) -> Result<String, String> {
 pub(super) fn token_in_words(error: TokenError) -> &'static str {
     match error {
         TokenError::Malformed => "not a COSE_Sign1 attestation token",
-        TokenError::Algorithm => "signed with another algorithm than ES256, or with critical headers",
+        TokenError::Algorithm => {
+            "signed with another algorithm than ES256, or with critical headers"
+        }
         TokenError::Signature => "the signature is not this key's over these claims",
         TokenError::Claims(error) => claims_in_words(error),
     }
