@@ -54,7 +54,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     println!(
         "All {steps} steps ended as they should, in {:.0} s. The device is {}.",
         started.elapsed().as_secs_f32(),
-        stage.shown(&stage.device)
+        stage.device.display()
     );
     Ok(())
 }

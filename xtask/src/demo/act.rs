@@ -8,7 +8,8 @@ use std::process::Command;
 
 /// One device with everything that happens to it.
 pub(super) struct Stage {
-    pub(super) root: PathBuf,
+    /// xtask's own directory, which is not worth showing.
+    pub(super) work: PathBuf,
     /// The built `ironroot` command.
     pub(super) ironroot: PathBuf,
     /// Directory or flash file.
@@ -63,13 +64,23 @@ impl Stage {
     /// Prints a command as typed in the checkout, runs it, prints what it says; fails if its exit
     /// status is not `expected`.
     pub(super) fn ironroot(&self, words: &[&str], expected: i32) -> Result<String> {
+        self.ironroot_until("\0", words, expected)
+    }
+
+    /// The same, showing its output only before the first line that contains `stop`.
+    pub(super) fn ironroot_until(
+        &self,
+        stop: &str,
+        words: &[&str],
+        expected: i32,
+    ) -> Result<String> {
         let mut command = Command::new(&self.ironroot);
         command.args(words);
         println!("$ {}", self.shortened(&shown(&command)));
         let output = command.output()?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
-        for line in text.lines() {
+        for line in text.lines().take_while(|line| !line.contains(stop)) {
             println!("  {}", self.shortened(line));
         }
         if output.status.code() != Some(expected) {
@@ -88,12 +99,12 @@ impl Stage {
 
     /// Text without the places of this machine.
     fn shortened(&self, text: &str) -> String {
-        let work = self.directory.to_string_lossy().into_owned();
         let command = self.ironroot.to_string_lossy().into_owned();
-        let root = format!("{}/", self.root.display());
+        let here = format!("{}/", self.directory.display());
+        let work = format!("{}/", self.work.display());
         text.replace(&command, "ironroot")
-            .replace(&format!("{work}/"), "")
-            .replace(&root, "")
+            .replace(&here, "")
+            .replace(&work, "")
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn stage(place: &Place, directory: &Path) -> Result<Stage> {
     let images = firmware::build(place, Configuration::PRODUCT)?;
     let (ironroot, keys) = keys(place)?;
     Ok(Stage {
-        root: place.root.clone(),
+        work: place.work(),
         ironroot,
         device: directory.join("an521.flash"),
         directory: directory.to_path_buf(),

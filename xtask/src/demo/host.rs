@@ -36,7 +36,7 @@ pub(super) fn stage(place: &Place, directory: &Path) -> Result<Stage> {
         .arg(&keys.0);
     output(sign.args(&layout).arg(&secure).arg(&signed))?;
     Ok(Stage {
-        root: place.root.clone(),
+        work: place.work(),
         ironroot,
         device: directory.join("host-device"),
         directory: directory.to_path_buf(),
