@@ -82,7 +82,8 @@ impl Header {
         Ok(header)
     }
 
-    fn parse(bytes: &HeaderBytes) -> Option<Self> {
+    /// What the bytes say, true or not.
+    pub(crate) fn parse(bytes: &HeaderBytes) -> Option<Self> {
         let flags = u16_at(bytes, 20)?;
         if flags & !COMMITS != 0 {
             return None;

@@ -68,13 +68,12 @@ impl Log {
     /// How many sectors an operation that begins now may begin.
     ///
     /// * The window that its headers announce leaves one sector over: the next operation needs it.
-    /// * What it erases is neither in the window that a cut would fall back to, nor the sector before
-    ///   that window's head, by which the head is recognised.
+    /// * What it erases is not in the window that a cut would fall back to.
     pub(crate) fn openings_left(&self, layout: &Layout) -> u32 {
         let spare = layout.sectors.saturating_sub(1);
         let announced = spare.saturating_sub(self.window());
         let destroyed = layout.sectors.saturating_sub(self.anchored_window());
-        announced.min(destroyed).min(spare.saturating_sub(1))
+        announced.min(destroyed)
     }
 
     /// The number of the sector in the log that holds a place.

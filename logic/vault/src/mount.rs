@@ -42,8 +42,8 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
 
     /// The newest sector that an acknowledged commit needs.
     ///
-    /// A sector that was begun but not acknowledged, and then overtaken by a restart, may still look
-    /// newer than the real head; its link does not fit the sector before it.
+    /// Sectors that were begun but not acknowledged, and then overtaken by a restart, may still look
+    /// newer than the real head. The restart began the first of them anew, so their chain is broken.
     fn find_head(&self, anchor: u32) -> Result<Option<Header>, VaultError> {
         let mut below = u32::MAX;
         while let Some(number) = self.highest_claim(below)? {
@@ -51,7 +51,9 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
             let Ok(header) = self.header(number) else {
                 continue;
             };
-            if header.is_acknowledged(anchor) && self.is_linked(&header)? {
+            if header.is_acknowledged(anchor)
+                && (self.is_chained(&header)? || self.is_chained(&header)?)
+            {
                 return Ok(Some(header));
             }
         }
@@ -75,23 +77,33 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         Ok(highest)
     }
 
+    /// Whether each header from this one down names the end of the sector before it, down to the
+    /// oldest. Nothing is authenticated here: the walk will do that.
+    fn is_chained(&self, head: &Header) -> Result<bool, VaultError> {
+        let mut header = *head;
+        while header.number > head.tail {
+            if !self.is_linked(&header)? {
+                return Ok(false);
+            }
+            let before = header.number.saturating_sub(1);
+            let bytes = self.header_bytes(self.layout.physical(before))?;
+            match Header::parse(&bytes).filter(|claimed| claimed.number == before) {
+                Some(claimed) => header = claimed,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     fn is_linked(&self, header: &Header) -> Result<bool, VaultError> {
-        let Some(before) = header.number.checked_sub(1).filter(|before| *before != 0) else {
-            return Ok(true);
-        };
         let at = header.previous_end.checked_sub(TAG_LEN as u32);
         let Some(at) = at.filter(|_| header.previous_end <= self.layout.sector_size) else {
             return Ok(false);
         };
-        for _ in 0..READS {
-            let mut tag: Tag = [0; TAG_LEN];
-            self.flash
-                .read(self.layout.base(before).saturating_add(at), &mut tag)?;
-            if tag == header.previous_tag {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let base = self.layout.base(header.number.saturating_sub(1));
+        let mut tag: Tag = [0; TAG_LEN];
+        self.flash.read(base.saturating_add(at), &mut tag)?;
+        Ok(tag == header.previous_tag)
     }
 
     /// Reads the log from its oldest sector to the commit that the counter names.

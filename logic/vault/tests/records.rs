@@ -393,7 +393,17 @@ fn random_step(random: &mut Random, longest: usize) -> Step {
 
 #[test]
 fn all_sectors_wear_alike() {
-    for (geometry, hot) in [(AN521, 1), (AN521, 30), (geometry(16, 0xff, 7), 4)] {
+    for (geometry, hot) in [
+        (AN521, 1),
+        (AN521, 30),
+        (
+            Geometry {
+                sector_size: 512,
+                ..geometry(16, 0xff, 7)
+            },
+            4,
+        ),
+    ] {
         let mut device = Device::new(geometry);
         let mut store = device.boot().unwrap();
         (0..hot).for_each(|n| store.set(&id(n), 0, &content(64, 0)).unwrap());

@@ -226,10 +226,10 @@ pub fn all_cuts(seeds: u64) -> Vec<Cut> {
     cuts
 }
 
+/// Sectors so small that a few steps go round the ring.
 pub fn geometry(write_unit: u32, erased: u8, sectors: u32) -> Geometry {
-    let sector_size = if write_unit > 8 { 512 } else { 256 };
     Geometry {
-        sector_size,
+        sector_size: 256,
         sectors,
         write_unit,
         erased,
