@@ -74,15 +74,17 @@ pub struct FileFlash {
 }
 
 impl FileFlash {
-    /// Makes the file, all erased.
+    /// Makes the file, all erased, and only its owner's: it will hold secrets.
     ///
     /// # Errors
     /// [`OpenError::Io`], among others when the file exists: a device is never overwritten.
     pub fn create(path: &Path, geometry: Geometry, storage: Storage) -> Result<Self, OpenError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
+            .mode(0o600)
             .open(path)?;
         let flash = Self::locked(file, geometry, storage)?;
         match storage {

@@ -11,6 +11,7 @@ mod key;
 mod key_commands;
 mod key_file;
 mod pem;
+pub(crate) mod shared;
 mod sign;
 mod sign_options;
 mod verify;

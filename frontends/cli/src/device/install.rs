@@ -1,0 +1,263 @@
+//! `ironroot device install`, `update` and `confirm`: images into slots, and their marks.
+
+use super::values::{self, DeviceArgument};
+use crate::image::shared;
+use anyhow::{Context, bail};
+use clap::Args;
+use ironroot_boot::otp::Facts;
+use ironroot_boot::trailer_ops::Request;
+use ironroot_boot::{Image, Slot, Standing};
+use ironroot_host_device::{
+    DeviceError, DeviceFiles, Report, confirm, facts, inspect, judge, write,
+};
+use ironroot_port_host::{Durability, FileFlash};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Options of `install`.
+#[derive(Args)]
+pub(crate) struct Install {
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// The signed image (`ironroot image sign`, or imgtool's)
+    #[arg(value_name = "IMAGE")]
+    file: PathBuf,
+    /// Which image of the device it is: 0 (secure) or 1 (non-secure)
+    #[arg(long, value_name = "N", value_parser = values::image)]
+    image: Image,
+    /// Which slot it goes to: a or b
+    #[arg(long, value_parser = values::slot)]
+    slot: Slot,
+    /// Write it even if the device would refuse it
+    #[arg(long)]
+    force: bool,
+}
+
+impl Install {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let target = Target::open(&self.device)?;
+        let bytes = shared::read(&self.file)?;
+        target.must_accept(self.image, self.slot, &bytes, self.force)?;
+        target.write(self.image, self.slot, &bytes, Request::Permanent)?;
+        // A padded image brings its own trailer, which may say something else.
+        let [a, b] = target.reports(self.image)?;
+        let standing = if self.slot == Slot::A { a } else { b }.standing;
+        println!(
+            "{} image installed in slot {}, {}",
+            self.image,
+            self.slot,
+            standing.words()
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Options of `update`.
+#[derive(Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// The signed image
+    #[arg(value_name = "IMAGE")]
+    file: PathBuf,
+    /// Which image of the device it is: 0 (secure) or 1 (non-secure); by default its boot record says
+    #[arg(long, value_name = "N", value_parser = values::image)]
+    image: Option<Image>,
+    /// Write it even if the device would refuse or never choose it
+    #[arg(long)]
+    force: bool,
+}
+
+impl Update {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let target = Target::open(&self.device)?;
+        let bytes = shared::read(&self.file)?;
+        let image = match self.image {
+            Some(image) => image,
+            None => target.image_of(&bytes)?,
+        };
+        let current = target.current(image)?;
+        let slot = current.map_or(Slot::A, |report| report.slot.other());
+        let candidate = target.must_accept(image, slot, &bytes, self.force)?;
+        let running = current.and_then(|report| Some((report.verdict.ok()?.version, report.slot)));
+        if let (Some(candidate), Some((running, slot)), false) = (candidate, running, self.force)
+            && candidate <= running
+        {
+            return Err(DeviceError::NotNewer {
+                candidate,
+                running,
+                slot,
+            }
+            .into());
+        }
+        target.write(image, slot, &bytes, Request::Trial)?;
+        println!("{image} image written to slot {slot}; the next boot tries it once");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Options of `confirm`.
+#[derive(Args)]
+pub(crate) struct Confirm {
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// Confirm this image only: 0 (secure) or 1 (non-secure)
+    #[arg(long, value_name = "N", value_parser = values::image)]
+    image: Option<Image>,
+}
+
+impl Confirm {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let target = Target::open(&self.device)?;
+        let mut confirmed = 0;
+        for image in Image::ALL {
+            if self.image.is_some_and(|wanted| wanted != image) {
+                continue;
+            }
+            for report in target.reports(image)? {
+                // Its trial has begun. Whether the device went back since cannot be told from here.
+                if report.standing != Standing::TrialFailed || report.verdict.is_err() {
+                    continue;
+                }
+                let place = (image, report.slot);
+                confirm(target.flash.clone(), target.files.map(), place)?;
+                println!("{image} image in slot {} confirmed", report.slot);
+                confirmed += 1;
+            }
+        }
+        if confirmed == 0 {
+            bail!("no image is on trial");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The device whose slots are changed.
+struct Target {
+    files: DeviceFiles,
+    flash: FileFlash,
+    facts: Facts,
+}
+
+impl Target {
+    fn open(device: &DeviceArgument) -> anyhow::Result<Self> {
+        let files = device.find()?;
+        let flash = files.open_flash()?;
+        let facts = facts(flash.clone(), files.map())?;
+        Ok(Self {
+            files,
+            flash,
+            facts,
+        })
+    }
+
+    fn reports(&self, image: Image) -> anyhow::Result<[Report; 2]> {
+        let (map, keys) = (self.files.map(), &self.facts.root_keys);
+        let inspect = |slot| inspect(&self.flash, map, keys, image, slot);
+        Ok([inspect(Slot::A)?, inspect(Slot::B)?])
+    }
+
+    /// The slot that must be left alone: the one the device would boot if the other were empty.
+    fn current(&self, image: Image) -> anyhow::Result<Option<Report>> {
+        let reports = self.reports(image)?;
+        let usable = reports.into_iter().filter(|report| report.verdict.is_ok());
+        let rank = |report: &Report| {
+            let class = match report.standing {
+                Standing::Confirmed => 2,
+                Standing::Pending | Standing::TrialFailed => 1,
+                Standing::Unmarked => 0,
+            };
+            (class, report.state.version(), report.slot == Slot::A)
+        };
+        Ok(usable.max_by_key(rank))
+    }
+
+    /// Which image it is, by the boot record of one that the device would accept.
+    fn image_of(&self, bytes: &[u8]) -> anyhow::Result<Image> {
+        let (map, keys) = (self.files.map(), &self.facts.root_keys);
+        let mut reason = None;
+        for image in Image::ALL {
+            match judge(&self.flash, map, keys, image, Slot::A, bytes)? {
+                Ok(accepted) if accepted.says == Some(image) => return Ok(image),
+                Ok(_) => {}
+                Err(refused) => reason = Some(DeviceError::Refused(image, refused)),
+            }
+        }
+        match reason {
+            Some(refused) => Err(refused.into()),
+            None => bail!(
+                "the image has no boot record SPE or NSPE to say which one it is: give --image"
+            ),
+        }
+    }
+
+    fn must_accept(
+        &self,
+        image: Image,
+        slot: Slot,
+        bytes: &[u8],
+        force: bool,
+    ) -> anyhow::Result<Option<ironroot_image::Version>> {
+        let keys = &self.facts.root_keys;
+        match judge(&self.flash, self.files.map(), keys, image, slot, bytes)? {
+            Ok(accepted) => Ok(Some(accepted.version)),
+            Err(reason) if force => {
+                eprintln!("ironroot: the device will refuse this image: {reason}");
+                Ok(None)
+            }
+            Err(reason) => Err(DeviceError::Refused(image, reason).into()),
+        }
+    }
+
+    fn write(
+        &self,
+        image: Image,
+        slot: Slot,
+        bytes: &[u8],
+        request: Request,
+    ) -> anyhow::Result<()> {
+        let mut flash = self.flash.with_durability(Durability::OnFlush);
+        let mut progress = Progress::new();
+        let mut told = |done, all| progress.tell(done, all);
+        write(
+            &mut flash,
+            self.files.map(),
+            (image, slot),
+            bytes,
+            Some(request),
+            &mut told,
+        )?;
+        flash
+            .flush()
+            .context("the flash file could not be written to the disk")
+    }
+}
+
+/// Says how far it is, once it takes longer than two seconds and somebody watches.
+struct Progress {
+    start: Instant,
+    last: Option<usize>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            last: None,
+        }
+    }
+
+    fn tell(&mut self, done: usize, all: usize) {
+        let percent = done.saturating_mul(100) / all.max(1);
+        let watched = std::io::stderr().is_terminal();
+        if !watched || self.start.elapsed() < Duration::from_secs(2) || self.last == Some(percent) {
+            return;
+        }
+        self.last = Some(percent);
+        let end = if done == all { "\n" } else { "" };
+        eprint!("\rwriting: {percent} %{end}");
+        let _ = std::io::stderr().flush();
+    }
+}

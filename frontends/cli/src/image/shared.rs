@@ -1,0 +1,53 @@
+//! What `ironroot device` shares with these commands: keys and files.
+
+use super::{arguments, files, key, key_file};
+use ironroot_image::Suite;
+use std::path::Path;
+
+/// A public key that can be a device's root key.
+pub(crate) struct RootKey {
+    /// What kind of key it is, for people.
+    pub(crate) name: &'static str,
+    /// SubjectPublicKeyInfo, for RSA PKCS#1.
+    pub(crate) der: Vec<u8>,
+    /// The suites it signs with, the usual one first.
+    pub(crate) suites: Vec<&'static Suite>,
+}
+
+/// Reads the public half of a key file.
+pub(crate) fn root_key(path: &Path) -> anyhow::Result<RootKey> {
+    let key = key_file::load_public(path)?;
+    let suites = key.kind.suites.iter().copied().chain(key.kind.pure);
+    Ok(RootKey {
+        name: key.kind.name,
+        der: key.der,
+        suites: suites.collect(),
+    })
+}
+
+/// A P-256 public key (an uncompressed point) as PEM.
+pub(crate) fn p256_pem(point: &[u8; 65]) -> String {
+    let der = [key_file::P256_PREFIX, point].concat();
+    let kind = &key::P256;
+    key_file::public_pem(&key::PublicKey { kind, der })
+}
+
+/// The contents of a file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    files::read(path)
+}
+
+/// Writes a file that anybody may read, whole or not at all.
+pub(crate) fn write(path: &Path, data: &[u8]) -> anyhow::Result<()> {
+    files::write(path, data, files::Readers::Everyone)
+}
+
+/// Bytes of hexadecimal digits.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    arguments::from_hex(text)
+}
+
+/// Hexadecimal digits of bytes.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    arguments::to_hex(bytes)
+}
