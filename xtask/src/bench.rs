@@ -50,6 +50,9 @@ struct Marks {
     verify: u32,
     /// Where the verification comes back to.
     verified: Vec<u32>,
+    /// The flash driver's two operations that wear flash.
+    erase: u32,
+    program: u32,
 }
 
 /// Measures and prints.
@@ -92,7 +95,14 @@ fn measure(
 ) -> Result<(Log, Vec<RowReport>)> {
     say!("measuring on QEMU; the storage rows take a minute");
     let log = directory.join("count.log");
-    let mut addresses = vec![marks.main, marks.begin, marks.end, marks.verify];
+    let mut addresses = vec![
+        marks.main,
+        marks.begin,
+        marks.end,
+        marks.verify,
+        marks.erase,
+        marks.program,
+    ];
     addresses.extend(&marks.verified);
     let run = counter
         .attach(machine(images, device), &log, &addresses)
@@ -112,12 +122,8 @@ impl Marks {
     fn find(place: &Place, images: &Images) -> Result<Self> {
         let application = Elf::read(&images.file("bench.elf"))?;
         let bootloader = Elf::read(&images.file("bootloader.elf"))?;
-        let names = disassembly::functions(place, &bootloader)?;
-        let verify = names
-            .iter()
-            .find(|(_, name)| disassembly::plain(name).ends_with("P256PublicKey::verify_prehash"))
-            .map(|(address, _)| *address)
-            .context("the bootloader has no function for a P-256 verification")?;
+        let secure = Elf::read(&images.file("secure.elf"))?;
+        let verify = function(place, &bootloader, "P256PublicKey", "::verify_prehash")?;
         // Each instruction behind a call of it.
         let code = disassembly::of(place, &bootloader)?;
         let verified = code
@@ -131,36 +137,66 @@ impl Marks {
             end: application.address("bench_end")?,
             verify,
             verified,
+            erase: function(place, &secure, "PsramFlash", "::erase")?,
+            program: function(place, &secure, "PsramFlash", "::program")?,
         })
     }
 }
 
+/// The function of a type by the end of its name.
+fn function(place: &Place, elf: &Elf, of: &str, end: &str) -> Result<u32> {
+    disassembly::functions(place, elf)?
+        .into_iter()
+        .find(|(_, name)| name.contains(of) && disassembly::plain(name).ends_with(end))
+        .map(|(address, _)| address)
+        .with_context(|| {
+            format!(
+                "{} has no function {of}{end} of its own",
+                elf.path.display()
+            )
+        })
+}
+
+/// What one row's windows hold.
+struct Windows<'a> {
+    instructions: &'a [u64],
+    erases: &'a [u64],
+    programs: &'a [u64],
+}
+
 /// Windows belong to rows in the order in which the application reported them.
 fn rows(log: &Log, marks: &Marks, reports: &[RowReport]) -> Result<Vec<Measured>> {
-    let windows = log.windows(marks.begin, marks.end);
+    let instructions = log.windows(marks.begin, marks.end);
+    let erases = log.hits_in_windows(marks.begin, marks.end, marks.erase);
+    let programs = log.hits_in_windows(marks.begin, marks.end, marks.program);
     let expected: usize = reports.iter().map(|report| report.repetitions).sum();
-    if windows.len() != expected {
+    if [instructions.len(), erases.len(), programs.len()] != [expected; 3] {
         bail!(
             "{} windows counted, the application reports {expected}",
-            windows.len()
+            instructions.len()
         );
     }
-    let mut rest = windows.as_slice();
     let mut values = BTreeMap::new();
+    let mut start = 0;
     for report in reports {
-        let (own, others) = rest.split_at(report.repetitions);
-        rest = others;
-        values.insert(report.name.clone(), (own.to_vec(), report));
+        let own = start..start + report.repetitions;
+        start = own.end;
+        let windows = Windows {
+            instructions: &instructions[own.clone()],
+            erases: &erases[own.clone()],
+            programs: &programs[own],
+        };
+        values.insert(&*report.name, (windows, report));
     }
     let (empty, _) = values
         .get("empty")
         .context("the application has no empty row")?;
-    let empty = median(empty);
+    let empty = median(empty.instructions);
     let measured = INSTRUCTIONS.into_iter().map(|row| match row.key {
         "boot" => plain(row, log.first(marks.main)),
         "image-verification" => plain(row, verification(log, marks)),
         key => match values.get(key) {
-            Some((windows, report)) => storage_or_call(row, windows, empty, report),
+            Some((windows, report)) => call(row, windows, empty, report),
             None => plain(row, None),
         },
     });
@@ -175,27 +211,43 @@ fn plain(row: Row, value: Option<u64>) -> Measured {
     }
 }
 
-fn storage_or_call(row: Row, windows: &[u64], empty: u64, report: &RowReport) -> Measured {
+fn call(row: Row, windows: &Windows<'_>, empty: u64, report: &RowReport) -> Measured {
+    let counted = windows.instructions;
     let value = if report.mean {
-        mean(windows)
+        mean(counted)
     } else {
-        median(windows)
+        median(counted)
     };
-    let mut note = report.note.clone();
+    let mut notes = Vec::new();
     if report.mean {
-        let worst = windows.iter().max().copied().unwrap_or(0);
-        let head = format!("mean of {}, worst case {worst}", windows.len());
-        note = if note.is_empty() {
-            head
-        } else {
-            format!("{head}, {note}")
-        };
+        notes.push(format!(
+            "mean of {}, worst case {}",
+            counted.len(),
+            most(counted)
+        ));
+    }
+    if report.mean || most(windows.programs) > 0 {
+        for (what, values) in [("erases", windows.erases), ("programs", windows.programs)] {
+            let all: u64 = values.iter().sum();
+            let each = all as f64 / values.len().max(1) as f64;
+            notes.push(format!(
+                "{each:.2} {what} per call, at most {}",
+                most(values)
+            ));
+        }
+    }
+    if !report.note.is_empty() {
+        notes.push(report.note.clone());
     }
     Measured {
         row,
         value: Some(value.saturating_sub(empty)),
-        note,
+        note: notes.join("; "),
     }
+}
+
+fn most(values: &[u64]) -> u64 {
+    values.iter().max().copied().unwrap_or(0)
 }
 
 /// From the function's first instruction to whichever of its calls it comes back behind; the slowest

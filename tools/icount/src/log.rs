@@ -69,6 +69,25 @@ impl Log {
         windows
     }
 
+    /// How often `address` executed in each of these windows.
+    #[must_use]
+    pub fn hits_in_windows(&self, begin: u32, end: u32, address: u32) -> Vec<u64> {
+        let mut open = None;
+        let mut counts = Vec::new();
+        for &(hit, _) in &self.hits {
+            if hit == begin & !1 {
+                open = Some(0);
+            } else if hit == end & !1 {
+                counts.extend(open.take());
+            } else if hit == address & !1
+                && let Some(count) = &mut open
+            {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Bytes of each watched stack that were used at its deepest; `stacks` as they were given to be
     /// watched. Empty if QEMU was killed.
     #[must_use]
@@ -115,6 +134,12 @@ mod tests {
         assert_eq!(log.first(0x21), Some(8));
         assert_eq!(log.first(0x31), None);
         assert_eq!(log.total, 60);
+    }
+
+    #[test]
+    fn what_executes_outside_windows_is_not_counted_in_them() {
+        let log = Log::parse("30 1\n10 5\n30 6\n30 7\n20 8\n30 9\n10 10\n20 11\n").unwrap();
+        assert_eq!(log.hits_in_windows(0x10, 0x20, 0x31), [2, 0]);
     }
 
     #[test]

@@ -83,6 +83,14 @@ pub(super) fn secure_image(
                 if configuration.test_partitions {
                     "1"
                 } else {
+                    ""
+                },
+            ),
+            (
+                "IRONROOT_TEST_SERVICES",
+                if configuration.test_partitions {
+                    "1"
+                } else {
                     "0"
                 },
             ),
@@ -111,7 +119,7 @@ fn pack(elf: &Elf, partitions: &[Placed]) -> Result<Vec<u8>> {
     }
     let gap = (
         elf.address("__secure_vectors_end")?,
-        elf.address("__gate_start")?,
+        elf.address("__callable_start")?,
     );
     for partition in partitions {
         let (start, end) = partition.code;
