@@ -20,19 +20,9 @@ pub(crate) struct Instruction {
 
 /// Everything executable.
 pub(crate) fn of(place: &Place, elf: &Elf) -> Result<Vec<Instruction>> {
-    disassemble(place, elf, &[])
-}
-
-/// One section.
-pub(crate) fn of_section(place: &Place, elf: &Elf, section: &str) -> Result<Vec<Instruction>> {
-    disassemble(place, elf, &["-j", section])
-}
-
-fn disassemble(place: &Place, elf: &Elf, more: &[&str]) -> Result<Vec<Instruction>> {
     let mut command = Command::new(place.llvm("llvm-objdump")?);
     command
         .args(["-d", "--no-show-raw-insn", "--print-imm-hex"])
-        .args(more)
         .arg(&elf.path);
     Ok(output(&mut command)?.lines().filter_map(parse).collect())
 }

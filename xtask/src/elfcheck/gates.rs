@@ -43,8 +43,9 @@ pub(super) fn stubs(elf: &Elf) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let (chunks, rest) = section.content.as_chunks::<8>();
     for (address, bytes) in (section.address..).step_by(8).zip(chunks) {
-        if bytes == &[0; 8] {
-            continue; // padding: not a gateway, so entering it is a fault
+        // Padding, the linker's own or zeros: not a gateway, so entering it is a fault.
+        if bytes == &[0; 8] || bytes == &[0xd4; 8] {
+            continue;
         }
         match stub(elf, address, bytes) {
             Ok(name) => found.push(name),
@@ -111,18 +112,17 @@ fn branch_target(address: u32, bytes: &[u8]) -> Option<u32> {
 /// Each way out of a gate writes r1, r2, r3, r12 and the flags last of all; r0 is the answer.
 pub(super) fn clearing(place: &Place, elf: &Elf) -> Result<Vec<String>> {
     let mut findings = Vec::new();
-    let text = disassembly::of_section(place, elf, ".gate")?;
+    let text = disassembly::of(place, elf)?;
+    let mut starts: Vec<_> = elf
+        .functions()
+        .iter()
+        .map(|symbol| symbol.address)
+        .collect();
+    starts.dedup();
     for gate in GATES {
         let start = elf.address(&format!("__acle_se_{gate}"))?;
-        let end = elf
-            .symbols
-            .iter()
-            .filter(|symbol| symbol.name.starts_with("__acle_se_"))
-            .map(|symbol| symbol.address)
-            .chain([elf.section(".gate")?.address + elf.section(".gate")?.size])
-            .filter(|address| *address > start)
-            .min()
-            .context("no end")?;
+        let next = starts.iter().find(|address| **address > start);
+        let end = *next.context("nothing follows the last gate")?;
         let body: Vec<_> = text
             .iter()
             .filter(|i| (start..end).contains(&i.address))

@@ -4,6 +4,7 @@
 //! stacks on an exception is not seen: at most 104 bytes (a secure frame with its additional state).
 
 use crate::device::Device;
+use crate::disassembly;
 use crate::elf::Elf;
 use crate::firmware::Images;
 use crate::place::Place;
@@ -23,7 +24,7 @@ pub(super) fn show(place: &Place, images: &Images) -> Result<()> {
     device.install_application(images.application("nonsecure")?)?;
     let counter = Counter::build(&directory)?;
     let log = directory.join("stacks.log");
-    let stacks = find(images)?;
+    let stacks = find(place, images)?;
     let watched: Vec<_> = stacks.iter().map(|(_, stack)| *stack).collect();
     let machine = Qemu::an521(images.file("bootloader.elf"), device.flash())
         .deadline(Duration::from_secs(300));
@@ -41,16 +42,19 @@ pub(super) fn show(place: &Place, images: &Images) -> Result<()> {
 }
 
 /// Every stack, and from when to when it is one.
-fn find(images: &Images) -> Result<Vec<(String, Stack)>> {
+fn find(place: &Place, images: &Images) -> Result<Vec<(String, Stack)>> {
     let bootloader = Elf::read(&images.file("bootloader.elf"))?;
     let secure = Elf::read(&images.file("secure.elf"))?;
-    let (booting, running) = (
-        bootloader.address("ironroot_main")?,
-        secure.address("ironroot_main")?,
-    );
+    let booting = bootloader.address("ironroot_main")?;
+    let running = secure.address("ironroot_main")?;
+    // Before it jumps, the bootloader wipes all its memory, stacks included.
+    let jump = disassembly::functions(place, &bootloader)?
+        .into_iter()
+        .find(|(_, name)| disassembly::plain(name).ends_with("::jump_secure"))
+        .map_or(running, |(address, _)| address);
     let mut stacks = Vec::new();
     for (name, elf, from, until) in [
-        ("bootloader", &bootloader, booting, running),
+        ("bootloader", &bootloader, booting, jump),
         ("secure", &secure, running, 0),
     ] {
         for kind in ["process", "main"] {
