@@ -271,12 +271,14 @@ fn collect<const N: usize>(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Result<B
     let mut len = 0usize;
     let mut fits = true;
     feed(&mut |chunk| {
-        let end = len.saturating_add(chunk.len());
-        bytes.expose_mut(|own: &mut [u8; N]| match own.get_mut(len..end) {
-            Some(place) => place.copy_from_slice(chunk),
-            None => fits = false,
+        bytes.expose_mut(|own: &mut [u8; N]| {
+            // Exactly as long as the chunk, and the compiler sees it: no way to a panic.
+            match own.get_mut(len..).and_then(|rest| rest.get_mut(..chunk.len())) {
+                Some(place) => place.copy_from_slice(chunk),
+                None => fits = false,
+            }
         });
-        len = end;
+        len = len.saturating_add(chunk.len());
     });
     if fits {
         Ok(Bytes { bytes, len })
