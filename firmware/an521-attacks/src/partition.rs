@@ -54,9 +54,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(213, "partition-reads-forged-message", ALWAYS, || ask(7, 0)),
     attack(214, "partition-writes-from-root-data", ALWAYS, || ask(8, ROOT_DATA)),
     attack(215, "partition-calls-with-root-vectors", ALWAYS, || ask(9, ROOT_DATA)),
-    attack(216, "partition-calls-undeclared-service", ALWAYS, || ask(10, 0)),
+    attack(216, "partition-calls-undeclared-service", Expect::Status(REFUSED), || got(10, 0)),
     attack(217, "partition-makes-unknown-call", ALWAYS, || ask(11, 0)),
-    attack(218, "partition-replies-twice", ALWAYS, || ask(12, 0)),
+    attack(218, "partition-replies-twice", Expect::Word(0), || got(12, 0)),
     attack(219, "partition-borrows-root-stack", FROM_2, || ask(13, ROOT_DATA_END)),
     attack(220, "partition-undefined-instruction", ALWAYS, || ask(14, 0)),
     attack(221, "partition-breakpoint", ALWAYS, || ask(15, 0)),
@@ -80,14 +80,31 @@ const NON_SECURE_DATA: u32 = 0x2800_0000;
 /// MPU_CTRL.
 const MEMORY_PROTECTION: u32 = 0xE000_ED94;
 
+/// What a partition is told that calls a service it did not declare.
+const REFUSED: i32 = Error::ConnectionRefused as i32;
+
 /// Asks for attempt `kind` at `address`: the status, as a word.
 fn ask(kind: i32, address: u32) -> u32 {
+    let (status, word) = request(kind, address);
+    if status == 0 {
+        say!("partition got {word:#010x}");
+    }
+    status.cast_unsigned()
+}
+
+/// The same for an attempt that the partition survives: what it got, if the call did not fail. After a reply
+/// nothing more of the partition's reaches the caller: the word stays 0.
+fn got(kind: i32, address: u32) -> u32 {
+    match request(kind, address) {
+        (0, word) => word,
+        (status, _) => status.cast_unsigned(),
+    }
+}
+
+fn request(kind: i32, address: u32) -> (i32, u32) {
     let handle = HOSTILE.map_or(0, |parts| parts.handle().0).cast_signed();
     let (input, mut output) = (address.to_le_bytes(), [0; 4]);
     let mut outputs = [OutVec::new(&mut output)];
     let status = call(handle, kind, &[InVec::new(&input)], &mut outputs);
-    if status == 0 {
-        say!("partition got {:#010x}", u32::from_le_bytes(output));
-    }
-    status.cast_unsigned()
+    (status, u32::from_le_bytes(output))
 }

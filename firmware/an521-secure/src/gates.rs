@@ -5,7 +5,7 @@
 use crate::kernel;
 use core::cell::UnsafeCell;
 use ironroot_port_armv8m::cpu::interrupts;
-use ironroot_psa_api::{ClientId, Error};
+use ironroot_psa_api::Error;
 use ironroot_spm::{Caller, NsContextError, NsContexts, NsToken};
 
 /// Client identities of the non-secure kernel's threads. Its exception handlers change them, even in the
@@ -20,9 +20,10 @@ fn with_contexts<R>(body: impl FnOnce(&mut NsContexts) -> R) -> R {
     interrupts::held_back(|| body(unsafe { &mut *CONTEXTS.0.get() }))
 }
 
-/// Who calls: the thread that the non-secure kernel loaded, else the non-secure world as a whole.
+/// Who calls: the thread that the non-secure kernel loaded, or the non-secure world as a whole under a
+/// kernel that knows no contexts. Nobody, once a kernel uses contexts and has none loaded.
 fn caller() -> Option<Caller> {
-    Caller::non_secure(with_contexts(|contexts| contexts.current()).unwrap_or(ClientId::NON_SECURE))
+    with_contexts(|contexts| contexts.current()).and_then(Caller::non_secure)
 }
 
 #[unsafe(no_mangle)]
