@@ -90,7 +90,17 @@ fn serve(path: &Path) -> Result<(), DeviceError> {
     }
 
     let memories = ClientMemories::default();
-    let runner = ProcessRunner::new(memories.clone(), partition_command);
+    let keeper = retained.clone();
+    let runner = ProcessRunner::new(memories.clone(), partition_command).with_fault_hook(
+        // What the operating system stopped is what the processor stops on a device.
+        move |PartitionIndex(index)| {
+            let fault = FaultRecord::new(Cause::HardFault, Origin::Partition(index));
+            keeper.record(&FaultRecord {
+                boot_count,
+                ..fault
+            });
+        },
+    );
     let lifecycle = u32::from(root.facts().lifecycle as u16);
     let mut spm: Spm<_, _, _> = Spm::new(&TABLES, root, runner, memories.clone(), lifecycle);
     spm.start();

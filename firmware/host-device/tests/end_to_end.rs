@@ -224,6 +224,10 @@ fn a_device_boots_updates_confirms_refuses_and_goes_back() {
         }
     );
 
+    // Another client has its own storage and keys.
+    let other = bench.boot(&["--client-id", "-7"]);
+    other.application_has("app: its: start number 1, kept in internal trusted storage");
+
     // An update on trial that the application does not accept: the device goes back.
     let second = signed(&bench.application, Image::NonSecure, 2, None);
     bench.update(Image::NonSecure, Slot::B, &second);

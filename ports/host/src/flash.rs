@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How the content lies in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,22 @@ impl std::fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
+
+/// Takes the lock. It may take a moment to come free: a process that was started from the last user
+/// holds it until it executes its program.
+fn lock(file: &File) -> Result<(), OpenError> {
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(OpenError::Io(error)),
+        }
+    }
+    Err(OpenError::Busy)
+}
+
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A flash whose content is a file. Clones are handles to the same flash.
 #[derive(Debug, Clone)]
@@ -115,11 +132,7 @@ impl FileFlash {
     }
 
     fn locked(file: File, geometry: Geometry, storage: Storage) -> Result<Self, OpenError> {
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Busy),
-            Err(TryLockError::Error(error)) => return Err(OpenError::Io(error)),
-        }
+        lock(&file)?;
         let durability = Durability::EachWrite;
         Ok(Self {
             file: Arc::new(file),

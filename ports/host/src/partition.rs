@@ -77,6 +77,7 @@ pub struct ProcessRunner<S> {
     memories: ClientMemories,
     running: BTreeMap<u8, Running>,
     watchdog: Duration,
+    on_fault: Box<dyn FnMut(PartitionIndex)>,
 }
 
 impl<S: FnMut(PartitionIndex) -> Command> ProcessRunner<S> {
@@ -84,13 +85,21 @@ impl<S: FnMut(PartitionIndex) -> Command> ProcessRunner<S> {
     /// partitions' memory in `memories`.
     ///
     /// The program must call [`PartitionLink::confine`] before it looks at anything foreign.
-    pub const fn new(memories: ClientMemories, command: S) -> Self {
+    pub fn new(memories: ClientMemories, command: S) -> Self {
         Self {
             command,
             memories,
             running: BTreeMap::new(),
             watchdog: WATCHDOG,
+            on_fault: Box::new(|_| ()),
         }
+    }
+
+    /// Who writes the fault record when a partition did what it may not, hung or died.
+    #[must_use]
+    pub fn with_fault_hook(self, on_fault: impl FnMut(PartitionIndex) + 'static) -> Self {
+        let on_fault = Box::new(on_fault);
+        Self { on_fault, ..self }
     }
 
     /// A partition that makes no call for this long is at fault.
@@ -133,6 +142,7 @@ impl<S: FnMut(PartitionIndex) -> Command> PartitionRunner for ProcessRunner<S> {
         });
         trap.unwrap_or_else(|| {
             self.restart(partition);
+            (self.on_fault)(partition);
             Trap::Fault
         })
     }
