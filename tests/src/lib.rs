@@ -1,1 +1,10 @@
-//! Not written yet.
+#![doc = include_str!("../README.md")]
+
+mod device;
+mod firmware;
+mod transcript;
+
+
+pub use device::{Device, ironroot};
+pub use firmware::{Firmware, imgtool, keys};
+pub use transcript::compare;

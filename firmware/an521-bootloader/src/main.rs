@@ -14,7 +14,7 @@ use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_armv8m::boards::an521::{map, psram::PsramFlash};
 use ironroot_port_armv8m::cpu::scb;
 use ironroot_port_armv8m::cpu::start::{self, VectorTable};
-use ironroot_port_armv8m::secure::{fault::Capture, runner};
+use ironroot_port_armv8m::secure::fault::{self, Capture};
 
 /// What the shared data area says of us.
 const VERSION: Version = Version {
@@ -43,8 +43,8 @@ const SUITES: &[(Scheme, &Suite)] = &[
 #[used]
 static VECTORS: VectorTable = start::vector_table(
     start::reset,
-    runner::fault_handler(),
-    runner::supervisor_call_handler(),
+    fault::handler(),
+    fault::handler(),
 );
 
 type Counter = FlashCounter<FlashRegion<PsramFlash>>;
@@ -273,12 +273,6 @@ const fn words(standing: Standing) -> &'static str {
         Standing::Confirmed => "confirmed",
         Standing::TrialFailed => "trial failed",
     }
-}
-
-#[unsafe(no_mangle)]
-fn ironroot_fault_contained(capture: &Capture) {
-    // The bootloader runs no partition.
-    ironroot_fault_fatal(capture)
 }
 
 #[unsafe(no_mangle)]

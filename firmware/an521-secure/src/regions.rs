@@ -5,8 +5,6 @@ use ironroot_port_armv8m::cpu::mpu::{self, Region, Rights};
 
 unsafe extern "C" {
     static __secure_vectors_end: u32;
-    static __gate_start: u32;
-    static __gate_end: u32;
     static __callable_start: u32;
     static __callable_end: u32;
     static __root_text_start: u32;
@@ -21,17 +19,15 @@ pub(crate) fn callable() -> Range {
     )
 }
 
-/// Regions 0 to 3; the port uses 4 to 7 for the partition that runs.
+/// Regions 0 to 2; the port uses the next four for the partition that runs.
 ///
 /// | region | who may | what it stops |
 /// |---|---|---|
 /// | bootloader, image header, vector table | we read | a write that outlives this boot, a jump into the bootloader |
-/// | gate | anyone in the secure world executes | – (the gate's first checks run with a partition's rights) |
 /// | our code and constants | we execute | partitions reading it, anyone changing it |
 /// | our data and stacks | we write | partitions reaching it, anyone executing it |
 pub(crate) fn protect_root() {
     let vectors_end = &raw const __secure_vectors_end as u32;
-    let gate = (&raw const __gate_start as u32, &raw const __gate_end as u32);
     let text = (
         &raw const __root_text_start as u32,
         &raw const __root_text_end as u32,
@@ -40,7 +36,6 @@ pub(crate) fn protect_root() {
         0,
         &[
             Region::new(map::BOOTLOADER.0, vectors_end, Rights::PrivilegedRead),
-            Region::new(gate.0, gate.1, Rights::AnyExecute),
             Region::new(text.0, text.1, Rights::PrivilegedExecute),
             Region::new(map::SHARED_DATA.0, map::ROOT_RAM.1, Rights::PrivilegedWrite),
         ],

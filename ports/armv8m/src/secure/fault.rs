@@ -43,6 +43,32 @@ pub(super) fn fatal(capture: &Capture) -> ! {
     ironroot_fault_fatal(capture)
 }
 
+/// The handler of every exception for an image that runs no partition and has no gates: whatever happens is
+/// the system's fault.
+#[must_use]
+pub const fn handler() -> unsafe extern "C" fn() {
+    taken
+}
+
+/// # Safety
+/// For the vector table only.
+#[unsafe(naked)]
+unsafe extern "C" fn taken() {
+    core::arch::naked_asm!(
+        "mrs r0, ipsr",
+        "mov r1, lr",
+        "mrs r2, psp",
+        "mrs r3, msp",
+        "b {entered}",
+        entered = sym entered,
+    )
+}
+
+extern "C" fn entered(exception: u32, exc_return: u32, psp: u32, msp: u32) -> ! {
+    let status = crate::cpu::scb::take_fault_status();
+    fatal(&Capture::system(exception, exc_return, status, psp, msp))
+}
+
 /// CFSR bits that say the exception frame was not written: MSTKERR, STKERR, STKOF.
 const NO_FRAME: u32 = 1 << 4 | 1 << 12 | 1 << 20;
 
@@ -108,7 +134,7 @@ impl Capture {
 }
 
 /// The other world's stack pointer in use when it was interrupted.
-fn non_secure_stack(from_thread: bool) -> u32 {
+pub(super) fn non_secure_stack(from_thread: bool) -> u32 {
     let (main, process, control): (u32, u32, u32);
     // SAFETY: reads three banked registers.
     unsafe {

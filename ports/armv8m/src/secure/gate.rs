@@ -3,19 +3,22 @@
 //! The linker makes one `sg; b` stub for each `__acle_se_…` symbol (`--cmse-implib`), so nothing else
 //! is callable. Each gate then, **before it touches any stack**:
 //!
-//! 1. refuses when a partition was running (CONTROL.nPRIV): we are inside a call already, entered
-//!    again from a non-secure interrupt, with that partition's stack and rights;
-//! 2. refuses handler mode (IPSR): the other world's handlers run on our main stack (CVE-2021-27562);
-//! 3. refuses when the process stack is not at its idle top: a service is in progress. An interrupt that
+//! 1. refuses handler mode (IPSR): the other world's handlers run on our main stack (CVE-2021-27562);
+//! 2. refuses when the process stack is not at its idle top: a service is in progress. An interrupt that
 //!    strikes between this check and the first push moves the stack pointer itself by stacking its
 //!    frame, so check and mark need no atomic instruction: the stack pointer *is* the in-use mark.
 //!
-//! A refusal is `PSA_ERROR_CONNECTION_BUSY` (1, 3) or `PSA_ERROR_NOT_PERMITTED` (2); nothing has
-//! happened. On every way out r1-r3, r12 and the flags are cleared, so no secure value leaks.
+//! It then **closes the gates** for as long as the service runs: stubs stop being callable (NSCCFG). A
+//! non-secure thread that calls meanwhile gets a SecureFault whose frame lies on its own stack, and
+//! [`answer_closed`] turns that into the answer "busy". Nothing of a second call ever lies on the secure
+//! stack, so the non-secure kernel may switch threads in whatever order it likes.
 //!
-//! This code lies in `.ironroot.gate`, which unprivileged code may execute: check 1 must be able to run
-//! with the rights of the interrupted partition.
+//! A refusal is `PSA_ERROR_CONNECTION_BUSY` or, from handler mode, `PSA_ERROR_NOT_PERMITTED`; nothing has
+//! happened. On every way out r1-r3, r12 and the flags are cleared, so no secure value leaks.
 
+use super::fault;
+use crate::boards::an521::protect::CALLABLE_CONFIGURATION;
+use crate::cpu::target_test;
 use core::arch::{global_asm, naked_asm};
 
 // What the firmware answers with. All arguments are the other world's registers: hostile.
@@ -38,12 +41,8 @@ macro_rules! thread_gate {
         // SAFETY: entered by its gateway stub only; see the module's documentation for the order.
         #[unsafe(naked)]
         #[unsafe(no_mangle)]
-        #[unsafe(link_section = ".ironroot.gate")]
         unsafe extern "C" fn $name() {
             naked_asm!(
-                "mrs r12, control",
-                "lsls r12, r12, #31",
-                "bne 8f",
                 "mrs r12, ipsr",
                 "cmp r12, #0",
                 "bne 9f",
@@ -52,7 +51,15 @@ macro_rules! thread_gate {
                 "cmp sp, r12",
                 "bne 8f",
                 "push {{r4, lr}}",
+                "movw r4, #:lower16:{gates}",
+                "movt r4, #:upper16:{gates}",
+                "mov r12, #0",
+                "str r12, [r4]",
+                "dsb",
                 "bl {target}",
+                "mov r12, #1",
+                "str r12, [r4]",
+                "dsb",
                 "pop {{r4, lr}}",
                 "7: movs r1, #0",
                 "movs r2, #0",
@@ -64,6 +71,7 @@ macro_rules! thread_gate {
                 "b 7b",
                 "9: mvn r0, #{refused}",
                 "b 7b",
+                gates = const CALLABLE_CONFIGURATION,
                 target = sym $target,
                 busy = const !BUSY,
                 refused = const !NOT_PERMITTED,
@@ -74,23 +82,19 @@ macro_rules! thread_gate {
     };
 }
 
-/// A gate for the non-secure kernel's context switch: from its handlers too, on whichever secure stack
-/// is current, and only while no partition's rights are in force. It touches one table and returns.
+/// A gate for the non-secure kernel's context switch: from its handlers too, where it runs on our main
+/// stack. It touches one table and returns.
 macro_rules! context_gate {
     ($name:ident, $alias:literal, $operation:literal) => {
         // SAFETY: entered by its gateway stub only.
         #[unsafe(naked)]
         #[unsafe(no_mangle)]
-        #[unsafe(link_section = ".ironroot.gate")]
         unsafe extern "C" fn $name() {
             naked_asm!(
                 "mrs r12, ipsr",
                 "cmp r12, #0",
                 // In handler mode we are privileged and on the main stack, whatever was interrupted.
                 "bne 1f",
-                "mrs r12, control",
-                "lsls r12, r12, #31",
-                "bne 8f",
                 "movw r12, #:lower16:__process_stack_top",
                 "movt r12, #:upper16:__process_stack_top",
                 "cmp sp, r12",
@@ -122,7 +126,6 @@ macro_rules! context_gate {
 /// The framework version needs no service and no stack.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".ironroot.gate")]
 unsafe extern "C" fn __acle_se_tfm_psa_framework_version_veneer() {
     naked_asm!(
         "movw r0, #0x0101",
@@ -166,3 +169,117 @@ context_gate!(__acle_se_tfm_nsce_acquire_ctx, "tfm_nsce_acquire_ctx", 1);
 context_gate!(__acle_se_tfm_nsce_release_ctx, "tfm_nsce_release_ctx", 2);
 context_gate!(__acle_se_tfm_nsce_load_ctx, "tfm_nsce_load_ctx", 3);
 context_gate!(__acle_se_tfm_nsce_save_ctx, "tfm_nsce_save_ctx", 4);
+
+/// Everything that can be called, and what a call gets while the gates are closed.
+#[derive(Clone, Copy)]
+enum Closed {
+    /// "Busy".
+    Service,
+    /// The framework's version, as always.
+    FrameworkVersion,
+    /// The context switch must work in the middle of a service: that is what it is for.
+    Context(u32),
+}
+
+/// The gates, with what each answers while closed.
+const GATES: [(unsafe extern "C" fn(), Closed); 10] = [
+    (
+        __acle_se_tfm_psa_framework_version_veneer,
+        Closed::FrameworkVersion,
+    ),
+    (__acle_se_tfm_psa_version_veneer, Closed::Service),
+    (__acle_se_tfm_psa_connect_veneer, Closed::Service),
+    (__acle_se_tfm_psa_call_veneer, Closed::Service),
+    (__acle_se_tfm_psa_close_veneer, Closed::Service),
+    (__acle_se_tfm_nsce_init, Closed::Context(0)),
+    (__acle_se_tfm_nsce_acquire_ctx, Closed::Context(1)),
+    (__acle_se_tfm_nsce_release_ctx, Closed::Context(2)),
+    (__acle_se_tfm_nsce_load_ctx, Closed::Context(3)),
+    (__acle_se_tfm_nsce_save_ctx, Closed::Context(4)),
+];
+
+unsafe extern "C" {
+    static __callable_start: u32;
+    static __callable_end: u32;
+}
+
+/// The secure gateway instruction, as a little-endian word.
+const SECURE_GATEWAY: u32 = 0xE97F_E97F;
+
+/// The gate behind the stub at `pc`; nothing if there is no stub at exactly that address. The linker gives
+/// stubs no name that code can use, so the stub's own branch is read: `sg` and a B.W (encoding T4).
+fn gate_behind(pc: u32) -> Option<Closed> {
+    let stubs = (
+        &raw const __callable_start as u32,
+        &raw const __callable_end as u32,
+    );
+    if pc & 3 != 0 || pc < stubs.0 || pc.checked_add(8)? > stubs.1 {
+        return None;
+    }
+    let stub = pc as usize as *const u32;
+    // SAFETY: inside our own stubs, word-aligned.
+    let gateway = unsafe { stub.read_volatile() };
+    // SAFETY: as above.
+    let branch = unsafe { stub.wrapping_add(1).read_volatile() };
+    if gateway != SECURE_GATEWAY {
+        return None;
+    }
+    let (high, low) = (branch & 0xFFFF, branch >> 16);
+    let sign = high >> 10 & 1;
+    let bit = |j: u32| !(j ^ sign) & 1;
+    let (first, second) = (bit(low >> 13), bit(low >> 11));
+    let distance =
+        sign << 24 | first << 23 | second << 22 | (high & 0x3FF) << 12 | (low & 0x7FF) << 1;
+    // Sign-extended from bit 24; counted from the instruction after the branch.
+    let distance = (distance << 7).cast_signed() >> 7;
+    let target = pc.wrapping_add(8).wrapping_add_signed(distance);
+    let gate = GATES
+        .iter()
+        .find(|(gate, _)| *gate as usize as u32 & !1 == target)?;
+    Some(gate.1)
+}
+
+/// SFSR.INVEP: secure code was entered without a gateway.
+const INVALID_ENTRY: u32 = 1;
+
+/// Answers a non-secure call that met closed gates. Called by the SecureFault handler; `false` means that
+/// the fault was something else.
+pub(super) fn answer_closed(exc_return: u32, secure_status: u32) -> bool {
+    let non_secure = exc_return & 1 << 6 == 0;
+    if !non_secure || secure_status != INVALID_ENTRY {
+        return false;
+    }
+    let from_thread = exc_return & 1 << 3 != 0;
+    let frame = fault::non_secure_stack(from_thread);
+    // The frame lies on the other world's stack: read and written only where it could itself.
+    if frame & 3 != 0
+        || frame >= 0x4000_0000
+        || !target_test::non_secure_can_access(frame, frame + 31, true)
+    {
+        return false;
+    }
+    let word = |place: u32| (frame + 4 * place) as usize as *mut u32;
+    // SAFETY: eight words of non-secure memory, checked above; the value is hostile and only compared.
+    let pc = unsafe { word(6).read_volatile() };
+    let Some(closed) = gate_behind(pc) else {
+        return false;
+    };
+    // SAFETY: as above; arguments of the call.
+    let first = unsafe { word(0).read_volatile() };
+    // SAFETY: as above.
+    let second = unsafe { word(1).read_volatile() };
+    // SAFETY: as above; the other world's own return address.
+    let back = unsafe { word(5).read_volatile() };
+    let answer = match closed {
+        Closed::Service if from_thread => BUSY.cast_unsigned(),
+        Closed::Service => NOT_PERMITTED.cast_unsigned(),
+        Closed::FrameworkVersion => 0x0101,
+        Closed::Context(operation) => ironroot_gate_context(operation, first, second),
+    };
+    // SAFETY: as above.
+    unsafe { word(0).write_volatile(answer) };
+    // SAFETY: as above. It returns to non-secure state whatever the address: the processor takes the state
+    // from EXC_RETURN, not from here.
+    unsafe { word(6).write_volatile(back & !1) };
+    true
+}

@@ -10,7 +10,7 @@ pub use super::switch::{fault_handler, supervisor_call_handler};
 pub const MAX_PARTITIONS: usize = 6;
 
 /// Number of the first MPU region that belongs to the running partition.
-pub const FIRST_PARTITION_REGION: u32 = 4;
+pub const FIRST_PARTITION_REGION: u32 = 3;
 
 /// Where one partition lies: ranges are `start..end` in bytes, multiples of 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

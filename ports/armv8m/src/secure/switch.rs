@@ -10,6 +10,7 @@
 //! ```
 
 use super::fault::{self, Capture};
+use super::gate;
 use crate::cpu::{mmio::Register, scb};
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
@@ -192,8 +193,12 @@ pub(super) unsafe extern "C" fn fault_taken() {
         "mov r1, lr",
         "mrs r2, psp",
         "mrs r3, msp",
+        "push {{r4, lr}}",
         "bl {entered}",
-        "b {restore}",
+        "pop {{r4, lr}}",
+        "cmp r0, #0",
+        "beq {restore}",
+        "bx lr",
         entered = sym fault_entered,
         restore = sym restore_manager,
     )
@@ -203,10 +208,16 @@ pub(super) unsafe extern "C" fn fault_taken() {
 const FROM_SECURE_THREAD: u32 = 1 << 6 | 1 << 3 | 1 << 2;
 /// SHCSR.SVCALLPENDED.
 const SUPERVISOR_CALL_PENDED: u32 = 1 << 15;
+/// Number of the SecureFault exception.
+const SECURE_FAULT: u32 = 7;
 
-/// Sorts a fault. Returns only for a partition's own fault.
-extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32) {
+/// Sorts a fault: 1 when it was a call that met closed gates and is answered, 0 when a partition ended.
+/// Does not return for any other.
+extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32) -> u32 {
     let status = scb::take_fault_status();
+    if exception == SECURE_FAULT && gate::answer_closed(exc_return, status.sfsr) {
+        return 1;
+    }
     let shared = SHARED.0.get();
     // SAFETY: handlers do not nest (one priority), so nobody else looks at the cell.
     let current = unsafe { (*shared).current };
@@ -230,6 +241,7 @@ extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32)
         context.index,
         context.ram,
     ));
+    0
 }
 
 /// The SVCall handler, for an image's vector table.

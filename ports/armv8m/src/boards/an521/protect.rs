@@ -48,7 +48,10 @@ const fn register(address: u32) -> Register {
 }
 
 /// Secure privilege control block.
-const NSC_CONFIGURATION: Register = register(0x5008_0014);
+const NSC_CONFIGURATION: Register = register(CALLABLE_CONFIGURATION);
+/// NSCCFG: bit 0 makes the code region's gateway stubs callable. The gates close themselves by it while a
+/// service runs.
+pub const CALLABLE_CONFIGURATION: u32 = 0x5008_0014;
 const APB_EXPANSION_1_NON_SECURE: Register = register(0x5008_0084);
 /// UART 0 in that register.
 const UART0: u32 = 1 << 5;

@@ -1,0 +1,75 @@
+//! What `cargo xtask test` built, found by the environment it sets.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The images of one configuration.
+#[derive(Debug, Clone)]
+pub struct Firmware {
+    directory: PathBuf,
+}
+
+impl Firmware {
+    /// The product: isolation level 3, no test partition.
+    #[must_use]
+    pub fn product() -> Option<Self> {
+        Self::named("level3")
+    }
+
+    /// With the echo and the hostile partition.
+    #[must_use]
+    pub fn with_test_partitions(level: u8) -> Option<Self> {
+        Self::named(&format!("level{level}-test"))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let Some(root) = env::var_os("IRONROOT_AN521_DIR") else {
+            eprintln!("skipped: no firmware here; `cargo xtask test` builds it");
+            return None;
+        };
+        let directory = Path::new(&root).join(name);
+        assert!(directory.is_dir(), "{} was not built", directory.display());
+        Some(Self { directory })
+    }
+
+    /// The bootloader's ELF file.
+    #[must_use]
+    pub fn bootloader(&self) -> PathBuf {
+        self.directory.join("bootloader.elf")
+    }
+
+    /// The secure image, signed as version 1.0.0 with counter 1.
+    #[must_use]
+    pub fn secure(&self) -> PathBuf {
+        self.directory.join("secure-1.0.0.signed")
+    }
+
+    /// An application likewise.
+    #[must_use]
+    pub fn application(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}-1.0.0.signed"))
+    }
+
+    /// A file of the build.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// The development key of an image: `secure` or `non-secure`.
+#[must_use]
+pub fn keys(name: &str) -> PathBuf {
+    let root = env::var_os("IRONROOT_KEYS").expect("set together with IRONROOT_AN521_DIR");
+    Path::new(&root).join(format!("development-{name}.pem"))
+}
+
+/// The reference signing tool, if it is installed.
+#[must_use]
+pub fn imgtool() -> Option<PathBuf> {
+    let path = env::var_os("IRONROOT_IMGTOOL").map(PathBuf::from).filter(|path| path.exists());
+    if path.is_none() {
+        eprintln!("skipped: imgtool is not installed; `cargo xtask test` installs it");
+    }
+    path
+}
