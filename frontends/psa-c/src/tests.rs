@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ironroot_port_host::Server;
+use ironroot_port_host::{CLIENT_MEMORY, Server};
 use ironroot_psa_api::crypto::{CryptoFunction, CryptoRequest};
 use ironroot_psa_api::key::{Algorithm, KeyAttributes, KeyId};
 use ironroot_psa_api::vector::VECTOR_SIZE;
@@ -132,6 +132,11 @@ impl Device {
     }
 }
 
+/// Where an address lies in the memory that came along.
+fn place(address: u32) -> usize {
+    address.checked_sub(CLIENT_MEMORY).unwrap() as usize
+}
+
 fn read(number: u32, args: [u32; 4], memory: &[u8]) -> Asked {
     let [handle, control, in_array, out_array] = args;
     let mut asked = Asked {
@@ -145,13 +150,13 @@ fn read(number: u32, args: [u32; 4], memory: &[u8]) -> Asked {
         let control = Control::parse(control).unwrap();
         asked.kind = control.kind();
         for index in 0..control.inputs() {
-            let vector = InVec::nth(&memory[in_array as usize..], index).unwrap();
-            let range = vector.base as usize..(vector.base + vector.len) as usize;
+            let vector = InVec::nth(&memory[place(in_array)..], index).unwrap();
+            let range = place(vector.base)..place(vector.base + vector.len);
             asked.inputs.push(memory[range].to_vec());
         }
         for index in 0..control.outputs() {
-            let vector = OutVec::nth(&memory[out_array as usize..], index).unwrap();
-            assert!((vector.base + vector.len) as usize <= memory.len());
+            let vector = OutVec::nth(&memory[place(out_array)..], index).unwrap();
+            assert!(place(vector.base + vector.len) <= memory.len());
             asked.outputs.push(vector.len as usize);
         }
     }
@@ -159,10 +164,10 @@ fn read(number: u32, args: [u32; 4], memory: &[u8]) -> Asked {
 }
 
 fn write(args: [u32; 4], memory: &mut [u8], written: &[&[u8]]) {
-    let array = args[3] as usize;
+    let array = place(args[3]);
     for (index, data) in written.iter().enumerate() {
         let vector = OutVec::nth(&memory[array..], index).unwrap();
-        memory[vector.base as usize..][..data.len()].copy_from_slice(data);
+        memory[place(vector.base)..][..data.len()].copy_from_slice(data);
         let length = array + index * VECTOR_SIZE + 4;
         memory[length..][..4].copy_from_slice(&(data.len() as u32).to_le_bytes());
     }

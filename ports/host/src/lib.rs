@@ -11,6 +11,6 @@ pub mod wire;
 pub use entropy::OsEntropy;
 pub use exec::SealedProgram;
 pub use flash::{Durability, FileFlash, OpenError, Storage};
-pub use memory::{ClientMemories, memory_base};
+pub use memory::{CLIENT_MEMORY, ClientMemories, memory_base};
 pub use partition::{PartitionLink, ProcessRunner};
 pub use server::{Call, Connection, DEFAULT_CLIENT, Server};

@@ -26,6 +26,9 @@ pub const fn memory_base(owner: MemoryOwner) -> u32 {
     range_of(owner) << RANGE_BITS
 }
 
+/// The address at which the partition manager sees the memory that a client of the socket sends.
+pub const CLIENT_MEMORY: u32 = memory_base(MemoryOwner::NonSecure);
+
 const fn range_of(owner: MemoryOwner) -> u32 {
     match owner {
         MemoryOwner::NonSecure => 1,

@@ -1,7 +1,8 @@
 //! On a host: the Unix socket of the process that is the secure world.
 //!
 //! The secure world shares no memory with this process, so a call takes its memory along: first the
-//! arrays of vectors, then the inputs, then room for the outputs. Addresses are offsets into that.
+//! arrays of vectors, then the inputs, then room for the outputs. The secure world sees its first byte at
+//! address [`CLIENT_MEMORY`].
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,14 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ironroot_port_host::wire::MAX_MEMORY;
-use ironroot_port_host::{Connection, DEFAULT_CLIENT};
+use ironroot_port_host::{CLIENT_MEMORY, Connection, DEFAULT_CLIENT};
 use ironroot_psa_api::vector::VECTOR_SIZE;
 use ironroot_psa_api::{Control, Error, Handle, InVec, OutVec, Status, svc};
 
 use crate::memory::{Bytes, Room};
 
-/// The environment variable that names the socket.
-const DEVICE: &str = "IRONROOT_DEVICE";
+/// The environment variables that name the socket: the user's, then the one that a device's bootloader
+/// sets for its non-secure image.
+const DEVICE: [&str; 2] = ["IRONROOT_DEVICE", "IRONROOT_SECURE_SOCKET"];
 /// And the one that asks for a client id, a negative number.
 const CLIENT: &str = "IRONROOT_CLIENT";
 
@@ -83,7 +85,7 @@ fn device() -> MutexGuard<'static, Device> {
 }
 
 fn path_from_environment() -> Option<PathBuf> {
-    std::env::var_os(DEVICE).map(PathBuf::from)
+    DEVICE.iter().find_map(std::env::var_os).map(PathBuf::from)
 }
 
 impl Link {
@@ -121,7 +123,8 @@ impl Link {
         let Some(mut message) = Message::pack(inputs, outputs) else {
             return Error::InsufficientMemory.status();
         };
-        let args = [handle.0, control.word(), 0, message.out_array];
+        let out_array = CLIENT_MEMORY + message.out_array;
+        let args = [handle.0, control.word(), CLIENT_MEMORY, out_array];
         match self.ask(svc::CALL, args, &mut message.memory) {
             Ok(register) => {
                 message.unpack(outputs);
@@ -171,7 +174,8 @@ impl Message {
         let mut end = arrays;
         let mut places = Vec::new();
         for len in lengths.chain(outputs.iter().map(Room::len)) {
-            places.push((u32::try_from(end).ok()?, u32::try_from(len).ok()?));
+            let base = CLIENT_MEMORY.checked_add(u32::try_from(end).ok()?)?;
+            places.push((base, u32::try_from(len).ok()?));
             end = end.checked_add(len)?;
         }
         if end > MAX_MEMORY {
@@ -199,7 +203,8 @@ impl Message {
             let Some(vector) = OutVec::nth(array, index) else {
                 continue;
             };
-            let data = self.memory.get(vector.base as usize..).unwrap_or(&[]);
+            let place = vector.base.wrapping_sub(CLIENT_MEMORY) as usize;
+            let data = self.memory.get(place..).unwrap_or(&[]);
             output.fill(data.get(..vector.len as usize).unwrap_or(&[]));
         }
     }
@@ -217,15 +222,24 @@ mod tests {
         assert_eq!(message.out_array, 16);
         assert_eq!(
             InVec::nth(&message.memory, 0),
-            Some(InVec { base: 24, len: 2 })
+            Some(InVec {
+                base: CLIENT_MEMORY + 24,
+                len: 2
+            })
         );
         assert_eq!(
             InVec::nth(&message.memory, 1),
-            Some(InVec { base: 26, len: 0 })
+            Some(InVec {
+                base: CLIENT_MEMORY + 26,
+                len: 0
+            })
         );
         assert_eq!(
             OutVec::nth(&message.memory, 2),
-            Some(OutVec { base: 26, len: 4 })
+            Some(OutVec {
+                base: CLIENT_MEMORY + 26,
+                len: 4
+            })
         );
         assert_eq!(&message.memory[24..], b"ab\0\0\0\0");
         // The service writes three bytes and says so.
