@@ -25,6 +25,8 @@ use ironroot_psa_api::{ClientId, Error, Handle, StatelessHandle, Status};
 use ironroot_spm::mock::call_service;
 use ironroot_spm::{Provider, RootServices, ServiceAccess};
 use ironroot_vault::Vault;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 pub(crate) type Root = RootOfTrust<'static, ModelFlash, ModelCounter, ModelFlash, FakeSystem, 64>;
 
@@ -185,10 +187,24 @@ impl Device {
             otp,
             key_tree,
             drbg,
-            shared_data: Vec::leak(self.shared_data.clone()),
+            shared_data: forever(&self.shared_data),
             profile: self.profile,
             boot_count: self.boots,
         }))
+    }
+}
+
+/// The same bytes for the rest of the run. Each content is kept once, for fuzzing starts many devices.
+fn forever(bytes: &[u8]) -> &'static [u8] {
+    static KEPT: Mutex<BTreeSet<&'static [u8]>> = Mutex::new(BTreeSet::new());
+    let mut kept = KEPT.lock().unwrap();
+    match kept.get(bytes) {
+        Some(same) => same,
+        None => {
+            let new = Vec::leak(bytes.to_vec());
+            kept.insert(new);
+            new
+        }
     }
 }
 
