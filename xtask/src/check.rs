@@ -108,14 +108,20 @@ fn compile(place: &Place, packages: &[Package], report: &mut Report) {
     doc.args([
         "doc",
         "--no-deps",
+        "--lib",
         "--target",
         DEVICE,
         "-p",
         "ironroot-port-armv8m",
     ]);
-    doc.args(["--features", "secure,partition,nonsecure"])
+    let port =
+        ["secure", "partition", "nonsecure"].map(|half| format!("ironroot-port-armv8m/{half}"));
+    doc.args(["--features", &port.join(",")])
         .env("RUSTDOCFLAGS", "-D warnings");
-    report.command("documentation, device port", &mut doc);
+    select(&mut doc, packages, |package| {
+        package.kind() == Kind::Device && package.has_library
+    });
+    report.command("documentation, device", &mut doc);
 }
 
 /// Adds `-p` for each chosen package; how many there were.

@@ -25,6 +25,13 @@ const LOGIC: &[(&str, &[&str])] = &[
     ("ps", &["psa-api", "client", "partition", "codec"]),
 ];
 
+/// What several images have in common.
+const SHARED_FIRMWARE: [&str; 3] = [
+    "firmware/an521-common",
+    "firmware/partition-runtime",
+    "firmware/demo-scenario",
+];
+
 /// Each import that the table does not allow.
 pub(super) fn check(packages: &[Package]) -> Result<Vec<String>> {
     let folder_of = |name: &str| {
@@ -63,11 +70,11 @@ fn allowed(package: &Package, to: &str) -> bool {
             .is_some_and(|name| row(&package.folder).is_some_and(|may| may.contains(&name))),
         Kind::Port => to == "logic/platform",
         Kind::Device => {
-            to.starts_with("logic/")
-                || to == "ports/armv8m"
-                || ["firmware/an521-common", "firmware/demo-scenario"].contains(&to)
+            to.starts_with("logic/") || to == "ports/armv8m" || SHARED_FIRMWARE.contains(&to)
         }
-        Kind::HostFirmware => to.starts_with("logic/") || to == "ports/host",
+        Kind::HostFirmware => {
+            to.starts_with("logic/") || to == "ports/host" || to == "firmware/demo-scenario"
+        }
         // The C library is for the device too.
         Kind::Frontend if package.folder == "frontends/psa-c" => {
             [

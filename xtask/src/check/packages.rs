@@ -40,7 +40,12 @@ impl Package {
         match self.folder.split('/').next() {
             Some("logic") => Kind::Logic,
             Some("ports") => Kind::Port,
-            Some("firmware") if self.folder.starts_with("firmware/an521-") => Kind::Device,
+            Some("firmware")
+                if self.folder.starts_with("firmware/an521-")
+                    || self.folder == "firmware/partition-runtime" =>
+            {
+                Kind::Device
+            }
             Some("firmware") => Kind::HostFirmware,
             Some("frontends") => Kind::Frontend,
             _ => Kind::Proof,
@@ -50,10 +55,16 @@ impl Package {
     /// Which half of the machine a device image is for: the port's feature that it asks for.
     pub(super) fn half(&self) -> Option<&str> {
         (self.kind() == Kind::Device).then_some(())?;
-        let mut asked = self.port_features.iter();
+        let mut asked = self.port_features.iter().map(|feature| &**feature);
+        let through_runtime = || {
+            self.imports
+                .iter()
+                .any(|name| name == "ironroot-partition-runtime")
+                .then_some("partition")
+        };
         asked
-            .find(|f| ["secure", "partition", "nonsecure"].contains(&f.as_str()))
-            .map(|f| &**f)
+            .find(|feature| ["secure", "partition", "nonsecure"].contains(feature))
+            .or_else(through_runtime)
     }
 }
 
