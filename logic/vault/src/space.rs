@@ -68,7 +68,9 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
                     return Err(VaultError::Missing);
                 }
                 (Verb::Remove, _, _) => {}
-                (Verb::Put(_), None, Some(stored)) => grows |= item.len > stored.len,
+                (Verb::Put(_), None, Some(stored)) => {
+                    grows |= item.frame_len(&self.layout) > stored.frame_len(&self.layout);
+                }
                 (Verb::Put(_), Some(_), _) => grows = true,
                 (Verb::Put(_), None, None) => {
                     grows = true;

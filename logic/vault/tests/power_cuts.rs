@@ -3,9 +3,14 @@
 
 mod common;
 
-use common::{Device, Expected, Step, all_cuts, full, geometry};
+use common::{
+    Device, Expected, KEY, Random, Step, all_cuts, content, full, geometry, id, random_step,
+};
+use ironroot_crypto::Secret;
+use ironroot_crypto::drbg::Drbg;
 use ironroot_platform::Geometry;
-use ironroot_platform::model::Cut;
+use ironroot_platform::model::{Cut, ModelCounter, ModelFlash, Power};
+use ironroot_vault::{Vault, VaultError};
 
 /// A ring, what is done on it, and what the device is used for after a cut.
 struct Scenario {
@@ -83,6 +88,33 @@ fn tight_quarters(write_unit: u32, erased: u8) -> Scenario {
     let geometry = geometry(write_unit, erased, 11);
     Scenario {
         name: "tight quarters",
+        geometry,
+        script,
+        afterwards,
+    }
+}
+
+/// As full as the store ever gets: every step collects, every restart has to take records along.
+fn full_house(write_unit: u32, erased: u8) -> Scenario {
+    use Step::{Increment, Remount, Remove, Set};
+    let mut script: Vec<_> = (1..5).map(|n| Set(n, 100, n as u8)).collect();
+    script.push(Increment(1));
+    for lap in 0..3 {
+        for n in 1..5 {
+            script.extend([Remount, Set(n, 101 + lap, 10 + n as u8), Remount]);
+        }
+        script.extend([
+            Set(1, 98, 20),
+            Set(1, 99, 21),
+            Increment(1),
+            Remove(2),
+            Set(2, 100, 22),
+        ]);
+    }
+    let afterwards = vec![Set(1, 100, 101), Increment(1), Set(4, 98, 102)];
+    let geometry = geometry(write_unit, erased, 8);
+    Scenario {
+        name: "full house",
         geometry,
         script,
         afterwards,
@@ -233,6 +265,7 @@ impl Scenario {
 fn sweep(write_unit: u32, erased: u8) {
     ordinary_life(write_unit, erased).sweep();
     tight_quarters(write_unit, erased).sweep();
+    full_house(write_unit, erased).sweep();
 }
 
 macro_rules! sweeps {
@@ -252,4 +285,101 @@ sweeps! {
     a_cut_anywhere_leaves_old_or_new_with_write_unit_16_erased_00: 16, 0x00;
     a_cut_anywhere_leaves_old_or_new_with_write_unit_32_erased_ff: 32, 0xff;
     a_cut_anywhere_leaves_old_or_new_with_write_unit_32_erased_00: 32, 0x00;
+}
+
+/// Long random lives on all geometries, cut again and again at random.
+#[test]
+fn random_steps_and_random_cuts_leave_old_or_new() {
+    let lives = if full() { 400 } else { 8 };
+    let cuts = all_cuts(20);
+    let mut count = 0;
+    for life in 0..lives {
+        for (write_unit, erased) in
+            [1, 4, 8, 16, 32].map(|u| (u, if life % 2 == 0 { 0xff } else { 0 }))
+        {
+            let mut random = Random(life * 100 + u64::from(write_unit));
+            let _case = Case(format!("life {life}, write unit {write_unit}"));
+            let sectors = 6 + random.below(12) as u32;
+            let sector_size = 256 << random.below(2);
+            let mut device = Device::new(Geometry {
+                sector_size,
+                ..geometry(write_unit, erased, sectors)
+            });
+            let mut allowed = vec![Expected::default()];
+            for _ in 0..60 {
+                device.power.on();
+                let cut = cuts[random.below(cuts.len() as u64) as usize];
+                device
+                    .power
+                    .cut_at(device.power.operations() + random.below(60), cut);
+                allowed = random_boot(&mut device, allowed, &mut random);
+                count += u32::from(!device.power.is_on());
+                device.assert_no_violation();
+            }
+        }
+    }
+    println!("{count} cuts");
+    assert!(count > 1000);
+}
+
+fn random_boot(device: &mut Device, allowed: Vec<Expected>, random: &mut Random) -> Vec<Expected> {
+    let power = device.power.clone();
+    let mut store = match device.mount() {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(!power.is_on(), "the store does not mount: {error:?}");
+            return allowed;
+        }
+    };
+    let mut now = Expected::of(&mut store);
+    assert!(
+        allowed.contains(&now),
+        "neither old nor new: {now:?}, allowed {allowed:?}"
+    );
+    for _ in 0..random.below(25) {
+        let step = random_step(random, store.max_record());
+        match step.run(&mut store) {
+            Ok(()) => now.apply(&step),
+            Err(_) if !power.is_on() => return vec![now.clone(), now.after(&step)],
+            Err(VaultError::Missing | VaultError::NoSpace) => {}
+            Err(error) => panic!("{step:?}: {error:?}"),
+        }
+    }
+    vec![now]
+}
+
+/// The flash fails once in the middle of an operation, the device runs on.
+#[test]
+fn an_error_without_a_restart_leaves_old_or_new_too() {
+    for operation in 0..150 {
+        for cut in all_cuts(2) {
+            let _case = Case(format!("operation {operation}, {cut:?}"));
+            let power = Power::new();
+            let mut flash = ModelFlash::unproven(geometry(8, 0xff, 7), &power);
+            let counter = ModelCounter::new(0, u32::MAX, &power);
+            let mut drbg = Drbg::new(&Secret::new([1; 32]), b"");
+            let key = Secret::new(KEY);
+            let mut store = Vault::<_, _, 8>::mount(&mut flash, counter, &key, &mut drbg).unwrap();
+            power.cut_at(power.operations() + operation, cut);
+            let mut value = vec![];
+            for n in 0..40u8 {
+                let new = content(usize::from(n), n);
+                let done = store.set(&id(1), n.into(), &new);
+                let failed = !power.is_on();
+                power.on();
+                let seen = store.read(&id(1), <[u8]>::to_vec).unwrap_or_default();
+                assert!(if failed {
+                    seen == new || seen == value
+                } else {
+                    seen == new
+                });
+                assert_eq!(done.is_ok(), !failed);
+                let len = store.info(&id(1)).map_or(0, |info| info.len as usize);
+                assert_eq!(len, seen.len());
+                value = seen;
+            }
+            drop(store);
+            assert_eq!(flash.violations(), 0);
+        }
+    }
 }

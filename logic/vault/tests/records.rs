@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Device, Expected, Random, Step, content, geometry, id};
+use common::{Device, Expected, Random, Step, content, geometry, id, random_step};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_platform::Geometry;
@@ -374,20 +374,6 @@ fn random_steps_give_what_a_map_gives() {
             }
             device.assert_no_violation();
         }
-    }
-}
-
-fn random_step(random: &mut Random, longest: usize) -> Step {
-    let set = |random: &mut Random| {
-        let len = random.below(longest as u64 + 1) as usize;
-        let len = if random.below(4) == 0 { len } else { len / 4 };
-        Step::Set(random.below(12), len, random.next() as u8)
-    };
-    match random.below(10) {
-        0 | 1 => Step::Remove(random.below(12)),
-        2 => Step::Increment(random.below(3)),
-        3 => Step::Transaction((0..random.below(4)).map(|_| set(random)).collect()),
-        _ => set(random),
     }
 }
 

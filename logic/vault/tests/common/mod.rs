@@ -253,6 +253,21 @@ impl Random {
     }
 }
 
+/// Any step on few records, half of them short; some cannot be done.
+pub fn random_step(random: &mut Random, longest: usize) -> Step {
+    let set = |random: &mut Random| {
+        let len = random.below(longest as u64 + 1) as usize;
+        let len = if random.below(4) == 0 { len } else { len / 4 };
+        Step::Set(random.below(12), len, random.next() as u8)
+    };
+    match random.below(10) {
+        0 | 1 => Step::Remove(random.below(12)),
+        2 => Step::Increment(random.below(3)),
+        3 => Step::Transaction((0..random.below(4)).map(|_| set(random)).collect()),
+        _ => set(random),
+    }
+}
+
 /// The long version of a test was asked for.
 pub fn full() -> bool {
     std::env::var_os("IRONROOT_FULL").is_some()
