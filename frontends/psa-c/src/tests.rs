@@ -1,5 +1,11 @@
 //! The C functions as C calls them, against a scripted secure world behind a real socket.
 
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "each block plays the C caller: what it promises, or breaks, is what the test is about"
+)]
+
 use std::ffi::CString;
 use std::os::raw::c_char;
 use std::ptr::{null, null_mut};

@@ -1,90 +1,24 @@
 //! C programs linked with the library, in processes of their own.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use common::{Linked, build_example, built, succeed, text};
 use ironroot_port_host::Server;
-use tempfile::TempDir;
-
-fn here() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The folder with this package's libraries. Cargo does not build them for a test that is written in
-/// Rust, so this asks for them, in the target directory that the test itself came from.
-fn libraries() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap().to_path_buf();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "--quiet",
-        "--offline",
-        "--package",
-        "ironroot-psa-c",
-    ]);
-    cargo.arg("--target-dir").arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let output = cargo.current_dir(here()).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    folder
-}
-
-/// Compiles C sources and links them with the shared or the static library.
-fn build(sources: &[PathBuf], program: &Path, shared: bool) {
-    let mut command = Command::new("gcc");
-    command.args(["-std=c11", "-Wall", "-Wextra", "-Werror"]);
-    command
-        .arg("-I")
-        .arg(here().join("include"))
-        .arg("-I")
-        .arg(here().join("examples"));
-    command.args(sources).arg("-o").arg(program);
-    let libraries = libraries();
-    if shared {
-        command.arg("-L").arg(&libraries).arg("-lironroot_psa_c");
-        command.arg(format!("-Wl,-rpath,{}", libraries.display()));
-    } else {
-        // What `cargo rustc -- --print native-static-libs` names on Linux.
-        command.arg(libraries.join("libironroot_psa_c.a"));
-        command.args([
-            "-lgcc_s",
-            "-lutil",
-            "-lrt",
-            "-lpthread",
-            "-lm",
-            "-ldl",
-            "-lc",
-        ]);
-    }
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-fn example(directory: &TempDir, shared: bool) -> PathBuf {
-    let program = directory.path().join("app");
-    let sources = ["examples/app.c", "examples/services.c"].map(|source| here().join(source));
-    build(&sources, &program, shared);
-    program
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 #[test]
 fn the_example_links_statically_and_dynamically_and_says_when_there_is_no_device() {
-    for shared in [true, false] {
+    for linked in [Linked::Statically, Linked::Dynamically] {
         let directory = tempfile::tempdir().unwrap();
-        let mut app = Command::new(example(&directory, shared));
-        let output = app.env_remove("IRONROOT_DEVICE").output().unwrap();
+        let program = directory.path().join("app");
+        build_example(&program, linked);
+        let mut app = Command::new(program);
+        app.env_remove("IRONROOT_DEVICE")
+            .env_remove("IRONROOT_SECURE_SOCKET");
+        let output = app.output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert_eq!(text(&output.stderr), "no device: status -135\n");
     }
@@ -93,7 +27,8 @@ fn the_example_links_statically_and_dynamically_and_says_when_there_is_no_device
 /// A secure world that takes the greeting and then answers `calls` calls with a status of its own.
 fn app_against_server(calls: usize, status: i32) -> Output {
     let directory = tempfile::tempdir().unwrap();
-    let app = example(&directory, true);
+    let app = directory.path().join("app");
+    build_example(&app, Linked::Dynamically);
     let socket = directory.path().join("device");
     let server = Server::listen(&socket).unwrap();
     let serving = std::thread::spawn(move || {
@@ -120,4 +55,45 @@ fn a_device_that_goes_away_is_an_error_to_a_c_program_and_not_its_end() {
         lines.contains("attestation: FAILED, status -145\n"),
         "{lines}"
     );
+}
+
+/// `ironroot` with these words and paths, in `directory`.
+fn ironroot(tool: &Path, directory: &Path, words: &str) -> Output {
+    succeed(
+        Command::new(tool)
+            .args(words.split_whitespace())
+            .current_dir(directory),
+    )
+}
+
+/// The whole way: the C program is signed, installed as the device's non-secure image, verified, started by
+/// the bootloader, and uses every service of the secure world's process.
+#[test]
+fn a_c_program_is_a_host_devices_application_and_uses_every_service() {
+    let programs = built(&["ironroot-cli", "ironroot-host-device"]);
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let tool = programs.join("ironroot");
+    build_example(&at.join("app"), Linked::Statically);
+    std::fs::copy(programs.join("ironroot-host-secure"), at.join("secure")).unwrap();
+
+    ironroot(&tool, at, "image keygen --key root.pem --type ecdsa-p256");
+    ironroot(&tool, at, "device new --board host dev");
+    ironroot(&tool, at, "device provision --key root.pem dev");
+    for (number, name) in [(0, "secure"), (1, "app")] {
+        ironroot(&tool, at, &format!("device payload {name} {name}.bin"));
+        let sign = "image sign --key root.pem --public-key-format full --version 1.0.0 \
+                    --security-counter 1 --header-size 0x400 --pad-header";
+        ironroot(&tool, at, &format!("{sign} {name}.bin {name}.signed"));
+        let install = format!("device install --image {number} --slot a dev {name}.signed");
+        ironroot(&tool, at, &install);
+    }
+    // Twice: the second boot finds what the first left behind.
+    for _ in 0..2 {
+        let output = ironroot(&tool, at, "device boot dev");
+        let lines = text(&output.stdout);
+        let steps = lines.lines().filter(|line| line.ends_with(": ok")).count();
+        assert_eq!(steps, 11, "{lines}");
+        assert!(!lines.contains("FAILED"), "{lines}");
+    }
 }
