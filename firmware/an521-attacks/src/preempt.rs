@@ -3,6 +3,7 @@
 //! The second call must be answered `PSA_ERROR_CONNECTION_BUSY` and the first must finish as if nothing had
 //! happened: there is one secure stack, and the gate marks it before it uses it.
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use ironroot_port_armv8m::nonsecure::threads;
@@ -39,63 +40,87 @@ static MESSAGE: [u8; LONG] = [0x5A; LONG];
 
 /// The first thread is between just before its call and just after.
 static IN_CALL: AtomicBool = AtomicBool::new(false);
+/// The second thread is to call no more; it answers by clearing this.
+static FINISH: AtomicBool = AtomicBool::new(false);
 /// How often the first thread's work failed.
 static FAILURES: AtomicU32 = AtomicU32::new(0);
+/// How often the first thread was told "busy", because the tick had come inside the second's service.
+static WAITED: AtomicU32 = AtomicU32::new(0);
 /// What the second thread was answered.
 static BUSY: AtomicU32 = AtomicU32::new(0);
 static SERVED: AtomicU32 = AtomicU32::new(0);
 static OTHER: AtomicU32 = AtomicU32::new(0);
 
-/// 0 if the first thread's work succeeded, the second was refused at least once, and got no answer but
-/// "busy" or, when the tick came outside the secure world, service.
+const BUSY_STATUS: i32 = Error::ConnectionBusy as i32;
+
+/// 0 if the first thread's work succeeded, the second was refused at least once, and neither got any answer
+/// but "busy" or, when the tick came outside the secure world, service.
 fn interrupt(work: fn()) -> u32 {
-    for counter in [&FAILURES, &BUSY, &SERVED, &OTHER] {
+    for counter in [&FAILURES, &WAITED, &BUSY, &SERVED, &OTHER] {
         counter.store(0, Ordering::Relaxed);
     }
     let before = threads::switches();
     threads::run_two(work, call_again, PERIOD);
     let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
     say!(
-        "switches {}, nested calls: busy {}, served {}, other {}; first thread's failures {}",
+        "switches {}; second thread: busy {}, served {}, other {}; first thread: waited {}, failed {}",
         threads::switches().wrapping_sub(before),
         count(&BUSY),
         count(&SERVED),
         count(&OTHER),
+        count(&WAITED),
         count(&FAILURES),
     );
     let proven = count(&BUSY) > 0;
     u32::from(!proven) + count(&OTHER) + count(&FAILURES)
 }
 
-/// The second thread: calls whenever the first one was interrupted around its call.
+/// The second thread: calls whenever the first one was interrupted around its call. Without a kernel there
+/// is nobody else to finish a service that was begun, so it ends only between two calls.
 fn call_again() {
-    loop {
-        if !IN_CALL.load(Ordering::Relaxed) {
+    while !FINISH.load(Ordering::SeqCst) {
+        if !IN_CALL.load(Ordering::SeqCst) {
             core::hint::spin_loop();
             continue;
         }
-        let status = Request::valid().make().cast_signed();
-        let counter = match status {
+        let counter = match Request::valid().make().cast_signed() {
             0 => &SERVED,
-            _ if status == Error::ConnectionBusy as i32 => &BUSY,
+            BUSY_STATUS => &BUSY,
             _ => &OTHER,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        // Connecting and closing go through gates of their own.
-        let handle = raw::tfm_psa_connect_veneer(service::CRYPTO.sid, 1);
-        if handle >= 0 {
+        // Connecting, asking for a version and closing go through gates of their own.
+        if raw::tfm_psa_connect_veneer(service::CRYPTO.sid, 1) >= 0 {
             OTHER.fetch_add(1, Ordering::Relaxed);
         }
+        let _ = raw::tfm_psa_version_veneer(service::CRYPTO.sid);
         raw::tfm_psa_close_veneer(0);
+    }
+    FINISH.store(false, Ordering::SeqCst);
+    loop {
+        core::hint::spin_loop();
     }
 }
 
-/// Makes a call of the first thread, which the second may know of, and counts its failure.
-fn during_call(call: impl FnOnce() -> bool) {
+/// Lets the second thread finish what it has begun.
+fn wait_for_second_thread() {
+    FINISH.store(true, Ordering::SeqCst);
+    while FINISH.load(Ordering::SeqCst) {
+        core::hint::spin_loop();
+    }
+}
+
+/// Makes a call of the first thread, which the second may know of, again for as long as the second is being
+/// served. `good` judges what came of it.
+fn during_call(mut call: impl FnMut() -> i32, good: impl FnOnce() -> bool) {
     IN_CALL.store(true, Ordering::SeqCst);
-    let good = call();
+    let mut status = call();
+    while status == BUSY_STATUS {
+        WAITED.fetch_add(1, Ordering::Relaxed);
+        status = call();
+    }
     IN_CALL.store(false, Ordering::SeqCst);
-    if !good {
+    if status != 0 || !good() {
         FAILURES.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -103,25 +128,38 @@ fn during_call(call: impl FnOnce() -> bool) {
 /// Long hashes, which must come out the same every time.
 fn hash_much() {
     let mut first = [0; 32];
-    if psa::hash(&MESSAGE, &mut first) != 0 {
-        FAILURES.fetch_add(1, Ordering::Relaxed);
-        return;
-    }
+    during_call(|| psa::hash(&MESSAGE, &mut first), || true);
     for _ in 0..8 {
-        during_call(|| {
-            let mut again = [0; 32];
-            psa::hash(&MESSAGE, &mut again) == 0 && again == first
-        });
+        let again = Cell::new([0; 32]);
+        let hash = || {
+            let mut digest = [0; 32];
+            let status = psa::hash(&MESSAGE, &mut digest);
+            again.set(digest);
+            status
+        };
+        during_call(hash, || again.get() == first);
     }
+    wait_for_second_thread();
 }
 
 /// Many small objects through the Protected Storage partition, which calls two services itself.
 fn store_much() {
     let storage = service::PROTECTED_STORAGE;
     for round in 0..40u8 {
-        let (data, mut back) = ([round; 64], [0; 64]);
-        during_call(|| psa::set(storage, 0x7171, &data) == 0);
-        during_call(|| psa::get(storage, 0x7171, &mut back) == 0 && back == data);
+        let data = [round; 64];
+        during_call(|| psa::set(storage, OBJECT, &data), || true);
+        let back = Cell::new([0; 64]);
+        let get = || {
+            let mut bytes = [0; 64];
+            let status = psa::get(storage, OBJECT, &mut bytes);
+            back.set(bytes);
+            status
+        };
+        during_call(get, || back.get() == data);
     }
-    during_call(|| psa::remove(storage, 0x7171) == 0);
+    during_call(|| psa::remove(storage, OBJECT), || true);
+    wait_for_second_thread();
 }
+
+/// Name of the object that is stored again and again.
+const OBJECT: u64 = 0x7171;
