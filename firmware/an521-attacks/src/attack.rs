@@ -53,8 +53,8 @@ pub(crate) enum Fault {
     Attribution,
     /// SFSR.INVEP: secure code was entered by something else than a gateway instruction.
     EntryPoint,
-    /// SFSR.INVIS: the frame that a return pops carries no integrity signature.
-    Integrity,
+    /// SFSR.INVER: an exception return that claims to come from a secure exception.
+    ExceptionReturn,
     /// UFSR.INVPC: a return whose popped state cannot be. The non-secure world has no UsageFault handler
     /// enabled, so it escalates to the secure world's HardFault.
     ReturnState,
@@ -66,7 +66,7 @@ impl Fault {
         match self {
             Self::Attribution => "SecureFault AUVIOL",
             Self::EntryPoint => "SecureFault INVEP",
-            Self::Integrity => "SecureFault INVIS",
+            Self::ExceptionReturn => "SecureFault INVER",
             Self::ReturnState => "HardFault FORCED (UsageFault INVPC)",
         }
     }

@@ -28,7 +28,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(92, "middle-of-gateway-instruction", INVEP, || veneer_plus(2)),
     attack(93, "behind-gateway-instruction", INVEP, || veneer_plus(4)),
     attack(94, "behind-the-last-gateway", INVEP, behind_the_last_gateway),
-    attack(95, "forged-exception-return", Expect::Fault(Fault::Integrity), forged_exception_return),
+    attack(95, "forged-exception-return", Expect::Fault(Fault::ExceptionReturn), forged_exception_return),
     attack(96, "forged-function-return", Expect::Fault(Fault::ReturnState), forged_function_return),
     attack(97, "forged-link-register", INVEP, forged_link_register),
 ];

@@ -57,7 +57,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(216, "partition-calls-undeclared-service", Expect::Status(REFUSED), || got(10, 0)),
     attack(217, "partition-makes-unknown-call", ALWAYS, || ask(11, 0)),
     attack(218, "partition-replies-twice", Expect::Word(0), || got(12, 0)),
-    attack(219, "partition-borrows-root-stack", FROM_2, || ask(13, ROOT_DATA_END)),
+    attack(219, "partition-borrows-root-stack", ALWAYS, || ask(13, ROOT_DATA_END)),
     attack(220, "partition-undefined-instruction", ALWAYS, || ask(14, 0)),
     attack(221, "partition-breakpoint", ALWAYS, || ask(15, 0)),
     attack(222, "partition-seizes-control", FROM_2, || ask(16, 0)),
