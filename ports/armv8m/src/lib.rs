@@ -6,6 +6,8 @@
 pub mod boards;
 #[cfg(all(target_arch = "arm", any(feature = "secure", feature = "nonsecure")))]
 pub mod cpu;
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+mod memory_functions;
 #[cfg(all(target_arch = "arm", feature = "nonsecure"))]
 pub mod nonsecure;
 #[cfg(all(target_arch = "arm", feature = "partition"))]
