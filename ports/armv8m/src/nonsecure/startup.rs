@@ -1,6 +1,6 @@
 //! From reset to the application's main function, and what happens on a fault.
 //!
-//! The secure world sets VTOR_NS and MSP_NS from the vector table and branches to [`reset`] with every
+//! The secure world sets VTOR_NS and MSP_NS from the vector table and branches to `reset` with every
 //! register cleared. NMI, HardFault and BusFault belong to the secure world (AIRCR.BFHFNMINS is 0), so
 //! of the faults only MemManage and UsageFault can arrive here, and only once enabled.
 

@@ -10,7 +10,7 @@
 //!
 //! It then **closes the gates** for as long as the service runs: stubs stop being callable (NSCCFG). A
 //! non-secure thread that calls meanwhile gets a SecureFault whose frame lies on its own stack, and
-//! [`answer_closed`] turns that into the answer "busy". Nothing of a second call ever lies on the secure
+//! `answer_closed` turns that into the answer "busy". Nothing of a second call ever lies on the secure
 //! stack, so the non-secure kernel may switch threads in whatever order it likes.
 //!
 //! A refusal is `PSA_ERROR_CONNECTION_BUSY` or, from handler mode, `PSA_ERROR_NOT_PERMITTED`; nothing has
