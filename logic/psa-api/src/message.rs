@@ -36,16 +36,26 @@ impl PsaMessage {
     /// As it lies in the partition's memory.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::SIZE] {
-        let mut bytes = [0; Self::SIZE];
-        let head = [
-            self.kind.cast_unsigned(),
+        let [i0, i1, i2, i3] = self.in_size;
+        let [o0, o1, o2, o3] = self.out_size;
+        let (kind, client) = (self.kind.cast_unsigned(), self.client.cast_unsigned());
+        let words = [
+            kind,
             self.handle.0,
-            self.client.cast_unsigned(),
+            client,
             self.rhandle,
+            i0,
+            i1,
+            i2,
+            i3,
+            o0,
+            o1,
+            o2,
+            o3,
         ];
-        let words = head.iter().chain(&self.in_size).chain(&self.out_size);
-        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-            wire::put(place, 0, &word.to_le_bytes());
+        let mut bytes = [0; Self::SIZE];
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
         }
         bytes
     }

@@ -10,10 +10,9 @@ use crate::partition::Order;
 use crate::services::RootServices;
 use crate::spm::{Caller, Spm};
 use crate::table::{Provider, ServiceAccess, ServiceInfo};
-use crate::vectors::Vectors;
 use ironroot_platform::{ClientMemory, MemoryOwner, PartitionRunner};
 use ironroot_psa_api::message::{CONNECT, DISCONNECT};
-use ironroot_psa_api::{ClientId, Control, Error, Handle, StatelessHandle, Status, VERSION_NONE};
+use ironroot_psa_api::{Control, Error, Handle, StatelessHandle, Status, VERSION_NONE};
 
 /// Whom a handle names.
 struct Target {
@@ -38,18 +37,21 @@ where
     ) -> Result<Status, Error> {
         let target = self.target(caller, handle)?;
         let control = Control::parse(control).ok_or(Error::ProgrammerError)?;
-        let mut vectors = Vectors::capture(&self.memory, caller.owner, control, in_vec, out_vec)?;
+        let vectors = self.vectors.of(caller.owner).ok_or(Error::GenericError)?;
+        vectors.capture(&self.memory, caller.owner, control, in_vec, out_vec)?;
         let order = Order {
             kind: control.kind(),
             client: caller.client,
+            owner: caller.owner,
             connection: target.connection,
             rhandle: target.rhandle,
         };
-        let answer = self.dispatch(target.service, order, &mut vectors);
-        if !matches!(
+        let answer = self.dispatch(target.service, order);
+        let delivered = !matches!(
             answer,
             Err(Error::ConnectionBusy | Error::ConnectionRefused)
-        ) {
+        );
+        if delivered && let Some(vectors) = self.vectors.of(caller.owner) {
             vectors.write_lengths(&mut self.memory);
         }
         if let (Some(slot), Ok(status)) = (target.connection, answer) {
@@ -111,14 +113,10 @@ where
     ///
     /// `ConnectionBusy`, `ConnectionRefused`: the message did not reach the service.
     /// `ServiceFailure`: the partition failed before it answered.
-    fn dispatch(
-        &mut self,
-        service: &'static ServiceInfo,
-        order: Order,
-        vectors: &mut Vectors,
-    ) -> Result<Status, Error> {
+    fn dispatch(&mut self, service: &'static ServiceInfo, order: Order) -> Result<Status, Error> {
         match service.provider {
             Provider::Root(number) => {
+                let vectors = self.vectors.of(order.owner).ok_or(Error::GenericError)?;
                 let mut message = Message::new(
                     &mut self.memory,
                     vectors,
@@ -131,9 +129,7 @@ where
                 self.keep_rhandle(order.connection, rhandle);
                 Ok(status)
             }
-            Provider::Partition { partition, signal } => {
-                self.deliver(partition, signal, order, vectors)
-            }
+            Provider::Partition { partition, signal } => self.deliver(partition, signal, order),
         }
     }
 
@@ -176,15 +172,7 @@ where
             .connections
             .open(caller.client, service)
             .ok_or(Error::ConnectionBusy)?;
-        let client = caller.client;
-        let order = Order {
-            kind: CONNECT,
-            client,
-            connection: Some(slot),
-            rhandle: 0,
-        };
-        let mut nothing = Vectors::NONE;
-        match self.dispatch(service, order, &mut nothing) {
+        match self.tell(service, caller, CONNECT, slot, 0) {
             Ok(Status::SUCCESS) => {
                 let connection = self.connections.get_mut(slot).ok_or(Error::GenericError)?;
                 connection.state = State::Open;
@@ -212,29 +200,45 @@ where
         }
         let found = self.connections.find(caller.client, handle);
         let (slot, _) = found.ok_or(Error::ProgrammerError)?;
-        self.end_connection(slot, caller.client);
+        self.end_connection(slot, caller);
         Ok(())
     }
 
     /// Tells the service, if there is one to tell, and frees the slot. A service that is busy or
     /// gone is not told; its rhandle dies with the connection.
-    pub(crate) fn end_connection(&mut self, slot: Slot, client: ClientId) {
+    pub(crate) fn end_connection(&mut self, slot: Slot, caller: Caller) {
         let Some(&mut connection) = self.connections.get_mut(slot) else {
             return;
         };
         let tell = matches!(connection.state, State::Open | State::Broken { tell: true });
         if let (true, Some(service)) = (tell, connection.service) {
-            let rhandle = connection.rhandle;
-            let order = Order {
-                kind: DISCONNECT,
-                client,
-                connection: Some(slot),
-                rhandle,
-            };
-            let mut nothing = Vectors::NONE;
-            let _ = self.dispatch(service, order, &mut nothing);
+            let _ = self.tell(service, caller, DISCONNECT, slot, connection.rhandle);
         }
         self.connections.close(slot);
+    }
+
+    /// A message of the framework's own, which has no vectors.
+    fn tell(
+        &mut self,
+        service: &'static ServiceInfo,
+        caller: Caller,
+        kind: i32,
+        slot: Slot,
+        rhandle: u32,
+    ) -> Result<Status, Error> {
+        self.vectors
+            .of(caller.owner)
+            .ok_or(Error::GenericError)?
+            .clear();
+        let Caller { client, owner } = caller;
+        let order = Order {
+            kind,
+            client,
+            owner,
+            connection: Some(slot),
+            rhandle,
+        };
+        self.dispatch(service, order)
     }
 
     pub(crate) fn service_version(&self, caller: Caller, sid: u32) -> u32 {

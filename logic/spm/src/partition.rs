@@ -12,7 +12,7 @@
 
 use crate::connection::Slot;
 use crate::vectors::Vectors;
-use ironroot_platform::CheckedSpan;
+use ironroot_platform::{CheckedSpan, MemoryOwner};
 use ironroot_psa_api::message::PsaMessage;
 use ironroot_psa_api::{ClientId, Handle, MAX_VECTORS, Status};
 
@@ -51,7 +51,6 @@ pub(crate) struct Active {
     pub(crate) handle: Handle,
     pub(crate) signal: u32,
     pub(crate) order: Order,
-    pub(crate) vectors: Vectors,
 }
 
 /// What a message says, vectors apart.
@@ -59,18 +58,20 @@ pub(crate) struct Active {
 pub(crate) struct Order {
     pub(crate) kind: i32,
     pub(crate) client: ClientId,
+    /// Whose vectors belong to it.
+    pub(crate) owner: MemoryOwner,
     pub(crate) connection: Option<Slot>,
     pub(crate) rhandle: u32,
 }
 
 impl Active {
     /// The message as `psa_get` gives it.
-    pub(crate) fn to_psa(self) -> PsaMessage {
+    pub(crate) fn as_partition_sees_it(&self, vectors: &Vectors) -> PsaMessage {
         let mut in_size = [0; MAX_VECTORS];
         let mut out_size = [0; MAX_VECTORS];
         for (index, (input, output)) in in_size.iter_mut().zip(&mut out_size).enumerate() {
-            *input = self.vectors.in_len(index);
-            *output = self.vectors.out_len(index);
+            *input = vectors.in_len(index);
+            *output = vectors.out_len(index);
         }
         PsaMessage {
             kind: self.order.kind,

@@ -4,6 +4,7 @@ use crate::connection::Connections;
 use crate::partition::{PartitionState, Run};
 use crate::services::RootServices;
 use crate::table::{Priority, Tables};
+use crate::vectors::VectorsByCaller;
 use ironroot_platform::{ClientMemory, MemoryOwner, PartitionIndex, PartitionRunner};
 use ironroot_psa_api::{ClientId, Error, FRAMEWORK_VERSION, Handle, Status};
 
@@ -45,6 +46,7 @@ pub struct Spm<S, R, M, const P: usize = 4, const C: usize = 8> {
     pub(crate) memory: M,
     pub(crate) partitions: [PartitionState; P],
     pub(crate) connections: Connections<C>,
+    pub(crate) vectors: VectorsByCaller<P>,
     pub(crate) lifecycle: u32,
 }
 
@@ -71,6 +73,7 @@ where
             state
         });
         let connections = Connections::NONE;
+        let vectors = VectorsByCaller::NONE;
         Self {
             tables,
             services,
@@ -78,6 +81,7 @@ where
             memory,
             partitions,
             connections,
+            vectors,
             lifecycle,
         }
     }

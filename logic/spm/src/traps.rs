@@ -44,10 +44,10 @@ where
         partition: PartitionIndex,
         signal: u32,
         order: Order,
-        vectors: &mut Vectors,
     ) -> Result<Status, Error> {
         self.ensure_started(partition)?;
-        let state = self.state(partition).ok_or(Error::ConnectionRefused)?;
+        let state = self.partitions.get_mut(usize::from(partition.0));
+        let state = state.ok_or(Error::ConnectionRefused)?;
         let Run::Waiting { mask, next } = state.run else {
             return Err(Error::ConnectionBusy);
         };
@@ -55,25 +55,23 @@ where
             return Err(Error::ConnectionBusy);
         }
         let handle = state.next_handle();
-        let mut active = Active {
+        state.run = Run::Running;
+        let active = state.active.insert(Active {
             phase: Phase::Asserted,
             handle,
             signal,
             order,
-            vectors: *vectors,
-        };
+        });
         if let Some(place) = next {
             active.phase = Phase::Delivered;
-            self.memory.copy_out(place, &active.to_psa().to_bytes());
+            let vectors = self.vectors.of(order.owner).ok_or(Error::GenericError)?;
+            self.memory
+                .copy_out(place, &active.as_partition_sees_it(vectors).to_bytes());
         }
-        let state = self.state(partition).ok_or(Error::ConnectionRefused)?;
-        state.active = Some(active);
-        state.run = Run::Running;
         // A failure is handled where it is found; what counts here is whether there is an answer.
         let _ = self.run(partition, signal & mask);
         let state = self.state(partition).ok_or(Error::ConnectionRefused)?;
         let active = state.active.take().ok_or(Error::ServiceFailure)?;
-        *vectors = active.vectors;
         match active.phase {
             Phase::Replied(status) => {
                 self.keep_rhandle(active.order.connection, active.order.rhandle);
@@ -178,14 +176,18 @@ where
         address: u32,
     ) -> Result<Next, RuleBroken> {
         let place = self.message_place(partition, address)?;
-        let state = self.state(partition).ok_or(RuleBroken)?;
+        let state = self
+            .partitions
+            .get_mut(usize::from(partition.0))
+            .ok_or(RuleBroken)?;
         if !signal.is_power_of_two() || state.asserted() != signal {
             return Err(RuleBroken);
         }
         let active = state.active.as_mut().ok_or(RuleBroken)?;
         active.phase = Phase::Delivered;
-        let message = active.to_psa();
-        self.memory.copy_out(place, &message.to_bytes());
+        let vectors = self.vectors.of(active.order.owner).ok_or(RuleBroken)?;
+        self.memory
+            .copy_out(place, &active.as_partition_sees_it(vectors).to_bytes());
         Ok(Next::Resume(Status::SUCCESS.to_register()))
     }
 
@@ -213,21 +215,21 @@ where
             .map_err(|_| RuleBroken)
     }
 
-    /// The request a handle names; connection messages have no vectors to work on.
-    fn request_of(
+    /// The vectors of the request a handle names; connection messages have none.
+    fn vectors_of(
         &mut self,
         partition: PartitionIndex,
         handle: u32,
-    ) -> Result<&mut Active, RuleBroken> {
+    ) -> Result<&mut Vectors, RuleBroken> {
         let active = self
             .state(partition)
             .and_then(|s| s.delivered(handle))
             .ok_or(RuleBroken)?;
         if active.order.kind < 0 {
-            Err(RuleBroken)
-        } else {
-            Ok(active)
+            return Err(RuleBroken);
         }
+        let owner = active.order.owner;
+        self.vectors.of(owner).ok_or(RuleBroken)
     }
 
     fn trap_read(
@@ -240,8 +242,7 @@ where
         let vector = vector_number(vector)?;
         let to = self.own_memory(partition, buffer, Access::Write)?;
         let from = self
-            .request_of(partition, handle)?
-            .vectors
+            .vectors_of(partition, handle)?
             .take_input(vector, buffer.len);
         if !from.is_empty() {
             self.memory.transfer(from, to);
@@ -257,10 +258,7 @@ where
         len: u32,
     ) -> Result<Next, RuleBroken> {
         let vector = vector_number(vector)?;
-        let passed = self
-            .request_of(partition, handle)?
-            .vectors
-            .take_input(vector, len);
+        let passed = self.vectors_of(partition, handle)?.take_input(vector, len);
         Ok(Next::Resume(passed.len()))
     }
 
@@ -273,9 +271,8 @@ where
     ) -> Result<Next, RuleBroken> {
         let vector = vector_number(vector)?;
         let from = self.own_memory(partition, buffer, Access::Read)?;
-        let active = self.request_of(partition, handle)?;
-        let to = active
-            .vectors
+        let vectors = self.vectors_of(partition, handle)?;
+        let to = vectors
             .take_output(vector, buffer.len)
             .map_err(|_| RuleBroken)?;
         if !to.is_empty() {
@@ -407,8 +404,13 @@ where
         self.connections.break_services(|service| {
             matches!(service.provider, Provider::Partition { partition: its, .. } if its == partition)
         });
+        let owner = MemoryOwner::Partition(partition);
+        let caller = Caller {
+            client: info.client,
+            owner,
+        };
         while let Some(slot) = self.connections.of_client(info.client) {
-            self.end_connection(slot, info.client);
+            self.end_connection(slot, caller);
         }
         let run = match outcome {
             FailureOutcome::Restarted { .. } => {

@@ -15,7 +15,10 @@ use ironroot_psa_api::vector::{LEN_OFFSET, VECTOR_SIZE};
 use ironroot_psa_api::{Control, Error, InVec, MAX_VECTORS};
 
 /// The vectors of a call and how far each was read or written.
-#[derive(Debug, Clone, Copy)]
+///
+/// Spans beyond the two counts are left over from earlier calls and never looked at: clearing them would
+/// cost every call more than checking it.
+#[derive(Debug)]
 pub(crate) struct Vectors {
     /// Inputs first, then outputs.
     spans: [CheckedSpan; MAX_VECTORS],
@@ -24,6 +27,27 @@ pub(crate) struct Vectors {
     outputs: usize,
     /// The client's array of output vectors, for the lengths.
     out_array: CheckedSpan,
+}
+
+/// The vectors of the call that each possible caller is making: nobody makes two at a time.
+#[derive(Debug)]
+pub(crate) struct VectorsByCaller<const P: usize> {
+    non_secure: Vectors,
+    partitions: [Vectors; P],
+}
+
+impl<const P: usize> VectorsByCaller<P> {
+    pub(crate) const NONE: Self = Self {
+        non_secure: Vectors::NONE,
+        partitions: [const { Vectors::NONE }; P],
+    };
+
+    pub(crate) fn of(&mut self, owner: MemoryOwner) -> Option<&mut Vectors> {
+        match owner {
+            MemoryOwner::NonSecure => Some(&mut self.non_secure),
+            MemoryOwner::Partition(index) => self.partitions.get_mut(usize::from(index.0)),
+        }
+    }
 }
 
 impl Vectors {
@@ -35,23 +59,22 @@ impl Vectors {
         out_array: CheckedSpan::EMPTY,
     };
 
-    /// Takes over what the client passed.
+    /// Takes over what the client passed, in place of what was here.
     ///
     /// Programmer error: an array that is not aligned or not the client's, or a vector that is not.
+    /// There are no vectors then.
     pub(crate) fn capture<M: ClientMemory>(
+        &mut self,
         memory: &M,
         owner: MemoryOwner,
         control: Control,
         in_vec: u32,
         out_vec: u32,
-    ) -> Result<Self, Error> {
-        let mut vectors = Self::NONE;
-        vectors.inputs = control.inputs();
-        vectors.outputs = control.outputs();
-        let (inputs, outputs) = vectors
-            .spans
-            .split_at_mut_checked(control.inputs())
-            .ok_or(Error::ProgrammerError)?;
+    ) -> Result<(), Error> {
+        self.clear();
+        self.done = [0; MAX_VECTORS];
+        let split = self.spans.split_at_mut_checked(control.inputs());
+        let (inputs, outputs) = split.ok_or(Error::ProgrammerError)?;
         if !inputs.is_empty() {
             capture_array(memory, owner, in_vec, Access::Read, inputs)?;
         }
@@ -59,9 +82,17 @@ impl Vectors {
             .get_mut(..control.outputs())
             .ok_or(Error::ProgrammerError)?;
         if !outputs.is_empty() {
-            vectors.out_array = capture_array(memory, owner, out_vec, Access::Write, outputs)?;
+            self.out_array = capture_array(memory, owner, out_vec, Access::Write, outputs)?;
         }
-        Ok(vectors)
+        self.inputs = control.inputs();
+        self.outputs = control.outputs();
+        Ok(())
+    }
+
+    /// For messages without vectors.
+    pub(crate) fn clear(&mut self) {
+        self.inputs = 0;
+        self.outputs = 0;
     }
 
     /// Tells the client how much was written to each output.

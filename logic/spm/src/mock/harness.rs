@@ -59,7 +59,9 @@ pub fn call_service<S: RootServices + ?Sized>(
     memory.poke(ARRAYS + 32, &out_array);
     let control = Control::new(kind, inputs.len(), out_sizes.len()).expect("a valid call");
     let owner = MemoryOwner::NonSecure;
-    let mut vectors = Vectors::capture(&memory, owner, control, ARRAYS, ARRAYS + 32)
+    let mut vectors = Vectors::NONE;
+    vectors
+        .capture(&memory, owner, control, ARRAYS, ARRAYS + 32)
         .expect("vectors of our own making");
     let mut message = Message::new(&mut memory, &mut vectors, client, kind, 0);
     let status = services.call(service, &mut message);
