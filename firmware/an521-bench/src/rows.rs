@@ -225,16 +225,39 @@ fn sign(times: u32) -> i32 {
     with_key(|key| crypto(request.key(key), &[&DIGEST], &mut [0; 64], times))
 }
 
+/// With an imported public key, as a verifier has it; a key pair would add the making of its public half.
 fn verify(times: u32) -> i32 {
-    with_key(|key| {
-        let mut signature = [0; 64];
-        let request = CryptoRequest::new(CryptoFunction::SignHash).algorithm(SIGNATURE);
-        match crypto(request.key(key), &[&DIGEST], &mut signature, UNMEASURED) {
-            0 => {}
-            status => return status,
+    with_key(|pair| {
+        let (mut signature, mut point) = ([0; 64], [0; 65]);
+        let sign = CryptoRequest::new(CryptoFunction::SignHash).algorithm(SIGNATURE);
+        let export = CryptoRequest::new(CryptoFunction::ExportPublicKey);
+        let prepared = crypto(sign.key(pair), &[&DIGEST], &mut signature, UNMEASURED).min(crypto(
+            export.key(pair),
+            &[],
+            &mut point,
+            UNMEASURED,
+        ));
+        if prepared != 0 {
+            return prepared;
         }
-        let request = CryptoRequest::new(CryptoFunction::VerifyHash).algorithm(SIGNATURE);
-        crypto(request.key(key), &[&DIGEST, &signature], &mut [], times)
+        let kind = KeyType::ecc_public_key(EccFamily::SECP_R1);
+        let attributes = KeyAttributes::volatile(kind, 256, Usage::VERIFY_HASH, SIGNATURE);
+        let mut key = [0; 4];
+        let import = CryptoRequest::new(CryptoFunction::ImportKey);
+        let status = crypto(
+            import,
+            &[&attributes.to_bytes(), &point],
+            &mut key,
+            UNMEASURED,
+        );
+        if status != 0 {
+            return status;
+        }
+        let key = KeyId(u32::from_le_bytes(key));
+        let verify = CryptoRequest::new(CryptoFunction::VerifyHash).algorithm(SIGNATURE);
+        let status = crypto(verify.key(key), &[&DIGEST, &signature], &mut [], times);
+        let destroy = CryptoRequest::new(CryptoFunction::DestroyKey);
+        crypto(destroy.key(key), &[], &mut [], UNMEASURED).min(status)
     })
 }
 
