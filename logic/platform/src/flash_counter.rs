@@ -186,7 +186,8 @@ impl<F: Flash> FlashCounter<F> {
             while at < self.layout.sector_size {
                 let mut bytes = [0; MAX_UNIT];
                 self.read(physical, at, &mut bytes)?;
-                if bytes.iter().any(|byte| *byte != self.layout.erased) {
+                let (words, _) = bytes.as_chunks::<4>();
+                if words.iter().any(|word| *word != [self.layout.erased; 4]) {
                     return Err(CounterError::Device);
                 }
                 at = at.saturating_add(32);

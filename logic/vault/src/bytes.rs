@@ -2,7 +2,18 @@
 
 /// Copies the shorter of the two lengths.
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    let len = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..len), from.get(..len)) {
+        to.copy_from_slice(from); // the same length: one `memcpy`, no check left
+    }
+}
+
+/// Whether every byte is `value`.
+pub(crate) fn all(bytes: &[u8], value: u8) -> bool {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let word = u32::from_ne_bytes([value; 4]);
+    words.iter().all(|bytes| u32::from_ne_bytes(*bytes) == word)
+        && rest.iter().all(|byte| *byte == value)
 }
 
 pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -66,6 +66,12 @@ impl<const RECORDS: usize> Index<RECORDS> {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.slots.fill(None);
+        self.used = 0;
+        self.live = 0;
+    }
+
     pub(crate) fn live(&self) -> u32 {
         self.live
     }

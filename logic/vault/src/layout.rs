@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sector   header (64) | frame | frame | … | rest, never used
-//! frame    head (4) | sealed: record head (20), data, zeros | tag (16)
+//! frame    head (4) | record head (20) | encrypted: data, zeros | tag (16)
 //! ```
 //!
 //! Sectors have numbers that only grow; sector number *q* lies in physical sector *q* mod *n*. A frame
@@ -15,9 +15,9 @@ use crate::{MAX_RECORD, VaultError};
 
 /// Bytes of a sector's header.
 pub(crate) const HEADER_LEN: u32 = 64;
-/// Bytes of a frame's head, which is not encrypted.
+/// Bytes of a frame's head.
 pub(crate) const HEAD_LEN: usize = 4;
-/// Bytes of the record head, the first thing encrypted.
+/// Bytes of the record head. Neither head is encrypted.
 pub(crate) const RECORD_HEAD_LEN: usize = 20;
 /// Bytes of an authentication tag.
 pub(crate) const TAG_LEN: usize = 16;

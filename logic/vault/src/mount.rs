@@ -7,10 +7,11 @@
 
 use ironroot_platform::{Flash, HardwareCounter};
 
+use crate::bytes::all;
 use crate::cipher::{Salt, Tag, nonce};
 use crate::frame::{RecordHead, Verb, announced_len};
 use crate::header::{Header, HeaderBytes};
-use crate::index::{Entry, Index, Kind};
+use crate::index::{Entry, Kind};
 use crate::layout::{HEAD_LEN, HEADER_LEN, TAG_LEN};
 use crate::log::Log;
 use crate::{Vault, VaultError};
@@ -27,7 +28,7 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
     pub(crate) fn load(&mut self) -> Result<(), VaultError> {
         self.stale = true;
         self.salts.next_attempt();
-        self.index = Index::new();
+        self.index.clear();
         self.log = Log::BLANK;
         let anchor = self.counter.read()?;
         let loaded = match self.find_head(anchor)? {
@@ -167,7 +168,7 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
                 return Ok(len);
             }
         }
-        let is_erased = head.iter().all(|byte| *byte == self.layout.erased);
+        let is_erased = all(&head, self.layout.erased);
         Err(if is_erased {
             at_end
         } else {
@@ -256,7 +257,7 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         while at < self.layout.sector_size {
             let chunk = self.buffer.data_mut(CHUNK as usize)?;
             self.flash.read(base.saturating_add(at), chunk)?;
-            if chunk.iter().any(|byte| *byte != self.layout.erased) {
+            if !all(chunk, self.layout.erased) {
                 return Ok(false);
             }
             at = at.saturating_add(CHUNK);

@@ -53,7 +53,8 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         key: &Secret<32>,
         drbg: &mut Drbg,
     ) -> Result<Self, VaultError> {
-        let mut vault = Self::unmounted(flash, counter, key, drbg)?;
+        let layout = Layout::of(flash.geometry())?;
+        let mut vault = Self::unmounted(flash, counter, layout, key, drbg);
         vault.load()?;
         if vault.log.is_blank() {
             vault.begin_session()?;
@@ -74,7 +75,8 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         key: &Secret<32>,
         drbg: &mut Drbg,
     ) -> Result<Self, VaultError> {
-        let mut vault = Self::unmounted(flash, counter, key, drbg)?;
+        let layout = Layout::of(flash.geometry())?;
+        let mut vault = Self::unmounted(flash, counter, layout, key, drbg);
         vault.log.generation = vault.counter.read()?;
         for sector in 0..vault.layout.sectors {
             vault.flash.erase(sector)?;
@@ -84,16 +86,10 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
         Ok(vault)
     }
 
-    fn unmounted(
-        flash: F,
-        counter: C,
-        key: &Secret<32>,
-        drbg: &mut Drbg,
-    ) -> Result<Self, VaultError> {
-        let layout = Layout::of(flash.geometry())?;
+    fn unmounted(flash: F, counter: C, layout: Layout, key: &Secret<32>, drbg: &mut Drbg) -> Self {
         let mut random = [0; 10];
         drbg.fill(&mut random);
-        Ok(Self {
+        Self {
             flash,
             counter,
             cipher: Cipher::new(key),
@@ -104,7 +100,7 @@ impl<F: Flash, C: HardwareCounter, const RECORDS: usize> Vault<F, C, RECORDS> {
             buffer: FrameBuffer::new(),
             statistics: Statistics::default(),
             stale: false,
-        })
+        }
     }
 
     /// Copies the record's bytes from `offset` on into `out`; the shorter of the two lengths.
