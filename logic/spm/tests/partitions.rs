@@ -686,3 +686,123 @@ fn message_handles_differ_from_message_to_message() {
     handles.dedup();
     assert_eq!(handles.len(), 50);
 }
+
+#[test]
+fn a_partition_has_connections_of_its_own_that_nobody_else_can_use() {
+    let (mut world, _) = one(|psa| {
+        let connection = psa.svc(svc::CONNECT, [0x90, 1, 0, 0]);
+        assert!(connection.cast_signed() > 0);
+        serve_once(psa, move |psa, message| match message.kind {
+            1 => psa.call(connection, 3, &[], &[]),
+            2 => {
+                psa.svc(svc::CLOSE, [connection, 0, 0, 0]);
+                0
+            }
+            _ => connection.cast_signed(),
+        });
+    });
+    world.start();
+    let ask = |world: &mut World, kind| world.call(ns(-1), handle(8, 1), control(kind, 0, 0), 0, 0);
+    let stolen = ask(&mut world, 9).0.cast_unsigned();
+    let status = world.call(ns(-1), stolen, control(3, 0, 0), 0, 0);
+    assert_eq!(status, Error::ProgrammerError.status());
+    assert_eq!(world.close(ns(-1), stolen), Err(Error::ProgrammerError));
+    assert_eq!(ask(&mut world, 1), Status(-3));
+    assert_eq!(ask(&mut world, 2), Status::SUCCESS);
+    let seen: Vec<_> = world
+        .services_mut()
+        .seen
+        .iter()
+        .map(|s| (s.client, s.kind, s.rhandle))
+        .collect();
+    assert_eq!(seen, [(100, CONNECT, 0), (100, 3, 1), (100, DISCONNECT, 1)]);
+    assert_eq!(ask(&mut world, 1), Error::ServiceFailure.status());
+    assert_eq!(world.services_mut().failures[0].1, broken(svc::CALL));
+}
+
+#[test]
+fn connecting_to_a_stateless_service_ends_a_partition() {
+    let (mut world, _) = one(|psa| {
+        psa.svc(svc::CONNECT, [0x80, 1, 0, 0]);
+    });
+    world.start();
+    assert_eq!(world.services_mut().failures[0].1, broken(svc::CONNECT));
+}
+
+#[test]
+fn vectors_of_an_outer_call_outlive_the_inner_ones() {
+    // 0 reads half of its input, calls 1 with vectors of its own, then reads the rest.
+    let mut world = two(
+        |psa| {
+            serve_once(psa, |psa, message| {
+                let buffer = psa.base() + 0x100;
+                psa.svc(svc::READ, [message.handle.0, 0, buffer, 3]);
+                psa.memory.poke(buffer + 0x20, b"inner");
+                let ins = [InVec {
+                    base: buffer + 0x20,
+                    len: 5,
+                }];
+                let outs = [OutVec {
+                    base: buffer + 0x30,
+                    len: 5,
+                }];
+                assert_eq!(psa.call(handle(9, 1), 1, &ins, &outs), 0);
+                assert_eq!(psa.memory.peek(buffer + 0x30, 5), b"INNER");
+                assert_eq!(psa.svc(svc::READ, [message.handle.0, 0, buffer + 3, 9]), 3);
+                psa.svc(svc::WRITE, [message.handle.0, 0, buffer, 6]);
+                0
+            });
+        },
+        |psa| {
+            serve_once(psa, |psa, message| {
+                let buffer = psa.base() + 0x100;
+                // Through a root service as well, with vectors on a third level.
+                psa.svc(svc::READ, [message.handle.0, 0, buffer, 5]);
+                let ins = [InVec {
+                    base: buffer,
+                    len: 5,
+                }];
+                let outs = [OutVec {
+                    base: buffer + 8,
+                    len: 5,
+                }];
+                assert_eq!(psa.call(handle(0, 1), 0, &ins, &outs), 0);
+                let text = psa.memory.peek(buffer + 8, 5).to_ascii_uppercase();
+                psa.memory.poke(buffer + 8, &text);
+                psa.svc(svc::WRITE, [message.handle.0, 0, buffer + 8, 5]);
+                0
+            });
+        },
+    );
+    world.start();
+    let memory = world.memory_mut().clone();
+    memory.poke(DATA, b"outer!");
+    let ins = [InVec { base: DATA, len: 6 }];
+    let outs = [OutVec {
+        base: DATA + 64,
+        len: 8,
+    }];
+    assert_eq!(
+        call(&mut world, ns(-1), handle(8, 1), 5, &ins, &outs),
+        Status::SUCCESS
+    );
+    assert_eq!(memory.peek(DATA + 64, 8), b"outer!\0\0");
+    assert_eq!(written(&memory, 0), 6);
+}
+
+#[test]
+fn partitions_beyond_the_room_there_is_never_run() {
+    let hosted = (0..5).map(|n| stateless(0xA0 + u32::from(n), 8 + n, hosted(n, SIGNAL)));
+    let partitions = (0..5).map(|n| partition(100 + n, &[])).collect();
+    let (mut world, _) = world(hosted.collect(), partitions, vec![answering(7); 5]);
+    world.start();
+    for n in 0..5 {
+        let status = world.call(ns(-1), handle(8 + n, 1), control(0, 0, 0), 0, 0);
+        let expected = if n < 4 {
+            Status(7)
+        } else {
+            Error::ConnectionRefused.status()
+        };
+        assert_eq!(status, expected);
+    }
+}
