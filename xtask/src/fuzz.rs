@@ -1,12 +1,19 @@
 //! `cargo xtask fuzz`: the fuzz targets, each for a while.
+//!
+//! libFuzzer needs nothing but coverage counters in our code, which the pinned stable compiler can put
+//! there. With `--address-sanitizer` a nightly compiler adds that, for the few `unsafe` blocks of others.
 
-use crate::place::{Place, on_path};
+use crate::place::Place;
 use crate::shell::{output, run, say, works};
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Arguments of `cargo xtask fuzz`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What was learnt is kept in target/ironroot/fuzz/corpus. A finding ends the run; its input is left in
+fuzz/artifacts/TARGET, and `cargo xtask fuzz TARGET --input FILE` runs that one again.")]
 pub(crate) struct Options {
     /// Only this target
     target: Option<String>,
@@ -16,9 +23,27 @@ pub(crate) struct Options {
     /// Say which targets there are
     #[arg(long)]
     list: bool,
+    /// Only run this input
+    #[arg(long, value_name = "FILE", requires = "target")]
+    input: Option<PathBuf>,
+    /// With the address sanitizer; needs a nightly compiler
+    #[arg(long)]
+    address_sanitizer: bool,
 }
 
-/// Runs the chosen targets; the first finding ends it, with the input left in `fuzz/artifacts`.
+/// Coverage counters at each edge, comparisons traced, and overflow checked.
+const COVERAGE: [&str; 8] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Ccodegen-units=1",
+    "-Cdebug-assertions",
+    "--cfg=fuzzing",
+];
+
+/// Builds and runs the chosen targets; the first finding ends it.
 pub(crate) fn fuzz(place: &Place, options: &Options) -> Result<()> {
     let targets = targets(place)?;
     if options.list {
@@ -35,27 +60,103 @@ pub(crate) fn fuzz(place: &Place, options: &Options) -> Result<()> {
         Some(wanted) => vec![wanted.clone()],
         None => targets,
     };
-    tools_are_there()?;
+    let programs = build(place, options)?;
     for target in &chosen {
-        say!("fuzzing {target} for {} s", options.seconds);
-        let mut command = Command::new("cargo");
-        command
-            .current_dir(&place.root)
-            .args(["+nightly", "fuzz", "run", target, "--"]);
-        command.arg(format!("-max_total_time={}", options.seconds));
-        command
-            .env_remove("RUSTUP_TOOLCHAIN")
-            .env_remove("CARGO_TARGET_DIR");
-        run(&mut command).with_context(|| {
-            format!("{target} found something, or could not start; inputs are in fuzz/artifacts")
-        })?;
+        run_one(place, options, target, &programs.join(target))?;
     }
     println!(
-        "{} targets, {} s each, nothing found",
+        "{} fuzz targets, {} s each, nothing found",
         chosen.len(),
         options.seconds
     );
     Ok(())
+}
+
+fn run_one(place: &Place, options: &Options, target: &str, program: &PathBuf) -> Result<()> {
+    let corpus = place.work().join("fuzz/corpus").join(target);
+    let artifacts = place.root.join("fuzz/artifacts").join(target);
+    std::fs::create_dir_all(&corpus)?;
+    std::fs::create_dir_all(&artifacts)?;
+    let mut command = Command::new(program);
+    command.current_dir(&place.root);
+    command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    match &options.input {
+        Some(input) => command.arg(input),
+        None => {
+            say!("fuzzing {target} for {} s", options.seconds);
+            command.arg(format!("-max_total_time={}", options.seconds));
+            // Statistics once a minute are enough; a hang is a finding after ten seconds.
+            command
+                .args(["-print_final_stats=1", "-timeout=10", "-verbosity=0"])
+                .arg(&corpus)
+        }
+    };
+    run(&mut command).with_context(|| {
+        format!(
+            "{target} found something: its input is in {}",
+            artifacts.display()
+        )
+    })
+}
+
+/// Inputs to begin with, besides what earlier runs learnt.
+fn seeds(place: &Place, target: &str) -> Vec<PathBuf> {
+    let images = ["valid", "reject", "divergent"]
+        .map(|verdict| place.root.join("tests/vectors/mcuboot").join(verdict));
+    let directories = if target.starts_with("image") {
+        images.to_vec()
+    } else {
+        Vec::new()
+    };
+    directories
+        .into_iter()
+        .filter(|directory| directory.is_dir())
+        .collect()
+}
+
+/// Builds all targets; the directory of the programs.
+fn build(place: &Place, options: &Options) -> Result<PathBuf> {
+    let mut flags = COVERAGE.map(str::to_owned).to_vec();
+    let mut command = Command::new("cargo");
+    if options.address_sanitizer {
+        let nightly = works(
+            Command::new("rustc")
+                .arg("+nightly")
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .arg("-V"),
+        );
+        if !nightly {
+            bail!(
+                "the address sanitizer needs a nightly compiler. By hand: rustup toolchain install nightly"
+            );
+        }
+        command.arg("+nightly").env_remove("RUSTUP_TOOLCHAIN");
+        flags.push("-Zsanitizer=address".to_owned());
+    }
+    let host = host_triple(place)?;
+    let kind = if options.address_sanitizer {
+        "address"
+    } else {
+        "plain"
+    };
+    let directory = place.work().join("fuzz").join(kind);
+    say!("building the fuzz targets");
+    // With a target triple the flags are for our code and not for build scripts.
+    command.args(["build", "--release", "--target", &host, "--manifest-path"]);
+    command
+        .arg(place.root.join("fuzz/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&directory);
+    command.current_dir(&place.root).env_remove("RUSTFLAGS");
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    run(&mut command)?;
+    Ok(directory.join(host).join("release"))
+}
+
+fn host_triple(place: &Place) -> Result<String> {
+    let text = output(Command::new("rustc").arg("-vV").current_dir(&place.root))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.context("rustc does not say its host")?.to_owned())
 }
 
 /// The programs of `fuzz/Cargo.toml`, as cargo sees them.
@@ -90,22 +191,4 @@ fn targets(place: &Place) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn tools_are_there() -> Result<()> {
-    if !works(
-        Command::new("rustc")
-            .arg("+nightly")
-            .arg("--version")
-            .env_remove("RUSTUP_TOOLCHAIN"),
-    ) {
-        bail!(
-            "fuzzing needs a nightly compiler for its sanitizers. By hand: rustup toolchain install \
-             nightly"
-        );
-    }
-    if on_path("cargo-fuzz").is_none() {
-        bail!("fuzzing needs cargo-fuzz. By hand: cargo install cargo-fuzz --locked");
-    }
-    Ok(())
 }

@@ -78,23 +78,12 @@ pub(crate) fn everything(place: &Place) -> Result<()> {
             }
         }
     }
-    for (tool, why) in [
-        (
-            "cargo-deny",
-            "`cargo xtask check` looks at licences and advisories with it",
-        ),
-        (
-            "cargo-fuzz",
-            "`cargo xtask fuzz` needs it, with a nightly toolchain",
-        ),
-    ] {
-        let state = if on_path(tool).is_some() {
-            "ready"
-        } else {
-            "not installed, optional"
-        };
-        println!("{tool}: {state} ({why})");
-    }
+    let deny = if on_path("cargo-deny").is_some() {
+        "ready"
+    } else {
+        "not installed, optional"
+    };
+    println!("cargo-deny: {deny} (`cargo xtask check` looks at licences and bans with it)");
     if failed > 0 {
         bail!("{failed} of {} could not be set up", Need::ALL.len());
     }

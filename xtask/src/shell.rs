@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// Says what happens next. On standard error, so that `--json` output stays clean.
 macro_rules! say {
@@ -64,19 +66,40 @@ pub(crate) fn works(command: &mut Command) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
+/// Longest silence of a program whose lines we read; behind it something hangs.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
+
 /// Runs with standard output given to `each` line by line (and not shown); true if it succeeded.
+/// A program that says nothing for a quarter of an hour is ended.
 pub(crate) fn lines(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run {}", shown(command)))?;
-    if let Some(stream) = child.stdout.take() {
-        for line in BufReader::new(stream).split(b'\n') {
-            each(&String::from_utf8_lossy(&line?));
+    let stream = child.stdout.take().context("no pipe")?;
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        match receiver.recv_timeout(SILENCE) {
+            Ok(line) => each(&String::from_utf8_lossy(&line)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
+            Err(RecvTimeoutError::Timeout) => {
+                child.kill()?;
+                bail!(
+                    "nothing was heard for {} s of: {}",
+                    SILENCE.as_secs(),
+                    shown(command)
+                );
+            }
         }
     }
-    Ok(child.wait()?.success())
 }
 
 /// Cargo, in the checkout, without the flags of an outer cargo or of the environment that would make a

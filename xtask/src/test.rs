@@ -33,10 +33,10 @@ pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
     let started = Instant::now();
     let mut total = Tally::default();
     if !options.device {
-        total.add(host(place, options)?);
+        total.add(counted(host(place, options)));
     }
     if !options.host {
-        total.add(device(place, options));
+        total.add(counted(device(place, options)));
     }
     say!("{} s", started.elapsed().as_secs());
     println!("{total}");
@@ -60,9 +60,9 @@ fn host(place: &Place, options: &Options) -> Result<Tally> {
     runner::cargo_test("host", &mut command, options.filter.as_deref())
 }
 
-/// A failure here is counted, so that the closing line always comes.
-fn device(place: &Place, options: &Options) -> Tally {
-    device_tests(place, options).unwrap_or_else(|error| {
+/// What ends a part early is a failure too, so that the closing line always comes.
+fn counted(part: Result<Tally>) -> Tally {
+    part.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");
         Tally {
             failed: 1,
@@ -71,7 +71,7 @@ fn device(place: &Place, options: &Options) -> Tally {
     })
 }
 
-fn device_tests(place: &Place, options: &Options) -> Result<Tally> {
+fn device(place: &Place, options: &Options) -> Result<Tally> {
     setup::ensure(place, &Need::ALL)?;
     let mut tally = Tally::default();
     let product = firmware::build(place, Configuration::PRODUCT)?;
