@@ -28,7 +28,7 @@ impl Profile {
 
     /// The claims of the profile with their keys, in the order of deterministic encoding
     /// (RFC 8949, 4.2.1: bytewise by encoded key).
-    pub(crate) const fn table(self) -> &'static [(i64, Claim)] {
+    pub(crate) const fn table(self) -> &'static [(i32, Claim)] {
         match self {
             Self::Rfc9783 => RFC_9783,
             Self::IotProfile1 => IOT_PROFILE_1,
@@ -52,7 +52,7 @@ pub(crate) enum Claim {
 }
 
 /// RFC 9783, Claim Key Mappings.
-const RFC_9783: &[(i64, Claim)] = &[
+const RFC_9783: &[(i32, Claim)] = &[
     (10, Claim::Nonce),
     (256, Claim::InstanceId),
     (265, Claim::Profile),
@@ -66,7 +66,7 @@ const RFC_9783: &[(i64, Claim)] = &[
 ];
 
 /// draft-tschofenig-rats-psa-token-07.
-const IOT_PROFILE_1: &[(i64, Claim)] = &[
+const IOT_PROFILE_1: &[(i32, Claim)] = &[
     (-75000, Claim::Profile),
     (-75001, Claim::ClientId),
     (-75002, Claim::Lifecycle),
@@ -368,7 +368,7 @@ impl<'a> Claims<'a> {
             let claim = profile
                 .table()
                 .iter()
-                .find(|(known, _)| Some(*known) == key);
+                .find(|(known, _)| Some(i64::from(*known)) == key);
             match claim {
                 Some((_, claim)) => found.take(*claim, &mut decoder)?,
                 None => cbor::skip(&mut decoder)?,

@@ -4,8 +4,8 @@
 //! type, 2 measurement value, 4 version, 5 signer id, 6 measurement description (the hash's name).
 
 use crate::cbor::{self, Malformed};
-use minicbor::encode::Write;
-use minicbor::{Decoder, Encoder};
+use crate::encode::Encoder;
+use minicbor::Decoder;
 
 /// Why a software component or boot record is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,29 +95,27 @@ impl<'a> SoftwareComponent<'a> {
     }
 
     /// Writes the map with its keys in ascending order: RFC 8949, deterministic encoding.
-    pub(crate) fn write<W: Write>(
-        &self,
-        encoder: &mut Encoder<W>,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+    pub(crate) fn write(&self, encoder: &mut Encoder<'_>) {
         let optional = [
             self.measurement_type,
             self.version,
             self.measurement_description,
         ];
-        let pairs = optional.iter().flatten().count().saturating_add(2);
-        encoder.map(u64::try_from(pairs).unwrap_or(u64::MAX))?;
-        if let Some(kind) = self.measurement_type {
-            encoder.u8(1)?.str(kind)?;
-        }
-        encoder.u8(2)?.bytes(self.measurement_value)?;
-        if let Some(version) = self.version {
-            encoder.u8(4)?.str(version)?;
-        }
-        encoder.u8(5)?.bytes(self.signer_id)?;
-        if let Some(description) = self.measurement_description {
-            encoder.u8(6)?.str(description)?;
-        }
-        Ok(())
+        encoder.map(optional.iter().flatten().count().saturating_add(2));
+        text_under(1, self.measurement_type, encoder);
+        encoder.integer(2);
+        encoder.bytes(self.measurement_value);
+        text_under(4, self.version, encoder);
+        encoder.integer(5);
+        encoder.bytes(self.signer_id);
+        text_under(6, self.measurement_description, encoder);
+    }
+}
+
+fn text_under(key: i32, text: Option<&str>, encoder: &mut Encoder<'_>) {
+    if let Some(text) = text {
+        encoder.integer(key);
+        encoder.text(text);
     }
 }
 

@@ -8,6 +8,7 @@ extern crate std;
 mod cbor;
 mod claims;
 mod component;
+mod encode;
 mod make;
 mod verify;
 

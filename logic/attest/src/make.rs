@@ -16,10 +16,9 @@ use crate::claims::{
     is_certification_reference,
 };
 use crate::component::SoftwareComponent;
+use crate::encode::Encoder;
 use core::convert::Infallible;
 use ironroot_crypto::hash::{HashAlgorithm, Hasher};
-use minicbor::Encoder;
-use minicbor::encode::Write;
 
 /// The most software components a token carries.
 pub const MAX_COMPONENTS: usize = 16;
@@ -106,57 +105,53 @@ fn write_token<E>(
     token: &mut [u8],
     sign: impl FnOnce(&[u8; 32]) -> Result<[u8; SIGNATURE_LEN], E>,
 ) -> Result<(), MakeError<E>> {
-    let mut rest = token;
-    fits(rest.write_all(COSE_SIGN1_HEAD))?;
-    let mut head = Encoder::new(rest);
-    fits(head.bytes_len(to_u64(payload_len)))?;
-    let (payload, mut tail) = head
-        .into_writer()
-        .split_at_mut_checked(payload_len)
+    let (body, signature) = token
+        .split_last_chunk_mut::<SIGNATURE_LEN>()
         .ok_or(MakeError::BufferTooSmall)?;
-    fits(write_claims(evidence, &mut Encoder::new(&mut *payload)))?;
+    let mut encoder = Encoder::into_buffer(&mut *body);
+    write_body(evidence, payload_len, &mut encoder);
+    if encoder.len() != body.len() {
+        return Err(MakeError::BufferTooSmall);
+    }
+    let payload = body
+        .len()
+        .checked_sub(payload_len.saturating_add(SIGNATURE_HEAD.len()))
+        .and_then(|at| body.get(at..)?.get(..payload_len))
+        .ok_or(MakeError::BufferTooSmall)?;
     let digest = signed_digest(PROTECTED_ES256, payload).ok_or(MakeError::Evidence)?;
-    let signature = sign(&digest).map_err(MakeError::Sign)?;
-    fits(tail.write_all(SIGNATURE_HEAD))?;
-    fits(tail.write_all(&signature))
+    *signature = sign(&digest).map_err(MakeError::Sign)?;
+    Ok(())
 }
 
-/// Writing into a slice fails in one way only.
-fn fits<T, W, E>(written: Result<T, W>) -> Result<(), MakeError<E>> {
-    written.map(|_| ()).map_err(|_| MakeError::BufferTooSmall)
+/// Everything before the signature's bytes.
+fn write_body(evidence: &Evidence<'_>, payload_len: usize, encoder: &mut Encoder<'_>) {
+    encoder.raw(COSE_SIGN1_HEAD);
+    encoder.bytes_head(payload_len);
+    write_claims(evidence, encoder);
+    encoder.raw(SIGNATURE_HEAD);
 }
 
 /// SHA-256 of the `Sig_structure` around a payload (RFC 9052, 4.4; no external data).
 ///
-/// Always there: a hash takes any input, and SHA-256 gives 32 bytes.
+/// Always there: SHA-256 gives 32 bytes.
 pub(crate) fn signed_digest(protected: &[u8], payload: &[u8]) -> Option<[u8; 32]> {
-    let mut encoder = Encoder::new(Hashing(Hasher::new(HashAlgorithm::Sha256)));
-    write_sig_structure(&mut encoder, protected, payload).ok()?;
-    encoder.into_writer().0.finish().to_array()
-}
-
-fn write_sig_structure<W: Write>(
-    encoder: &mut Encoder<W>,
-    protected: &[u8],
-    payload: &[u8],
-) -> Written<W> {
-    encoder
-        .array(4)?
-        .str("Signature1")?
-        .bytes(protected)?
-        .bytes(&[])?
-        .bytes(payload)?
-        .ok()
+    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+    let mut encoder = Encoder::into_hash(&mut hasher);
+    encoder.array(4);
+    encoder.text("Signature1");
+    encoder.bytes(protected);
+    encoder.bytes(&[]);
+    encoder.bytes(payload);
+    hasher.finish().to_array()
 }
 
 /// Length of the whole token around a payload.
 fn token_len(payload_len: usize) -> Option<usize> {
-    let mut counter = Counter(COSE_SIGN1_HEAD.len());
-    Encoder::new(&mut counter)
-        .bytes_len(to_u64(payload_len))
-        .ok()?;
-    counter
-        .0
+    let mut head = Encoder::measure();
+    head.bytes_head(payload_len);
+    COSE_SIGN1_HEAD
+        .len()
+        .checked_add(head.len())?
         .checked_add(payload_len)?
         .checked_add(SIGNATURE_HEAD.len())?
         .checked_add(SIGNATURE_LEN)
@@ -167,9 +162,9 @@ fn payload_len(evidence: &Evidence<'_>) -> Option<usize> {
     if !is_complete(evidence) {
         return None;
     }
-    let mut counter = Counter(0);
-    write_claims(evidence, &mut Encoder::new(&mut counter)).ok()?;
-    Some(counter.0)
+    let mut encoder = Encoder::measure();
+    write_claims(evidence, &mut encoder);
+    Some(encoder.len())
 }
 
 /// What the types of [`Evidence`] cannot say, because it depends on the profile.
@@ -191,99 +186,51 @@ fn is_complete(evidence: &Evidence<'_>) -> bool {
             .is_none_or(|text| !text.is_empty())
 }
 
-type Written<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
-
 /// Writes the claims that are there, in the order of the profile's table.
-fn write_claims<W: Write>(evidence: &Evidence<'_>, encoder: &mut Encoder<W>) -> Written<W> {
-    let table = evidence.profile.table();
-    let present = table
-        .iter()
-        .filter(|(_, claim)| is_present(evidence, *claim));
-    encoder.map(to_u64(present.clone().count()))?;
-    for (key, claim) in present {
-        encoder.i64(*key)?;
-        write_claim(evidence, *claim, encoder)?;
-    }
-    Ok(())
-}
-
-fn is_present(evidence: &Evidence<'_>, claim: Claim) -> bool {
-    match claim {
-        Claim::BootSeed => evidence.boot_seed.is_some(),
-        Claim::CertificationReference => evidence.certification_reference.is_some(),
-        Claim::VerificationService => evidence.verification_service.is_some(),
-        Claim::SoftwareComponents => !evidence.software_components.is_empty(),
-        Claim::NoSoftwareMeasurements => evidence.software_components.is_empty(),
-        Claim::Nonce
-        | Claim::InstanceId
-        | Claim::Profile
-        | Claim::ClientId
-        | Claim::Lifecycle
-        | Claim::ImplementationId => true,
-    }
-}
-
-fn write_claim<W: Write>(
-    evidence: &Evidence<'_>,
-    claim: Claim,
-    encoder: &mut Encoder<W>,
-) -> Written<W> {
-    match claim {
-        Claim::Nonce => encoder.bytes(evidence.challenge.as_bytes())?.ok(),
-        Claim::InstanceId => encoder.bytes(evidence.instance_id.as_bytes())?.ok(),
-        Claim::Profile => encoder.str(evidence.profile.name())?.ok(),
-        Claim::BootSeed => encoder
-            .bytes(
-                evidence
-                    .boot_seed
-                    .map(|seed| seed.as_bytes())
-                    .unwrap_or_default(),
-            )?
-            .ok(),
-        Claim::ClientId => encoder.i32(evidence.client_id.get())?.ok(),
-        Claim::Lifecycle => encoder.u16(evidence.lifecycle.value())?.ok(),
-        Claim::ImplementationId => encoder.bytes(evidence.implementation_id)?.ok(),
-        Claim::CertificationReference => encoder
-            .str(evidence.certification_reference.unwrap_or_default())?
-            .ok(),
-        Claim::SoftwareComponents => {
-            encoder.array(to_u64(evidence.software_components.len()))?;
-            evidence
-                .software_components
-                .iter()
-                .try_for_each(|component| component.write(encoder))
+fn write_claims(evidence: &Evidence<'_>, encoder: &mut Encoder<'_>) {
+    let table = evidence.profile.table().iter();
+    let present = table.filter_map(|(key, claim)| Some((*key, value(evidence, *claim)?)));
+    encoder.map(present.clone().count());
+    for (key, value) in present {
+        encoder.integer(key);
+        match value {
+            Value::Bytes(bytes) => encoder.bytes(bytes),
+            Value::Text(text) => encoder.text(text),
+            Value::Number(number) => encoder.integer(number),
+            Value::Components(components) => {
+                encoder.array(components.len());
+                components
+                    .iter()
+                    .for_each(|component| component.write(encoder));
+            }
         }
-        Claim::NoSoftwareMeasurements => encoder.u8(1)?.ok(),
-        Claim::VerificationService => encoder
-            .str(evidence.verification_service.unwrap_or_default())?
-            .ok(),
     }
 }
 
-fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
+/// What a claim holds.
+enum Value<'a> {
+    Bytes(&'a [u8]),
+    Text(&'a str),
+    Number(i32),
+    Components(&'a [SoftwareComponent<'a>]),
 }
 
-/// Counts what would be written.
-struct Counter(usize);
-
-impl Write for Counter {
-    type Error = Infallible;
-
-    fn write_all(&mut self, buf: &[u8]) -> Result<(), Infallible> {
-        self.0 = self.0.saturating_add(buf.len());
-        Ok(())
-    }
-}
-
-/// Hashes what would be written.
-struct Hashing(Hasher);
-
-impl Write for Hashing {
-    type Error = Infallible;
-
-    fn write_all(&mut self, buf: &[u8]) -> Result<(), Infallible> {
-        self.0.update(buf);
-        Ok(())
-    }
+/// The value of a claim, if the token has it.
+fn value<'a>(evidence: &'a Evidence<'_>, claim: Claim) -> Option<Value<'a>> {
+    let components = evidence.software_components;
+    Some(match claim {
+        Claim::Nonce => Value::Bytes(evidence.challenge.as_bytes()),
+        Claim::InstanceId => Value::Bytes(evidence.instance_id.as_bytes()),
+        Claim::Profile => Value::Text(evidence.profile.name()),
+        Claim::BootSeed => Value::Bytes(evidence.boot_seed?.as_bytes()),
+        Claim::ClientId => Value::Number(evidence.client_id.get()),
+        Claim::Lifecycle => Value::Number(i32::from(evidence.lifecycle.value())),
+        Claim::ImplementationId => Value::Bytes(evidence.implementation_id),
+        Claim::CertificationReference => Value::Text(evidence.certification_reference?),
+        Claim::SoftwareComponents if components.is_empty() => return None,
+        Claim::SoftwareComponents => Value::Components(components),
+        Claim::NoSoftwareMeasurements if components.is_empty() => Value::Number(1),
+        Claim::NoSoftwareMeasurements => return None,
+        Claim::VerificationService => Value::Text(evidence.verification_service?),
+    })
 }

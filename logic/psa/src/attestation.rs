@@ -13,6 +13,7 @@ use ironroot_attest::{
 use ironroot_boot::otp::Facts;
 use ironroot_crypto::ecdsa::P256PrivateKey;
 use ironroot_crypto::{CryptoError, Secret};
+use ironroot_image::BootRecord;
 use ironroot_image::shared_data::SharedData;
 use ironroot_psa_api::Error;
 use ironroot_psa_api::attest::{GET_TOKEN, GET_TOKEN_SIZE};
@@ -110,8 +111,7 @@ impl Attester<'_> {
         let mut places = components.iter_mut();
         let mut count = 0usize;
         for (_, record) in shared.boot_records() {
-            *places.next().ok_or(Error::GenericError)? =
-                SoftwareComponent::from_boot_record(record).map_err(|_| Error::DataCorrupt)?;
+            *places.next().ok_or(Error::GenericError)? = component(record)?;
             count = count.saturating_add(1);
         }
         f(&Evidence {
@@ -127,6 +127,18 @@ impl Attester<'_> {
             software_components: components.get(..count).ok_or(Error::GenericError)?,
         })
     }
+}
+
+/// A component from the boot record that tells of it; the lengths of its hashes are judged with the evidence.
+fn component(record: &[u8]) -> Result<SoftwareComponent<'_>, Error> {
+    let record = BootRecord::parse(record).map_err(|_| Error::DataCorrupt)?;
+    Ok(SoftwareComponent {
+        measurement_type: not_empty(record.component),
+        measurement_value: record.measurement,
+        version: not_empty(record.version),
+        signer_id: record.signer,
+        measurement_description: not_empty(record.algorithm),
+    })
 }
 
 fn not_empty(text: &str) -> Option<&str> {

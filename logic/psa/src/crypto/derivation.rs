@@ -26,6 +26,9 @@ const MAX_DIGEST: usize = 64;
 /// RFC 5869: the block counter is one byte and starts at 1.
 const MAX_BLOCKS: usize = 255;
 
+/// Hands an input over in chunks: calls what it is given with each of them.
+type Feed<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&[u8]));
+
 /// A derivation in parts.
 pub(crate) struct Derivation {
     algorithm: Algorithm,
@@ -108,7 +111,7 @@ impl Derivation {
     }
 
     /// Takes the salt, which `feed` gives in chunks.
-    fn salt(&mut self, len: usize, feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Result<(), Error> {
+    fn salt(&mut self, len: usize, feed: Feed<'_>) -> Result<(), Error> {
         if self.part == Hkdf::Expand || !matches!(self.inputs, Inputs::Nothing) {
             return Err(Error::BadState);
         }
@@ -124,11 +127,7 @@ impl Derivation {
     }
 
     /// Takes the secret; from here the output is determined but for the information.
-    fn secret(
-        &mut self,
-        len: usize,
-        feed: impl FnOnce(&mut dyn FnMut(&[u8])),
-    ) -> Result<(), Error> {
+    fn secret(&mut self, len: usize, feed: Feed<'_>) -> Result<(), Error> {
         let key = match (&self.inputs, self.part) {
             (Inputs::Secret(_), _) | (Inputs::Nothing, Hkdf::Extract) => {
                 return Err(Error::BadState);
@@ -152,7 +151,7 @@ impl Derivation {
         Ok(())
     }
 
-    fn info(&mut self, len: usize, feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Result<(), Error> {
+    fn info(&mut self, len: usize, feed: Feed<'_>) -> Result<(), Error> {
         if self.part == Hkdf::Extract || self.info.is_some() {
             return Err(Error::BadState);
         }
@@ -163,12 +162,7 @@ impl Derivation {
         Ok(())
     }
 
-    fn input(
-        &mut self,
-        step: DerivationStep,
-        len: usize,
-        feed: impl FnOnce(&mut dyn FnMut(&[u8])),
-    ) -> Result<(), Error> {
+    fn input(&mut self, step: DerivationStep, len: usize, feed: Feed<'_>) -> Result<(), Error> {
         match step {
             DerivationStep::SALT => self.salt(len, feed),
             DerivationStep::SECRET => self.secret(len, feed),
@@ -257,23 +251,23 @@ impl Stream {
     }
 }
 
-fn extract(
-    mut hmac: Hmac,
-    feed: impl FnOnce(&mut dyn FnMut(&[u8])),
-) -> Result<Bytes<MAX_DIGEST>, Error> {
+fn extract(mut hmac: Hmac, feed: Feed<'_>) -> Result<Bytes<MAX_DIGEST>, Error> {
     feed(&mut |chunk| hmac.update(chunk));
     Bytes::of_digest(hmac.finish())
 }
 
 /// Collects chunks. More than `N` bytes are an internal error: callers have looked at the length.
-fn collect<const N: usize>(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Result<Bytes<N>, Error> {
+fn collect<const N: usize>(feed: Feed<'_>) -> Result<Bytes<N>, Error> {
     let mut bytes = Secret::zeroed();
     let mut len = 0usize;
     let mut fits = true;
     feed(&mut |chunk| {
         bytes.expose_mut(|own: &mut [u8; N]| {
             // Exactly as long as the chunk, and the compiler sees it: no way to a panic.
-            match own.get_mut(len..).and_then(|rest| rest.get_mut(..chunk.len())) {
+            match own
+                .get_mut(len..)
+                .and_then(|rest| rest.get_mut(..chunk.len()))
+            {
                 Some(place) => place.copy_from_slice(chunk),
                 None => fits = false,
             }
@@ -326,9 +320,7 @@ pub(crate) fn input_bytes(call: &mut Call<'_, '_, impl Store>) -> Result<(), Err
     let step = call.request.step;
     call.step(|operation, message| {
         let len = message.in_len(1);
-        running(operation)?.input(step, len, |take| {
-            each_chunk(message, 1, |chunk| take(chunk))
-        })
+        running(operation)?.input(step, len, &mut |take| each_chunk(message, 1, take))
     })
 }
 
@@ -343,7 +335,7 @@ pub(crate) fn input_key(call: &mut Call<'_, '_, impl Store>) -> Result<(), Error
         policy::check(&key.attributes, Usage::DERIVE, derivation.algorithm)?;
         check_type(step, &key)?;
         key.material
-            .expose(|bytes| derivation.input(step, bytes.len(), |take| take(bytes)))?;
+            .expose(|bytes| derivation.input(step, bytes.len(), &mut |take| take(bytes)))?;
         derivation.remember(step, key.attributes.id);
         Ok(())
     })

@@ -43,7 +43,6 @@ pub(crate) fn import(call: &mut Call<'_, '_, impl Store>) -> Result<(), Error> {
             Err(Error::CommunicationFailure)
         }
     })?;
-    kind.check(&material)?;
     call.add_key(&attributes, kind, material)
 }
 

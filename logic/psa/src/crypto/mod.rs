@@ -13,6 +13,7 @@ mod key;
 mod mac;
 mod manage;
 mod operation;
+mod parts;
 mod policy;
 mod sign;
 
@@ -26,6 +27,7 @@ use ironroot_psa_api::key::{KeyAttributes, KeyId};
 use ironroot_spm::Message;
 use key::{Key, KeyStore, VolatileKeys};
 use operation::{Operation, Operations};
+use parts::Part;
 
 pub(crate) use derivation::MAX_INFO;
 pub(crate) use key::{BuiltinSecrets, MAX_KEY_LEN, MAX_VOLATILE_KEYS};
@@ -125,18 +127,18 @@ fn dispatch<S: Store>(call: &mut Call<'_, '_, S>) -> Result<(), Error> {
         F::HashCompute => hash::compute(call),
         F::HashCompare => hash::compare(call),
         F::HashSetup => hash::setup(call),
-        F::HashUpdate => hash::update(call),
+        F::HashUpdate => parts::update(call, Part::Hash),
         F::HashClone => hash::clone(call),
-        F::HashFinish => hash::finish(call),
-        F::HashVerify => hash::verify(call),
+        F::HashFinish => parts::finish(call, Part::Hash),
+        F::HashVerify => parts::verify(call, Part::Hash),
         F::CanDoHash => hash::can_do(call),
         F::MacCompute => mac::compute(call),
         F::MacVerify => mac::verify(call),
-        F::MacSignSetup => mac::setup(call, mac::Purpose::Sign),
-        F::MacVerifySetup => mac::setup(call, mac::Purpose::Verify),
-        F::MacUpdate => mac::update(call),
-        F::MacSignFinish => mac::sign_finish(call),
-        F::MacVerifyFinish => mac::verify_finish(call),
+        F::MacSignSetup => mac::setup(call, Part::MacSign),
+        F::MacVerifySetup => mac::setup(call, Part::MacVerify),
+        F::MacUpdate => parts::update(call, Part::MacSign),
+        F::MacSignFinish => parts::finish(call, Part::MacSign),
+        F::MacVerifyFinish => parts::verify(call, Part::MacVerify),
         F::AeadEncrypt => aead::encrypt(call),
         F::AeadDecrypt => aead::decrypt(call),
         F::SignMessage => sign::sign_message(call),
@@ -185,7 +187,7 @@ fn dispatch<S: Store>(call: &mut Call<'_, '_, S>) -> Result<(), Error> {
 }
 
 /// Reads what is left of an input, chunk by chunk; the copies are wiped.
-fn each_chunk(message: &mut Message<'_>, input: usize, mut f: impl FnMut(&[u8])) {
+fn each_chunk(message: &mut Message<'_>, input: usize, f: &mut dyn FnMut(&[u8])) {
     let mut chunk = Secret::<CHUNK>::zeroed();
     chunk.expose_mut(|bytes| {
         loop {
@@ -282,26 +284,36 @@ impl<S: Store> Call<'_, '_, S> {
         self.write(0, &handle.to_le_bytes())
     }
 
-    /// A step of the call's operation.
+    /// A step of the call's operation. When it fails, the operation has failed.
+    ///
+    /// # Errors
+    /// `BAD_STATE` when there is no such operation, and those of `step`.
     fn step<R>(
         &mut self,
         step: impl FnOnce(&mut Operation, &mut Message<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let message = &mut *self.message;
         let handle = self.request.operation;
-        self.service
-            .operations
-            .step(self.client, handle, |operation| step(operation, message))
+        let operation = self.service.operations.get(self.client, handle)?;
+        let result = step(operation, self.message);
+        if result.is_err() {
+            *operation = Operation::Failed;
+        }
+        result
     }
 
-    /// The last step of the call's operation; output 0 gets the null handle when that succeeds.
+    /// The last step of the call's operation, which gets it whole. If that succeeds the operation is gone,
+    /// and output 0 gets the null handle; if not, it has failed and waits for `abort`.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
     fn finish<R>(&mut self, last: impl FnOnce(Operation) -> Result<R, Error>) -> Result<R, Error> {
         self.expect_room(0, 4)?;
-        let result = self
+        let operation = self
             .service
             .operations
-            .finish(self.client, self.request.operation, last)?;
-        self.write(0, &[0; 4])?;
+            .get(self.client, self.request.operation)?;
+        let result = last(core::mem::replace(operation, Operation::Failed))?;
+        self.abort()?;
         Ok(result)
     }
 

@@ -13,8 +13,8 @@
 //! multi-part operations), so that no sequence of calls leaks a slot.
 
 use super::derivation::Derivation;
-use super::hash::HashOperation;
 use super::mac::MacOperation;
+use ironroot_crypto::hash::Hasher;
 use ironroot_psa_api::Error;
 use ironroot_psa_api::key::KeyId;
 
@@ -23,7 +23,7 @@ pub(crate) const MAX_OPERATIONS: usize = 8;
 
 /// What an operation is doing. Dropping one wipes it.
 pub(crate) enum Operation {
-    Hash(HashOperation),
+    Hash(Hasher),
     Mac(MacOperation),
     Derivation(Derivation),
     /// Good for `abort` only.
@@ -34,7 +34,7 @@ impl Operation {
     fn uses(&self, key: KeyId) -> bool {
         match self {
             Self::Hash(_) | Self::Failed => false,
-            Self::Mac(mac) => mac.key() == key,
+            Self::Mac(mac) => mac.key == key,
             Self::Derivation(derivation) => derivation.uses(key),
         }
     }
@@ -83,6 +83,7 @@ impl Operations {
         Ok(slot.generation << INDEX_BITS | number)
     }
 
+    #[inline(never)] // everything here goes through it; one copy is enough
     fn slot(&mut self, owner: i32, handle: u32) -> Option<&mut Slot> {
         let number = usize::try_from(handle & !(GENERATION_MASK << INDEX_BITS)).ok()?;
         let slot = self.slots.get_mut(number.checked_sub(1)?)?;
@@ -94,46 +95,13 @@ impl Operations {
         }
     }
 
-    /// Runs `step` on an operation. When it fails, the operation has failed.
+    /// An operation of this client.
     ///
     /// # Errors
-    /// `BAD_STATE` when the handle names none of this client's operations, and those of `step`.
-    pub(crate) fn step<R>(
-        &mut self,
-        owner: i32,
-        handle: u32,
-        step: impl FnOnce(&mut Operation) -> Result<R, Error>,
-    ) -> Result<R, Error> {
+    /// `BAD_STATE` when the handle names none.
+    pub(crate) fn get(&mut self, owner: i32, handle: u32) -> Result<&mut Operation, Error> {
         let slot = self.slot(owner, handle).ok_or(Error::BadState)?;
-        let operation = slot.operation.as_mut().ok_or(Error::BadState)?;
-        let result = step(operation);
-        if result.is_err() {
-            *operation = Operation::Failed;
-        }
-        result
-    }
-
-    /// Runs the last step of an operation, which gets it whole. Frees it if that succeeds; when it
-    /// fails, the operation has failed and waits for `abort`.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step).
-    pub(crate) fn finish<R>(
-        &mut self,
-        owner: i32,
-        handle: u32,
-        last: impl FnOnce(Operation) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let slot = self.slot(owner, handle).ok_or(Error::BadState)?;
-        let operation = slot
-            .operation
-            .replace(Operation::Failed)
-            .ok_or(Error::BadState)?;
-        let result = last(operation);
-        if result.is_ok() {
-            slot.operation = None;
-        }
-        result
+        slot.operation.as_mut().ok_or(Error::BadState)
     }
 
     /// Frees an operation, whatever its state. Without effect if there is none.
@@ -170,7 +138,7 @@ mod tests {
     }
 
     fn is_there(pool: &mut Operations, owner: i32, handle: u32) -> bool {
-        pool.step(owner, handle, |_| Ok(())).is_ok()
+        pool.get(owner, handle).is_ok()
     }
 
     #[test]
@@ -210,21 +178,5 @@ mod tests {
             pool.abort(-2, guess);
         }
         assert!(is_there(&mut pool, -1, handle));
-    }
-
-    #[test]
-    fn a_failing_step_leaves_an_operation_that_can_only_be_aborted() {
-        let mut pool = Operations::new();
-        let hash = HashOperation::new(ironroot_crypto::hash::HashAlgorithm::Sha256);
-        let handle = pool.add(-1, Operation::Hash(hash)).unwrap();
-        let failed = pool.step(-1, handle, |_| Err::<(), _>(Error::InvalidArgument));
-        assert_eq!(failed, Err(Error::InvalidArgument));
-        pool.step(-1, handle, |operation| {
-            assert!(matches!(operation, Operation::Failed));
-            Ok(())
-        })
-        .unwrap();
-        pool.abort(-1, handle);
-        assert!(!is_there(&mut pool, -1, handle));
     }
 }

@@ -116,7 +116,7 @@ fn hash_of_message(
 ) -> Result<ironroot_crypto::hash::Digest, Error> {
     // An algorithm that names no hash can sign hashes only.
     let mut hasher = Hasher::new(hash.ok_or(Error::InvalidArgument)?);
-    each_chunk(call.message, INPUT, |chunk| hasher.update(chunk));
+    each_chunk(call.message, INPUT, &mut |chunk| hasher.update(chunk));
     Ok(hasher.finish())
 }
 

@@ -140,25 +140,49 @@ impl KeyKind {
         }
     }
 
-    /// The public part, in the format of `psa_export_public_key`.
+    /// Length of the public part of a key pair in bytes; zero for all other kinds.
+    pub(crate) const fn public_len(self) -> usize {
+        match self {
+            Self::P256Pair => 65,
+            Self::Ed25519Pair => 32,
+            _ => 0,
+        }
+    }
+
+    /// The public part, in the format of `psa_export_public_key`: kept with the key, or computed.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a symmetric key.
     pub(crate) fn public_part(self, material: &Material) -> Result<Material, Error> {
-        match self {
-            Self::P256Public | Self::Ed25519Public => Ok(material.duplicate()),
-            Self::P256Pair => {
-                let key = material.secret().ok_or(Error::CorruptionDetected)?;
-                let key =
-                    P256PrivateKey::from_bytes(&key).map_err(|_| Error::CorruptionDetected)?;
-                Material::new(&key.public().to_sec1())
-            }
-            Self::Ed25519Pair => {
-                let seed = material.secret().ok_or(Error::CorruptionDetected)?;
-                Material::new(&Ed25519PrivateKey::from_seed(&seed).public().to_bytes())
-            }
-            _ => Err(Error::InvalidArgument),
+        if self.is_public() {
+            return Ok(material.duplicate());
         }
+        if self.public_len() == 0 {
+            return Err(Error::InvalidArgument);
+        }
+        let known = material.expose_public(Material::new)?;
+        if known.len() == self.public_len() {
+            return Ok(known);
+        }
+        let secret = material.secret().ok_or(Error::CorruptionDetected)?;
+        if self == Self::Ed25519Pair {
+            return Material::new(&Ed25519PrivateKey::from_seed(&secret).public().to_bytes());
+        }
+        let key = P256PrivateKey::from_bytes(&secret).map_err(|_| Error::InvalidArgument)?;
+        Material::new(&key.public().to_sec1())
+    }
+
+    /// A new key's material, checked, with its public part.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when it is no valid key.
+    pub(crate) fn complete(self, material: Material) -> Result<Material, Error> {
+        self.check(&material)?;
+        if self.public_len() == 0 {
+            return Ok(material);
+        }
+        let public = self.public_part(&material)?;
+        public.expose(|public| material.with_public(public))
     }
 
     /// Whether the whole key is public, so that everyone may have it.

@@ -7,10 +7,13 @@ use ironroot_psa_api::Error;
 /// must be hashed first (RFC 2104) works too.
 pub(crate) const MAX_KEY_LEN: usize = 144;
 
-/// The bytes of a key. Wiped when dropped.
+/// The bytes of a key, and of its public part where that is known: computing it takes as long as signing,
+/// so a key pair keeps it from the day it is made. Wiped when dropped.
 pub(crate) struct Material {
+    /// The key, then the public part.
     bytes: Secret<MAX_KEY_LEN>,
     len: usize,
+    public_len: usize,
 }
 
 impl Material {
@@ -26,7 +29,11 @@ impl Material {
         bytes.expose_mut(|bytes: &mut [u8; MAX_KEY_LEN]| {
             fill(bytes.get_mut(..len).ok_or(Error::NotSupported)?)
         })?;
-        Ok(Self { bytes, len })
+        Ok(Self {
+            bytes,
+            len,
+            public_len: 0,
+        })
     }
 
     /// A copy of `bytes`.
@@ -50,7 +57,11 @@ impl Material {
                     .for_each(|(to, from)| *to = *from)
             });
         });
-        Self { bytes, len: 32 }
+        Self {
+            bytes,
+            len: 32,
+            public_len: 0,
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -83,11 +94,35 @@ impl Material {
         })
     }
 
+    /// The same with its public part.
+    ///
+    /// # Errors
+    /// `NOT_SUPPORTED` when both together are too long.
+    pub(crate) fn with_public(mut self, public: &[u8]) -> Result<Self, Error> {
+        let end = self.len.saturating_add(public.len());
+        let len = self.len;
+        self.bytes.expose_mut(|bytes| {
+            let place = bytes.get_mut(len..end).ok_or(Error::NotSupported)?;
+            place.copy_from_slice(public);
+            Ok::<(), Error>(())
+        })?;
+        self.public_len = public.len();
+        Ok(self)
+    }
+
+    /// Lets `f` read the public part; empty if it is not known.
+    pub(crate) fn expose_public<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        let end = self.len.saturating_add(self.public_len);
+        self.bytes
+            .expose(|bytes| f(bytes.get(self.len..end).unwrap_or_default()))
+    }
+
     /// Another copy; the only way to get one.
     pub(super) fn duplicate(&self) -> Self {
         Self {
             bytes: self.bytes.expose(|bytes| Secret::new(*bytes)),
             len: self.len,
+            public_len: self.public_len,
         }
     }
 }

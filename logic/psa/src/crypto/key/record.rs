@@ -4,7 +4,8 @@
 //! |---|---|
 //! | 1 | format, 1 |
 //! | 24 | attributes, as on the wire |
-//! | rest | material |
+//! | by the type | material |
+//! | rest | public part of a key pair |
 //!
 //! The record's name is the space [`crate::space::KEY`], the owner's client id and the key id. The vault
 //! encrypts and authenticates; a record that does not read back as a key is damage, not an absent key.
@@ -16,9 +17,10 @@ use ironroot_psa_api::key::KeyAttributes;
 const FORMAT: u8 = 1;
 const HEAD: usize = 1 + KeyAttributes::SIZE;
 
-/// Length of the record of a key with `len` bytes of material.
-pub(super) const fn record_len(len: usize) -> usize {
-    HEAD.saturating_add(len)
+/// Length of a key's record.
+pub(super) fn record_len(kind: KeyKind, material: &Material) -> usize {
+    HEAD.saturating_add(material.len())
+        .saturating_add(kind.public_len())
 }
 
 /// Writes a key's record into exactly [`record_len`] bytes.
@@ -36,11 +38,15 @@ pub(super) fn write(
     {
         *to = from;
     }
-    material.expose(|bytes| {
-        if body.len() != bytes.len() {
+    let (secret, public) = body
+        .split_at_mut_checked(material.len())
+        .ok_or(Error::StorageFailure)?;
+    material.expose(|bytes| secret.copy_from_slice(bytes));
+    material.expose_public(|bytes| {
+        if public.len() != bytes.len() {
             return Err(Error::StorageFailure);
         }
-        body.copy_from_slice(bytes);
+        public.copy_from_slice(bytes);
         Ok(())
     })
 }
@@ -58,10 +64,16 @@ pub(super) fn read(record: &[u8]) -> Result<Key, Error> {
     let attributes = attributes.try_into().map_err(|_| Error::DataCorrupt)?;
     let attributes = KeyAttributes::from_bytes(attributes);
     let kind = KeyKind::of(attributes.kind, attributes.bits).map_err(|_| Error::DataCorrupt)?;
-    if kind.bits_of(body.len()) != Ok(attributes.bits) {
+    let (secret, public) = body
+        .len()
+        .checked_sub(kind.public_len())
+        .and_then(|len| body.split_at_checked(len))
+        .ok_or(Error::DataCorrupt)?;
+    if kind.bits_of(secret.len()) != Ok(attributes.bits) {
         return Err(Error::DataCorrupt);
     }
-    let material = Material::new(body).map_err(|_| Error::DataCorrupt)?;
+    let material = Material::new(secret).and_then(|material| material.with_public(public));
+    let material = material.map_err(|_| Error::DataCorrupt)?;
     Ok(Key {
         attributes,
         kind,
@@ -72,7 +84,7 @@ pub(super) fn read(record: &[u8]) -> Result<Key, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironroot_psa_api::key::{Algorithm, KeyId, KeyType, Usage};
+    use ironroot_psa_api::key::{Algorithm, EccFamily, KeyId, KeyType, Usage};
 
     fn attributes() -> KeyAttributes {
         KeyAttributes::volatile(KeyType::AES, 128, Usage::ENCRYPT, Algorithm::GCM)
@@ -92,11 +104,32 @@ mod tests {
 
     #[test]
     fn a_key_survives_the_trip() {
-        assert_eq!(record_len(16), 41);
+        let material = Material::new(&[9; 16]).unwrap();
+        assert_eq!(record_len(KeyKind::Aes, &material), 41);
         let key = read(&sample()).unwrap();
         assert_eq!(key.attributes, attributes());
         assert!(key.kind == KeyKind::Aes);
         key.material.expose(|bytes| assert_eq!(bytes, [9; 16]));
+    }
+
+    #[test]
+    fn a_key_pair_survives_the_trip_with_its_public_part() {
+        let kind = KeyKind::P256Pair;
+        let pair = KeyType::ecc_key_pair(EccFamily::SECP_R1);
+        let attributes = KeyAttributes::volatile(pair, 256, Usage::NONE, Algorithm::NONE);
+        let material = kind.complete(Material::new(&[7; 32]).unwrap()).unwrap();
+        let mut record = [0; 25 + 32 + 65];
+        assert_eq!(record_len(kind, &material), record.len());
+        write(&attributes, &material, &mut record).unwrap();
+        let key = read(&record).unwrap();
+        assert_eq!(key.material.len(), 32);
+        let public = material.expose_public(<[u8]>::to_vec);
+        assert_eq!(public.len(), 65);
+        key.material
+            .expose_public(|bytes| assert_eq!(bytes, public));
+        for len in 0..record.len() {
+            assert!(read(&record[..len]).is_err(), "{len}");
+        }
     }
 
     #[test]

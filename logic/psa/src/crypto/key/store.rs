@@ -161,11 +161,11 @@ impl<S: Store> KeyStore<'_, S> {
         }
     }
 
-    /// Adds a key whose attributes passed [`check_new`](Self::check_new) and whose material is valid;
-    /// returns its id. After an error, or when power goes, there is no key.
+    /// Adds a key whose attributes passed [`check_new`](Self::check_new); returns its id. After an error, or when power goes, there is no key.
     ///
     /// # Errors
-    /// Those of the vault, `INSUFFICIENT_MEMORY`, `INVALID_ARGUMENT` when bits and material disagree.
+    /// Those of the vault, `INSUFFICIENT_MEMORY`, `INVALID_ARGUMENT` when the material is no valid key or
+    /// disagrees with the bits.
     pub(crate) fn add(
         &mut self,
         attributes: &KeyAttributes,
@@ -173,6 +173,7 @@ impl<S: Store> KeyStore<'_, S> {
         material: Material,
     ) -> Result<KeyId, Error> {
         let bits = kind.bits_of(material.len())?;
+        let material = kind.complete(material)?;
         if attributes.bits != 0 && attributes.bits != bits {
             return Err(Error::InvalidArgument);
         }
@@ -191,7 +192,7 @@ impl<S: Store> KeyStore<'_, S> {
                 },
             );
         }
-        let len = record::record_len(material.len());
+        let len = record::record_len(kind, &material);
         let name = self.record_id(attributes.id);
         self.store.set_with(&name, 0, len, |bytes| {
             record::write(&attributes, &material, bytes)
