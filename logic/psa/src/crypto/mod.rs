@@ -8,6 +8,11 @@
 mod aead;
 mod algorithm;
 mod derivation;
+#[cfg(feature = "ed25519")]
+mod eddsa;
+#[cfg(not(feature = "ed25519"))]
+#[path = "no_eddsa.rs"]
+mod eddsa;
 mod hash;
 mod key;
 mod mac;

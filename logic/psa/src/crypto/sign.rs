@@ -2,17 +2,16 @@
 
 use super::algorithm::{self, Signature};
 use super::key::{Key, KeyKind};
-use super::{Call, each_chunk, policy};
+use super::{Call, each_chunk, eddsa, policy};
 use crate::error::from_crypto;
 use crate::store::Store;
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
-use ironroot_crypto::ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 use ironroot_crypto::hash::{HashAlgorithm, Hasher};
 use ironroot_psa_api::Error;
 use ironroot_psa_api::key::Usage;
 
 /// Both curves' signatures have 64 bytes: r ‖ s, and R ‖ S.
-const SIGNATURE_LEN: usize = 64;
+pub(super) const SIGNATURE_LEN: usize = 64;
 const INPUT: usize = 1;
 const SIGNATURE: usize = 2;
 
@@ -80,8 +79,7 @@ pub(crate) fn sign_message(call: &mut Call<'_, '_, impl Store>) -> Result<(), Er
         }
         Signature::PureEddsa => {
             let seed = key.material.secret().ok_or(Error::CorruptionDetected)?;
-            let key = Ed25519PrivateKey::from_seed(&seed);
-            let signature = call.with_whole(INPUT, |message| key.sign(message))?;
+            let signature = call.with_whole(INPUT, |message| eddsa::sign(&seed, message))??;
             call.write(0, &signature)
         }
     }
@@ -99,13 +97,7 @@ pub(crate) fn verify_message(call: &mut Call<'_, '_, impl Store>) -> Result<(), 
         Signature::PureEddsa => {
             let signature = given_signature(call)?;
             let point = key.kind.public_part(&key.material)?;
-            let public = point.expose(|bytes| {
-                let bytes = bytes.try_into().map_err(|_| Error::CorruptionDetected)?;
-                Ed25519PublicKey::from_bytes(bytes).map_err(from_crypto)
-            })?;
-            let verdict =
-                call.with_whole(INPUT, |message| public.verify_strict(message, &signature))?;
-            verdict.map_err(from_crypto)
+            call.with_whole(INPUT, |message| eddsa::verify(&point, message, &signature))?
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Key types with their sizes: which there are, how long their material is, and whether it is valid.
 
 use super::material::{MAX_KEY_LEN, Material};
+use crate::crypto::eddsa;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
-use ironroot_crypto::ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 use ironroot_psa_api::Error;
 use ironroot_psa_api::key::{EccFamily, KeyType};
 
@@ -44,7 +44,7 @@ impl KeyKind {
     fn of_curve(kind: KeyType, bits: u16) -> Result<Self, Error> {
         let (pair, public, own_bits) = match kind.ecc_family() {
             Some(EccFamily::SECP_R1) => (Self::P256Pair, Self::P256Public, P256_BITS),
-            Some(EccFamily::TWISTED_EDWARDS) => {
+            Some(EccFamily::TWISTED_EDWARDS) if eddsa::OFFERED => {
                 (Self::Ed25519Pair, Self::Ed25519Public, ED25519_BITS)
             }
             _ => return Err(Error::NotSupported),
@@ -111,11 +111,7 @@ impl KeyKind {
                 .secret()
                 .is_some_and(|key| P256PrivateKey::from_bytes(&key).is_ok()),
             Self::P256Public => material.expose(|point| P256PublicKey::from_sec1(point).is_ok()),
-            Self::Ed25519Public => material.expose(|point| {
-                point
-                    .try_into()
-                    .is_ok_and(|point| Ed25519PublicKey::from_bytes(point).is_ok())
-            }),
+            Self::Ed25519Public => eddsa::check_public(material).is_ok(),
         };
         if valid {
             Ok(())
@@ -130,9 +126,7 @@ impl KeyKind {
             Self::P256Pair => Ok(Material::of_secret(
                 &P256PrivateKey::generate(drbg).to_bytes(),
             )),
-            Self::Ed25519Pair => Ok(Material::of_secret(
-                &Ed25519PrivateKey::generate(drbg).to_seed(),
-            )),
+            Self::Ed25519Pair => eddsa::generate(drbg),
             _ => Material::fill(len, |bytes| {
                 drbg.fill(bytes);
                 Ok(())
@@ -166,7 +160,7 @@ impl KeyKind {
         }
         let secret = material.secret().ok_or(Error::CorruptionDetected)?;
         if self == Self::Ed25519Pair {
-            return Material::new(&Ed25519PrivateKey::from_seed(&secret).public().to_bytes());
+            return eddsa::public_part(&secret);
         }
         let key = P256PrivateKey::from_bytes(&secret).map_err(|_| Error::InvalidArgument)?;
         Material::new(&key.public().to_sec1())
