@@ -89,6 +89,7 @@ fn run_one(place: &Place, options: &Options, target: &str, program: &PathBuf) ->
             command
                 .args(["-print_final_stats=1", "-timeout=10", "-verbosity=0"])
                 .arg(&corpus)
+                .args(seeds(place, target))
         }
     };
     run(&mut command).with_context(|| {
@@ -133,6 +134,7 @@ fn build(place: &Place, options: &Options) -> Result<PathBuf> {
         command.arg("+nightly").env_remove("RUSTUP_TOOLCHAIN");
         flags.push("-Zsanitizer=address".to_owned());
     }
+    command.arg("build");
     let host = host_triple(place)?;
     let kind = if options.address_sanitizer {
         "address"
@@ -141,8 +143,11 @@ fn build(place: &Place, options: &Options) -> Result<PathBuf> {
     };
     let directory = place.work().join("fuzz").join(kind);
     say!("building the fuzz targets");
+    if let Some(target) = &options.target {
+        command.args(["--bin", target]);
+    }
     // With a target triple the flags are for our code and not for build scripts.
-    command.args(["build", "--release", "--target", &host, "--manifest-path"]);
+    command.args(["--release", "--target", &host, "--manifest-path"]);
     command
         .arg(place.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
