@@ -13,13 +13,18 @@
 //! `answer_closed` turns that into the answer "busy". Nothing of a second call ever lies on the secure
 //! stack, so the non-secure kernel may switch threads in whatever order it likes.
 //!
+//! A tick can strike in the few instructions between a gateway and the closing, or between the opening and
+//! the way out. Check 2 refuses the next call then, and closes the gates behind itself, so that it is the
+//! only one that ever runs secure code in that state. Gates that are closed though nobody is inside are
+//! opened by the next call's SecureFault, and the call tried again.
+//!
 //! A refusal is `PSA_ERROR_CONNECTION_BUSY` or, from handler mode, `PSA_ERROR_NOT_PERMITTED`; nothing has
 //! happened. On every way out r1-r3, r12 and the flags are cleared, so no secure value leaks.
 
 use super::fault;
 use crate::boards::an521::protect::CALLABLE_CONFIGURATION;
-use crate::cpu::target_test;
-use core::arch::{global_asm, naked_asm};
+use crate::cpu::{mmio::Register, target_test};
+use core::arch::{asm, global_asm, naked_asm};
 
 // What the firmware answers with. All arguments are the other world's registers: hostile.
 unsafe extern "C" {
@@ -32,6 +37,8 @@ unsafe extern "C" {
 
 /// `PSA_ERROR_CONNECTION_BUSY`: a service is in progress, call again later.
 const BUSY: i32 = -131;
+/// `TFM_NS_CLIENT_ERR_INVALID_ACCESS`: contexts are the kernel's, from its exception handlers.
+const THREADS_MAY_NOT: u32 = 3;
 /// `PSA_ERROR_NOT_PERMITTED`: services are not for exception handlers.
 const NOT_PERMITTED: i32 = -133;
 
@@ -67,7 +74,12 @@ macro_rules! thread_gate {
                 "mov r12, #0",
                 "msr apsr_nzcvq, r12",
                 "bxns lr",
-                "8: mvn r0, #{busy}",
+                "8: movw r12, #:lower16:{gates}",
+                "movt r12, #:upper16:{gates}",
+                "movs r1, #0",
+                "str r1, [r12]",
+                "dsb",
+                "mvn r0, #{busy}",
                 "b 7b",
                 "9: mvn r0, #{refused}",
                 "b 7b",
@@ -82,7 +94,7 @@ macro_rules! thread_gate {
     };
 }
 
-/// A gate for the non-secure kernel's context switch: from its handlers too, where it runs on our main
+/// A gate for the non-secure kernel's context switch: from its handlers only, where it runs on our main
 /// stack. It touches one table and returns.
 macro_rules! context_gate {
     ($name:ident, $alias:literal, $operation:literal) => {
@@ -91,15 +103,12 @@ macro_rules! context_gate {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name() {
             naked_asm!(
+                // A thread that could do this could make itself any other client. In handler mode we are
+                // privileged and on the main stack, whatever was interrupted.
                 "mrs r12, ipsr",
                 "cmp r12, #0",
-                // In handler mode we are privileged and on the main stack, whatever was interrupted.
-                "bne 1f",
-                "movw r12, #:lower16:__process_stack_top",
-                "movt r12, #:upper16:__process_stack_top",
-                "cmp sp, r12",
-                "bne 8f",
-                "1: push {{r4, lr}}",
+                "beq 8f",
+                "push {{r4, lr}}",
                 "mov r2, r1",
                 "mov r1, r0",
                 "movs r0, #{operation}",
@@ -111,11 +120,11 @@ macro_rules! context_gate {
                 "mov r12, #0",
                 "msr apsr_nzcvq, r12",
                 "bxns lr",
-                "8: mvn r0, #{busy}",
+                "8: movs r0, #{refused}",
                 "b 7b",
                 target = sym ironroot_gate_context,
                 operation = const $operation,
-                busy = const !BUSY,
+                refused = const THREADS_MAY_NOT,
             )
         }
         global_asm!(concat!(".global ", $alias), concat!(".type ", $alias, ",%function"),
@@ -239,6 +248,24 @@ fn gate_behind(pc: u32) -> Option<Closed> {
     Some(gate.1)
 }
 
+// SAFETY: a register of the secure privilege control block, which says whether stubs can be called.
+const OPEN_GATES: Register = unsafe { Register::at(CALLABLE_CONFIGURATION) };
+
+unsafe extern "C" {
+    static __process_stack_top: u32;
+}
+
+/// Whether the process stack is at its idle top. To be asked in a handler: a thread that was interrupted in
+/// secure state has its frame there, wherever it was.
+fn nobody_is_inside() -> bool {
+    let stack: u32;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mrs {}, psp", out(reg) stack, options(nomem, nostack, preserves_flags));
+    }
+    stack == &raw const __process_stack_top as u32
+}
+
 /// SFSR.INVEP: secure code was entered without a gateway.
 const INVALID_ENTRY: u32 = 1;
 
@@ -264,6 +291,11 @@ pub(super) fn answer_closed(exc_return: u32, secure_status: u32) -> bool {
     let Some(closed) = gate_behind(pc) else {
         return false;
     };
+    if nobody_is_inside() {
+        OPEN_GATES.write(1);
+        // Back to the same stub.
+        return true;
+    }
     // SAFETY: as above; arguments of the call.
     let first = unsafe { word(0).read_volatile() };
     // SAFETY: as above.
@@ -274,6 +306,7 @@ pub(super) fn answer_closed(exc_return: u32, secure_status: u32) -> bool {
         Closed::Service if from_thread => BUSY.cast_unsigned(),
         Closed::Service => NOT_PERMITTED.cast_unsigned(),
         Closed::FrameworkVersion => 0x0101,
+        Closed::Context(_) if from_thread => THREADS_MAY_NOT,
         Closed::Context(operation) => ironroot_gate_context(operation, first, second),
     };
     // SAFETY: as above.
