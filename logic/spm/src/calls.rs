@@ -175,6 +175,12 @@ where
         match self.tell(service, caller, CONNECT, slot, 0) {
             Ok(Status::SUCCESS) => {
                 let connection = self.connections.get_mut(slot).ok_or(Error::GenericError)?;
+                // The partition may have said yes and failed right after: what it tied to the connection
+                // died with it.
+                if !matches!(connection.state, State::Connecting) {
+                    self.connections.close(slot);
+                    return Err(Error::ConnectionRefused);
+                }
                 connection.state = State::Open;
                 self.connections.handle(slot).ok_or(Error::GenericError)
             }

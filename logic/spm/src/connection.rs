@@ -124,7 +124,7 @@ impl<const N: usize> Connections<N> {
     pub(crate) fn break_services(&mut self, lost: impl Fn(&ServiceInfo) -> bool) {
         for connection in &mut self.slots {
             let concerned = connection.service.is_some_and(&lost);
-            if concerned && matches!(connection.state, State::Open | State::Broken { .. }) {
+            if concerned && !matches!(connection.state, State::Free) {
                 connection.state = State::Broken { tell: false };
             }
         }

@@ -91,6 +91,7 @@ where
             Run::Disabled => Err(Error::ConnectionRefused),
             Run::Stopped => {
                 state.run = Run::Running;
+                self.runner.restart(partition);
                 self.run(partition, 0).map_err(|_| Error::ServiceFailure)
             }
         }

@@ -806,3 +806,71 @@ fn partitions_beyond_the_room_there_is_never_run() {
         assert_eq!(status, expected);
     }
 }
+
+#[test]
+fn vectors_of_earlier_calls_and_outputs_are_not_inputs() {
+    let (mut world, memory) = one(|psa| {
+        serve_once(psa, |psa, message| {
+            let count = message.in_size.iter().filter(|len| **len > 0).count() as u32;
+            let buffer = psa.base() + 0x100;
+            for vector in count..4 {
+                assert_eq!(psa.svc(svc::READ, [message.handle.0, vector, buffer, 8]), 0);
+                assert_eq!(psa.svc(svc::SKIP, [message.handle.0, vector, 8, 0]), 0);
+            }
+            count as i32
+        });
+    });
+    world.start();
+    memory.poke(DATA, &[7; 64]);
+    let ins: Vec<_> = (0..4)
+        .map(|n| InVec {
+            base: DATA + 8 * n,
+            len: 8,
+        })
+        .collect();
+    let outs: Vec<_> = (4..8)
+        .map(|n| OutVec {
+            base: DATA + 8 * n,
+            len: 8,
+        })
+        .collect();
+    for (inputs, outputs) in [(4, 0), (1, 0), (1, 3), (0, 4), (0, 0), (2, 1)] {
+        let status = call(
+            &mut world,
+            ns(-1),
+            handle(8, 1),
+            5,
+            &ins[..inputs],
+            &outs[..outputs],
+        );
+        assert_eq!(status, Status(inputs as i32));
+    }
+}
+
+#[test]
+fn connection_messages_show_no_vectors_of_earlier_calls() {
+    let (mut world, _) = one(|psa| {
+        serve_once(psa, |_, message| {
+            if message.kind < 0 {
+                assert_eq!((message.in_size, message.out_size), ([0; 4], [0; 4]));
+            }
+            0
+        });
+    });
+    world.start();
+    let ins = [InVec { base: DATA, len: 8 }; 2];
+    let outs = [OutVec { base: DATA, len: 8 }; 2];
+    for _ in 0..2 {
+        assert_eq!(
+            call(&mut world, ns(-1), handle(8, 1), 5, &ins, &outs),
+            Status::SUCCESS
+        );
+        let connection = world.connect(ns(-1), 0xA1, 1).unwrap();
+        assert_eq!(
+            call(&mut world, ns(-1), connection.0, 5, &ins, &outs),
+            Status::SUCCESS
+        );
+        world.close(ns(-1), connection.0).unwrap();
+    }
+    assert!(world.services_mut().failures.is_empty());
+}
