@@ -41,11 +41,7 @@ const SUITES: &[(Scheme, &Suite)] = &[
 
 #[unsafe(link_section = ".vectors")]
 #[used]
-static VECTORS: VectorTable = start::vector_table(
-    start::reset,
-    fault::handler(),
-    fault::handler(),
-);
+static VECTORS: VectorTable = start::vector_table(start::reset, fault::handler(), fault::handler());
 
 type Counter = FlashCounter<FlashRegion<PsramFlash>>;
 
@@ -93,6 +89,13 @@ fn prepare() -> Result<u32, Stop> {
     };
     let launch =
         ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell).map_err(Stop::Boot)?;
+    // The secure image starts the non-secure one at its fixed place: what was verified must lie there.
+    let expected = |window: map::Range| window.0 + map::HEADER_SIZE;
+    if launch.entry(Image::NonSecure) != expected(map::NON_SECURE_IMAGE)
+        || launch.entry(Image::Secure) != expected(map::SECURE_IMAGE)
+    {
+        return Err(Stop::Part(8));
+    }
     hand_over(&launch)?;
     Ok(launch.entry(Image::Secure))
 }

@@ -19,12 +19,13 @@ pub(crate) fn callable() -> Range {
     )
 }
 
-/// Regions 0 to 2; the port uses the next four for the partition that runs.
+/// Regions 0 to 2, and 7; the port uses the four between for the partition that runs.
 ///
 /// | region | who may | what it stops |
 /// |---|---|---|
 /// | bootloader, image header, vector table | we read | a write that outlives this boot, a jump into the bootloader |
 /// | our code and constants | we execute | partitions reading it, anyone changing it |
+/// | flash | we write | partitions reaching it, anyone executing it |
 /// | our data and stacks | we write | partitions reaching it, anyone executing it |
 pub(crate) fn protect_root() {
     let vectors_end = &raw const __secure_vectors_end as u32;
@@ -39,6 +40,15 @@ pub(crate) fn protect_root() {
             Region::new(text.0, text.1, Rights::PrivilegedExecute),
             Region::new(map::SHARED_DATA.0, map::ROOT_RAM.1, Rights::PrivilegedWrite),
         ],
+    );
+    // Flash holds what attackers may have written: data, never code.
+    mpu::write(
+        7,
+        &[Region::new(
+            map::FLASH.0,
+            map::FLASH.1,
+            Rights::PrivilegedWrite,
+        )],
     );
     mpu::enable();
 }

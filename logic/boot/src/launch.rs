@@ -45,7 +45,8 @@ impl<'m> Launch<'m> {
         let chosen = self.images.get(image);
         Running {
             slot: chosen.slot,
-            trial: chosen.standing != Standing::Confirmed,
+            // A last resort is no trial: nothing may confirm it by itself.
+            trial: chosen.standing == Standing::Pending,
         }
     }
 

@@ -190,7 +190,7 @@ fn a_failed_trial_is_the_last_resort_before_a_brick() {
     bench.flash.corrupt(MAP.slot(NonSecure, A).offset + 33, 1);
     let outcome = bench.boot().unwrap();
     assert_eq!(outcome.slots(), (A, B));
-    assert!(outcome.last_resort() && outcome.running.non_secure.trial);
+    assert!(outcome.last_resort() && !outcome.running.non_secure.trial);
     assert_eq!(bench.counter(NonSecure), 1);
 }
 

@@ -414,10 +414,8 @@ where
             self.end_connection(slot, caller);
         }
         let run = match outcome {
-            FailureOutcome::Restarted { .. } => {
-                self.runner.restart(partition);
-                Run::Stopped
-            }
+            // It is put back to its initial state when it starts, as on the first time.
+            FailureOutcome::Restarted { .. } => Run::Stopped,
             FailureOutcome::Disabled | FailureOutcome::ResetSystem => Run::Disabled,
         };
         if let Some(state) = self.state(partition) {

@@ -80,6 +80,23 @@ pub(super) struct Source {
     pub(super) stack_size: u32,
 }
 
+/// A partition must not hold BXNS or BLXNS at any halfword: these are not privileged, so a taken-over
+/// partition could leave for the non-secure world by them, past the secure memory protection. It cannot write
+/// code, so what is not there now never will be. Arm v8-M Architecture Reference Manual, C2.4.22 and C2.4.25.
+fn refuse_branches_out(name: &str, base: u32, image: &[u8]) -> Result<()> {
+    for (place, halfword) in image.as_chunks::<2>().0.iter().enumerate() {
+        let halfword = u16::from_le_bytes(*halfword);
+        if matches!(halfword & 0xFF87, 0x4704 | 0x4784) {
+            bail!(
+                "partition {name} holds {halfword:#06x} at {:#x}, which the processor would take for a \
+                 branch into the non-secure world; change the code or the constant there",
+                base as usize + 2 * place
+            );
+        }
+    }
+    Ok(())
+}
+
 struct Linker<'a> {
     compiler: &'a Compiler<'a>,
     partition: &'a Source,
@@ -109,6 +126,7 @@ impl Linker<'_> {
                 self.partition.name
             );
         }
+        refuse_branches_out(&placed.name, code, &image)?;
         image.resize((placed.code.1 - code) as usize, 0);
         write_if_changed(&placed.binary, &image)?;
         say!(

@@ -169,8 +169,13 @@ impl Header {
     /// The build placed everything; this only keeps a wrongly packed image from being believed.
     fn fits(&self, image: &PartitionImage) -> bool {
         let (start, end) = image.ram;
+        // Room for the seal and two exception frames at least.
+        let stack = self.stack_top.wrapping_sub(self.stack_limit);
+        let aligned = (self.data_load | self.data_start | self.data_end | self.bss_end) & 3 == 0;
         let ordered = start <= self.stack_limit
             && self.stack_limit < self.stack_top
+            && stack >= 128
+            && aligned
             && self.stack_top <= end
             && start <= self.data_start
             && self.data_start <= self.data_end

@@ -32,10 +32,13 @@ impl Uart {
         self.control.write(1);
     }
 
-    /// Sends one byte, waiting while the transmitter is full.
+    /// Sends one byte, waiting for room; gives up after a while, for the other world may own the UART and
+    /// have turned it off: no fault handler of ours waits for it.
     pub fn send(self, byte: u8) {
-        while self.state.read() & 1 != 0 {}
-        self.data.write(u32::from(byte));
+        const PATIENCE: u32 = 10_000;
+        if (0..PATIENCE).any(|_| self.state.read() & 1 == 0) {
+            self.data.write(u32::from(byte));
+        }
     }
 }
 
