@@ -86,7 +86,7 @@ impl Expect {
     }
 }
 
-/// Set before an attempt that must not come back; with the attack's number in the low half.
+/// Set while an attempt is under way, with the attack's number in the low half: a reset leaves it.
 const UNDER_WAY: u32 = 0xA77A_0000;
 
 impl Attack {
@@ -99,9 +99,7 @@ impl Attack {
     pub(crate) fn run(&self) -> bool {
         let expect = self.expect.here();
         self.announce(expect);
-        if self.is_fatal() {
-            mailbox::remember(UNDER_WAY | self.number);
-        }
+        mailbox::remember(UNDER_WAY | self.number);
         let value = match self.attempt {
             Attempt::Do(function) => function(),
             Attempt::Twist(twist) => {
@@ -110,7 +108,6 @@ impl Attack {
                 request.make()
             }
         };
-        mailbox::remember(0);
         let held = match expect {
             Expect::Fault(_) | Expect::StatusAtLevels { .. } => false,
             Expect::Status(status) => value == status.cast_unsigned(),
@@ -121,7 +118,9 @@ impl Attack {
             Expect::Status(_) => say!("survived: value {} ({verdict})", value.cast_signed()),
             _ => say!("survived: value {value:#010x} ({verdict})"),
         }
-        held && self.secure_world_is_well()
+        let well = self.secure_world_is_well();
+        mailbox::remember(0);
+        held && well
     }
 
     fn announce(&self, expect: Expect) {

@@ -46,11 +46,13 @@ const BROKEN: u32 = 1;
 const NO_SUCH_ATTACK: u32 = 2;
 
 fn main() -> u32 {
-    if let Some(number) = attack::interrupted() {
-        say!("attack {number} was stopped: the device restarted");
-        return HELD;
-    }
     let all = || ATTACKS.iter().copied().flatten();
+    if let Some(number) = attack::interrupted() {
+        let fatal = |attack: &Attack| attack.number == number && attack.is_fatal();
+        let verdict = if all().any(fatal) { "" } else { " (BROKEN)" };
+        say!("attack {number} was stopped: the device restarted{verdict}");
+        return if verdict.is_empty() { HELD } else { BROKEN };
+    }
     let number = mailbox::command();
     if number == 0 {
         let broken = all()
