@@ -3,6 +3,7 @@
 //! The attack program says what must stop each attempt and what did; this file checks the faults against
 //! the secure world's own record, and the whole against the transcript.
 
+use ironroot_qemu::Run;
 use ironroot_tests::{Device, Firmware, compare};
 
 /// Attacks that the hardware must stop with a fault: the secure world records it and resets.
@@ -73,9 +74,16 @@ fn attack(level: u8) {
     compare(&format!("attacks-level-{level}"), &lines);
 }
 
+/// One run of the attack program; time is tied to instructions, so that ticks strike where they did before.
+fn run(firmware: &Firmware, number: u32, level: u8) -> Run {
+    let device = Device::with(firmware, "attacks");
+    let machine = device.machine(number, level.into()).counted_time();
+    machine.run().expect("QEMU starts")
+}
+
 /// All attacks that end with an answer, in one run.
 fn survived(firmware: &Firmware, level: u8) -> Vec<String> {
-    let run = Device::with(firmware, "attacks").run(0, level.into());
+    let run = run(firmware, 0, level);
     assert!(run.succeeded() && run.has("attacks broken: 0"), "{run}");
     let mut lines = Vec::new();
     for line in &run.lines {
@@ -93,7 +101,7 @@ fn survived(firmware: &Firmware, level: u8) -> Vec<String> {
 
 /// One attack that must not come back.
 fn stopped(firmware: &Firmware, number: u32, expected: &str) -> String {
-    let run = Device::with(firmware, "attacks").run(number, 3);
+    let run = run(firmware, number, 3);
     let was_stopped = format!("attack {number} was stopped: the device restarted");
     assert!(run.succeeded() && run.has(&was_stopped), "{run}");
     let announced = run
