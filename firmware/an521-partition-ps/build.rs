@@ -10,9 +10,21 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         println!("cargo:rustc-link-arg-bins=-T{}", script.display());
         for (symbol, name, default) in [
-            ("__partition_code_base", "IRONROOT_PARTITION_CODE_BASE", "0x10070000"),
-            ("__partition_ram_base", "IRONROOT_PARTITION_RAM_BASE", "0x30014000"),
-            ("__partition_stack_size", "IRONROOT_PARTITION_STACK_SIZE", "0x400"),
+            (
+                "__partition_code_base",
+                "IRONROOT_PARTITION_CODE_BASE",
+                "0x10070000",
+            ),
+            (
+                "__partition_ram_base",
+                "IRONROOT_PARTITION_RAM_BASE",
+                "0x30014000",
+            ),
+            (
+                "__partition_stack_size",
+                "IRONROOT_PARTITION_STACK_SIZE",
+                "0x400",
+            ),
         ] {
             println!("cargo:rerun-if-env-changed={name}");
             let value = env::var(name).unwrap_or_else(|_| default.to_owned());

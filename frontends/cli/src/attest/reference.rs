@@ -220,13 +220,19 @@ fn verify<'a>(
     let mut refusal = Refusal::UnknownKey;
     for key in keys {
         for suite in &key.suites {
-            let hash = suite.hash().of_bytes(&key.der).map_err(|_| Refusal::UnknownKey)?;
+            let hash = suite
+                .hash()
+                .of_bytes(&key.der)
+                .map_err(|_| Refusal::UnknownKey)?;
             let (trusted, hashes) = ([key.der.as_slice()], [hash.as_slice()]);
             for form in [Keys::Embedded(&trusted), Keys::Hashes(&hashes)] {
                 let mut policy = Policy::new(suite, form, u32::MAX);
                 policy.image = number;
                 policy.images = Policy::MAX_IMAGES;
-                policy.ram_window = Some(AddressRange { start: 0x1000, len: u32::MAX - 0x1000 });
+                policy.ram_window = Some(AddressRange {
+                    start: 0x1000,
+                    len: u32::MAX - 0x1000,
+                });
                 match Verified::check(bytes, &policy) {
                     Ok(verified) => return Ok(verified),
                     // The other form may be the image's.
