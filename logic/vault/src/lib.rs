@@ -1,4 +1,10 @@
-//! Power-cut-safe, authenticated, encrypted record store on NOR flash.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Reading the source
+//!
+//! [`Vault`]'s public face is `vault`. `layout` says what stands where on flash, `header` and `frame` hold
+//! the two formats, `log` the state of the ring. `mount` reads it, `write` appends to it and commits,
+//! `collect` frees sectors, `space` says when it is full.
 #![no_std]
 #![forbid(unsafe_code)]
 

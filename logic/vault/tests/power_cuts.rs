@@ -4,7 +4,8 @@
 mod common;
 
 use common::{
-    Device, Expected, KEY, Random, Step, all_cuts, content, full, geometry, id, random_step,
+    Device, Expected, KEY, Random, Step, all_cuts, content, cuts_from, full, geometry, id,
+    random_step,
 };
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
@@ -237,19 +238,19 @@ impl Scenario {
     }
 
     /// Every operation is cut in every way. In the short version the second cuts are of one kind, which
-    /// changes from one first cut to the next, and follow every eighth; in the long one they are of every
+    /// changes from one first cut to the next, and follow every tenth; in the long one they are of every
     /// kind and follow all.
     fn sweep(&self) {
-        let cuts = all_cuts(if full() { 8 } else { 2 });
         let mut count = Count::default();
         let operations = self.operations();
         for operation in 0..operations {
+            let cuts = cuts_from(operation * 10, 1);
             for (number, cut) in cuts.iter().enumerate() {
-                let turn = operation as usize * 7 + number;
-                let one = [cuts[turn / 8 % cuts.len()]];
+                let turn = operation as usize * cuts.len() + number;
+                let one = [cuts[turn / 10 % cuts.len()]];
                 let second = match full() {
                     true => &cuts[..],
-                    false if turn.is_multiple_of(8) => &one[..],
+                    false if turn.is_multiple_of(10) => &one[..],
                     false => &[],
                 };
                 self.cut_and_go_on(operation, *cut, second, &mut count);
