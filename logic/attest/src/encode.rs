@@ -63,8 +63,9 @@ impl<'a> Encoder<'a> {
             Place::Nowhere => {}
             Place::Hash(hasher) => hasher.update(bytes),
             Place::Buffer(buffer) => {
-                let end = self.len.saturating_add(bytes.len());
-                if let Some(place) = buffer.get_mut(self.len..end) {
+                // Exactly as long as the bytes, and the compiler sees it: no way to a panic.
+                let rest = buffer.get_mut(self.len..);
+                if let Some(place) = rest.and_then(|rest| rest.get_mut(..bytes.len())) {
                     place.copy_from_slice(bytes);
                 }
             }

@@ -42,7 +42,10 @@ impl Material {
     /// `NOT_SUPPORTED` for more than [`MAX_KEY_LEN`] bytes.
     pub(crate) fn new(bytes: &[u8]) -> Result<Self, Error> {
         Self::fill(bytes.len(), |own| {
-            own.copy_from_slice(bytes);
+            let place = own.get_mut(..bytes.len());
+            place
+                .ok_or(Error::CorruptionDetected)?
+                .copy_from_slice(bytes);
             Ok(())
         })
     }
@@ -99,11 +102,11 @@ impl Material {
     /// # Errors
     /// `NOT_SUPPORTED` when both together are too long.
     pub(crate) fn with_public(mut self, public: &[u8]) -> Result<Self, Error> {
-        let end = self.len.saturating_add(public.len());
         let len = self.len;
         self.bytes.expose_mut(|bytes| {
-            let place = bytes.get_mut(len..end).ok_or(Error::NotSupported)?;
-            place.copy_from_slice(public);
+            let rest = bytes.get_mut(len..).ok_or(Error::NotSupported)?;
+            let place = rest.get_mut(..public.len());
+            place.ok_or(Error::NotSupported)?.copy_from_slice(public);
             Ok::<(), Error>(())
         })?;
         self.public_len = public.len();

@@ -41,7 +41,11 @@ pub(super) fn write(
     let (secret, public) = body
         .split_at_mut_checked(material.len())
         .ok_or(Error::StorageFailure)?;
-    material.expose(|bytes| secret.copy_from_slice(bytes));
+    material.expose(|bytes| {
+        let place = secret.get_mut(..bytes.len());
+        place.ok_or(Error::StorageFailure)?.copy_from_slice(bytes);
+        Ok::<(), Error>(())
+    })?;
     material.expose_public(|bytes| {
         if public.len() != bytes.len() {
             return Err(Error::StorageFailure);
