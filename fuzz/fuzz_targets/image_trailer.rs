@@ -17,7 +17,7 @@ fuzz_target!(|slot: &[u8]| {
         assert!(layout.swap_size() < layout.swap_info() && layout.magic() + 16 == size);
         let trailer = Trailer::read(slot, &layout, erased).unwrap();
         let tail = &slot[slot.len() - 16..];
-        assert_eq!(trailer.magic == MagicState::Good, tail == alignment.magic());
+        assert_eq!(trailer.magic == MagicState::Good, tail == *alignment.magic());
         let ok = slot[layout.image_ok() as usize];
         assert_eq!(trailer.image_ok == FlagState::Set, ok == 1);
         assert_eq!(trailer.image_ok == FlagState::Unset, ok == erased);

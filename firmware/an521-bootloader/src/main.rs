@@ -2,12 +2,13 @@
 #![no_std]
 #![no_main]
 
-use ironroot_an521_common::{console, faults, memory, say};
+use ironroot_an521_common::console::{self, Word as _};
+use ironroot_an521_common::{faults, memory, say};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
 use ironroot_boot::otp::{self, OtpError, Scheme};
 use ironroot_boot::{
     BootError, Device, Event, FlashMap, Image, ImageMemory, Launch, PerImage, RamLoad, Slot,
-    Standing, Window, flash_map,
+    Window, flash_map,
 };
 use ironroot_image::{Suite, Version, suites};
 use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
@@ -43,79 +44,81 @@ const SUITES: &[(Scheme, &Suite)] = &[
 #[used]
 static VECTORS: VectorTable = start::vector_table(start::reset, fault::handler(), fault::handler());
 
-type Counter = FlashCounter<FlashRegion<PsramFlash>>;
+/// By reference, as `Device` has its flash, so that there is one compiled copy of the flash code.
+type Counter<'f> = FlashCounter<FlashRegion<&'f mut PsramFlash>>;
 
 #[unsafe(no_mangle)]
 extern "C" fn ironroot_main() -> ! {
     scb::configure_exceptions();
     console::enable();
-    say!("boot: Ironroot {VERSION}");
-    match prepare() {
-        Ok(entry) => {
-            // SAFETY: `entry` is the vector table of the image just verified at that place; the wiped
-            // range is this image's data and stacks.
-            unsafe { start::jump_secure(entry, map::PARTITION_RAM.0, map::PARTITION_RAM.1) }
-        }
-        Err(stop) => halt(stop),
-    }
+    say!("boot: Ironroot ", VERSION);
+    let entry = prepare();
+    // SAFETY: `entry` is the vector table of the image just verified at that place; the wiped range is this
+    // image's data and stacks.
+    unsafe { start::jump_secure(entry, map::PARTITION_RAM.0, map::PARTITION_RAM.1) }
 }
 
 /// Why there is no boot.
 enum Stop {
     Otp(OtpError),
     Boot(BootError),
-    /// A counter or the hand-over area is not usable; the number is its place in the code.
+    /// A counter, an image's place or the hand-over area is not as it must be; the number is its place in
+    /// the code.
     Part(u32),
 }
 
+/// The value, or the end of this boot.
+fn part<T, E>(place: u32, result: Result<T, E>) -> T {
+    result.unwrap_or_else(|_| halt(&Stop::Part(place)))
+}
+
 /// Everything up to the jump. Gives the address of the secure image's vector table.
-fn prepare() -> Result<u32, Stop> {
+fn prepare() -> u32 {
     let map = &flash_map::AN521;
-    count_boot(map)?;
-    let area = map.otp.of(flash()).map_err(|_| Stop::Part(1))?;
-    let facts = otp::read_facts(&area).map_err(Stop::Otp)?;
-    say!("boot: lifecycle {}", facts.lifecycle.words());
+    count_boot(map);
+    let mut otp = flash();
+    let area = part(1, map.otp.of(&mut otp));
+    let facts = otp::read_boot_facts(&area).unwrap_or_else(|error| halt(&Stop::Otp(error)));
+    say!("boot: lifecycle ", facts.lifecycle.words());
 
     let windows = image_memory();
+    let (mut first, mut second) = (flash(), flash());
     let mut device = Device {
         flash: flash(),
         map,
         root_keys: &facts.root_keys,
         counters: PerImage {
-            secure: counter(map, Image::Secure)?,
-            non_secure: counter(map, Image::NonSecure)?,
+            secure: counter(map, Image::Secure, &mut first),
+            non_secure: counter(map, Image::NonSecure, &mut second),
         },
         suites: SUITES,
     };
-    let launch =
-        ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell).map_err(Stop::Boot)?;
+    let launch = ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell)
+        .unwrap_or_else(|error| halt(&Stop::Boot(error)));
     // The secure image starts the non-secure one at its fixed place: what was verified must lie there.
     let expected = |window: map::Range| window.0 + map::HEADER_SIZE;
     if launch.entry(Image::NonSecure) != expected(map::NON_SECURE_IMAGE)
         || launch.entry(Image::Secure) != expected(map::SECURE_IMAGE)
     {
-        return Err(Stop::Part(8));
+        halt(&Stop::Part(8));
     }
-    hand_over(&launch)?;
-    Ok(launch.entry(Image::Secure))
+    hand_over(&launch);
+    launch.entry(Image::Secure)
 }
 
 /// One more boot: the secure image seeds its random generator with the number, records carry it.
-fn count_boot(map: &FlashMap) -> Result<(), Stop> {
-    let area = map.boot_counter.of(flash()).map_err(|_| Stop::Part(2))?;
-    let mut boots: Counter = FlashCounter::open(area).map_err(|_| Stop::Part(3))?;
-    let count = boots.read().map_err(|_| Stop::Part(3))?.saturating_add(1);
-    boots.advance_to(count).map_err(|_| Stop::Part(4))?;
+fn count_boot(map: &FlashMap) {
+    let mut flash = flash();
+    let area = part(2, map.boot_counter.of(&mut flash));
+    let mut boots: Counter<'_> = part(3, FlashCounter::open(area));
+    let count = part(3, boots.read()).saturating_add(1);
+    part(4, boots.advance_to(count));
     faults::set_boot_count(count);
-    Ok(())
 }
 
-fn counter(map: &FlashMap, image: Image) -> Result<Counter, Stop> {
-    let area = map
-        .security_counter(image)
-        .of(flash())
-        .map_err(|_| Stop::Part(5))?;
-    FlashCounter::open(area).map_err(|_| Stop::Part(6))
+fn counter<'f>(map: &FlashMap, image: Image, flash: &'f mut PsramFlash) -> Counter<'f> {
+    let area = part(5, map.security_counter(image).of(flash));
+    part(6, FlashCounter::open(area))
 }
 
 fn flash() -> PsramFlash {
@@ -144,17 +147,21 @@ fn image_memory() -> ImageMemory<'static> {
 }
 
 /// Measurements for attestation, where the secure image looks for them.
-fn hand_over(launch: &Launch<'_>) -> Result<(), Stop> {
+fn hand_over(launch: &Launch<'_>) {
     // SAFETY: the area is outside every image's data, and the secure image does not run yet.
     let area = unsafe { memory::bytes(map::SHARED_DATA) };
     area.fill(0);
-    launch
-        .write_shared_data(area, VERSION)
-        .map_err(|_| Stop::Part(7))?;
-    Ok(())
+    part(7, launch.write_shared_data(area, VERSION));
 }
 
+/// One line for each event; refusals go into the fault record too.
 fn tell(event: &Event) {
+    let of_slot = |image, slot| {
+        "boot: ".print();
+        name(image).print();
+        " slot ".print();
+        letter(slot).print();
+    };
     match *event {
         Event::Found {
             image,
@@ -163,17 +170,13 @@ fn tell(event: &Event) {
             standing,
         } => {
             if let Some(version) = state.version() {
-                let standing = words(standing);
-                say!(
-                    "boot: {} slot {}: {version}, {standing}",
-                    name(image),
-                    letter(slot)
-                );
+                of_slot(image, slot);
+                say!(": ", version, ", ", standing.words());
             }
         }
         Event::Refused(refused) => {
-            let (image, slot) = (name(refused.image), letter(refused.slot));
-            say!("boot: {image} slot {slot} refused: {}", refused.reason);
+            of_slot(refused.image, refused.slot);
+            say!(" refused: ", refused.reason.words());
             faults::record(FaultRecord {
                 detail: refused.detail(),
                 ..FaultRecord::new(Cause::BootRefused, Origin::Bootloader)
@@ -184,51 +187,48 @@ fn tell(event: &Event) {
             slot,
             version,
         } => {
-            say!(
-                "boot: {} slot {}: {version} verified",
-                name(image),
-                letter(slot)
-            );
+            of_slot(image, slot);
+            say!(": ", version, " verified");
         }
         Event::LastResort { image, slot } => {
-            say!(
-                "boot: {} slot {} is the last resort",
-                name(image),
-                letter(slot)
-            );
+            of_slot(image, slot);
+            say!(" is the last resort");
         }
         Event::TrialBegins { image, slot } => {
-            say!("boot: {} slot {}: trial begins", name(image), letter(slot));
+            of_slot(image, slot);
+            say!(": trial begins");
         }
         Event::CounterRaised { image, value } => {
-            say!("boot: {} counter raised to {value}", name(image));
+            say!("boot: ", name(image), " counter raised to ", value);
         }
     }
 }
 
-fn halt(stop: Stop) -> ! {
-    let (cause, detail) = match stop {
+fn halt(stop: &Stop) -> ! {
+    "boot: stopped: ".print();
+    let (cause, detail) = match *stop {
         Stop::Otp(error) => {
-            say!("boot: stopped: {}", otp_words(error));
+            say!(otp_words(error));
             (Cause::RootOfTrust, 0)
         }
         Stop::Boot(BootError::NothingToBoot(image)) => {
-            say!("boot: stopped: no acceptable {} image", name(image));
+            say!("no acceptable ", name(image), " image");
             (Cause::NothingToBoot, u32::from(image.number()))
         }
         Stop::Boot(BootError::Counter(image, _)) => {
-            say!(
-                "boot: stopped: hardware counter of the {} image failed",
-                name(image)
-            );
+            say!("hardware counter of the ", name(image), " image failed");
             (Cause::RootOfTrust, 0x100 | u32::from(image.number()))
         }
         Stop::Boot(BootError::Flash(_) | BootError::FaultDetected) => {
-            say!("boot: stopped: flash failed, or a decision did not hold");
+            say!("flash failed, or a decision did not hold");
             (Cause::RootOfTrust, 0x200)
         }
         Stop::Part(place) => {
-            say!("boot: stopped: counter or hand-over area not usable ({place})");
+            say!(
+                "counter, image place or hand-over area not usable (",
+                place,
+                ")"
+            );
             (Cause::RootOfTrust, 0x300 | place)
         }
     };
@@ -262,19 +262,10 @@ const fn name(image: Image) -> &'static str {
     }
 }
 
-const fn letter(slot: Slot) -> char {
+const fn letter(slot: Slot) -> &'static str {
     match slot {
-        Slot::A => 'a',
-        Slot::B => 'b',
-    }
-}
-
-const fn words(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Unmarked => "not marked",
-        Standing::Pending => "on trial next",
-        Standing::Confirmed => "confirmed",
-        Standing::TrialFailed => "trial failed",
+        Slot::A => "a",
+        Slot::B => "b",
     }
 }
 

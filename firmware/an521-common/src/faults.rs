@@ -3,8 +3,8 @@
 //! A fault of a partition stops that partition; every other fault resets the system after it was
 //! written down and shown. Never a silent reset.
 
-use crate::memory;
-use crate::say;
+use crate::console::{Address, Hex};
+use crate::{memory, say};
 use core::sync::atomic::{AtomicU32, Ordering};
 use ironroot_boot::fault::{Cause, FaultArea, FaultRecord, Origin};
 use ironroot_port_armv8m::cpu::scb;
@@ -24,14 +24,20 @@ pub fn record(mut fault: FaultRecord) {
     // SAFETY: recording happens in a handler, in the panic path or at start-up; none nests.
     FaultArea::new(unsafe { memory::fault_area() }).append(&fault);
     say!(
-        "fault: {} of {} at {:#010x}, address {:#010x}, status {:#x}/{:#x}, detail {:#x}",
+        "fault: ",
         fault.cause.words(),
+        " of ",
         who(fault.origin),
-        fault.program_counter,
-        fault.address.unwrap_or(0),
-        fault.status,
-        fault.secure_status,
-        fault.detail
+        " at ",
+        Address(fault.program_counter),
+        ", address ",
+        Address(fault.address.unwrap_or(0)),
+        ", status ",
+        Hex(fault.status),
+        "/",
+        Hex(fault.secure_status),
+        ", detail ",
+        Hex(fault.detail),
     );
 }
 
@@ -41,7 +47,7 @@ pub fn record_and_reset(fault: FaultRecord) -> ! {
     scb::system_reset()
 }
 
-/// What a panic leaves behind; its text would need formatting code we do not carry.
+/// What a panic leaves behind; its text would need formatting code that we do not carry.
 pub fn panicked(origin: Origin) -> ! {
     record_and_reset(FaultRecord::new(Cause::Panic, origin))
 }

@@ -44,7 +44,7 @@ extern "C" fn ironroot_main() -> ! {
     scb::give_interrupts_away();
     protect::lock();
     say!(
-        "secure: ready, isolation level {}",
+        "secure: ready, isolation level ",
         kernel::ISOLATION_LEVEL as u32
     );
     let vectors = map::NON_SECURE_IMAGE.0 + map::HEADER_SIZE;

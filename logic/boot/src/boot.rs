@@ -180,6 +180,8 @@ struct Boot<'b, 'm, 'w, 'd, F, C, R> {
 impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> {
     /// Until both images are chosen, their dependencies are met and their trials marked. Each round that
     /// does not end it puts one slot out, so there are at most as many as slots.
+    // A function of its own, like `load`: one frame for everything costs 1 KB of code to address.
+    #[inline(never)]
     fn choose(&mut self) -> Result<(), BootError> {
         loop {
             for image in Image::ALL {
@@ -229,6 +231,7 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     }
 
     /// Copies the image in `slot` and verifies the copy. What fails is wiped from its window again.
+    #[inline(never)]
     fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<'m>, Reason> {
         let standing = self.contenders.get(image).get(slot).standing;
         let window = self.memory.window(image);
@@ -371,19 +374,16 @@ fn copy_and_verify<'m, F: Flash>(
             candidate.total_len(),
         )
     };
-    let copied = window.write(place, len, |bytes| slot.read(0, bytes));
-    let verified = match copied {
+    let copied = match window.open(place, len) {
         None => Err(Refusal::TooLarge),
-        Some(Err(_)) => Err(Refusal::Unreadable),
-        Some(Ok(())) => verify_copy(window, place, len, policy),
+        Some(mut bytes) => slot.read(0, &mut bytes).map_err(|_| Refusal::Unreadable),
     };
+    let verified = copied.and_then(|()| verify_copy(window, place, len, policy));
     if verified.is_err() {
-        let wipe = |bytes: &mut [u8]| -> Result<(), Refusal> {
-            bytes.fill(0);
-            Ok(())
-        };
         // Nothing if the range is outside the window: then nothing was copied either.
-        let _ = window.write(place, len, wipe);
+        if let Some(mut bytes) = window.open(place, len) {
+            bytes.fill(0);
+        }
     }
     verified
 }

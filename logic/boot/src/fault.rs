@@ -34,7 +34,7 @@ pub const RECORD_SIZE: usize = 64;
 
 const MAGIC: [u8; 4] = *b"IRFT";
 const FORMAT: u16 = 1;
-const ADDRESS_KNOWN: u16 = 1;
+const ADDRESS_KNOWN: u8 = 1;
 
 /// What happened. The five processor faults have their exception numbers (Armv8-M Architecture
 /// Reference Manual, "Exception numbers").
@@ -192,23 +192,22 @@ impl FaultRecord {
         } else {
             0
         };
+        let words = [
+            u32::from_le_bytes(MAGIC),
+            u32::from(FORMAT) | u32::from(self.cause as u16) << 16,
+            u32::from_le_bytes([origin, partition, flags, 0]),
+            self.address.unwrap_or(0),
+            self.program_counter,
+            self.link_register,
+            self.status,
+            self.secure_status,
+            self.detail,
+            self.boot_count,
+            sequence,
+        ];
         let mut out = [0; RECORD_SIZE];
-        let fields = MAGIC
-            .into_iter()
-            .chain(FORMAT.to_le_bytes())
-            .chain((self.cause as u16).to_le_bytes())
-            .chain([origin, partition])
-            .chain(flags.to_le_bytes())
-            .chain(self.address.unwrap_or(0).to_le_bytes())
-            .chain(self.program_counter.to_le_bytes())
-            .chain(self.link_register.to_le_bytes())
-            .chain(self.status.to_le_bytes())
-            .chain(self.secure_status.to_le_bytes())
-            .chain(self.detail.to_le_bytes())
-            .chain(self.boot_count.to_le_bytes())
-            .chain(sequence.to_le_bytes());
-        for (place, byte) in out.iter_mut().zip(fields) {
-            *place = byte;
+        for (place, word) in out.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
         }
         if let Some((body, checksum)) = out.split_last_chunk_mut::<4>() {
             *checksum = crc32(body).to_le_bytes();
@@ -216,21 +215,25 @@ impl FaultRecord {
         out
     }
 
+    /// The sequence number of the record in `bytes`; nothing if they are not a whole record.
+    fn sequence(bytes: &[u8; RECORD_SIZE]) -> Option<u32> {
+        let (body, checksum) = bytes.split_last_chunk::<4>()?;
+        let (head, rest) = body.split_first_chunk::<6>()?;
+        let [a, b, c, d, f0, f1] = *head;
+        let known = [a, b, c, d] == MAGIC && u16::from_le_bytes([f0, f1]) == FORMAT;
+        if !known || crc32(body) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        let (_, sequence) = rest.split_at_checked(34)?;
+        sequence.first_chunk().copied().map(u32::from_le_bytes)
+    }
+
     /// The record in `bytes` and its sequence number; nothing if the bytes are not a whole record.
     #[must_use]
     pub fn decode(bytes: &[u8; RECORD_SIZE]) -> Option<(Self, u32)> {
-        let (body, checksum) = bytes.split_last_chunk::<4>()?;
-        if crc32(body) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
-        Self::decode_body(body)
-    }
-
-    fn decode_body(body: &[u8]) -> Option<(Self, u32)> {
-        let mut input = Cursor::new(body);
-        if input.array::<4>().ok()? != MAGIC || input.u16_le().ok()? != FORMAT {
-            return None;
-        }
+        let sequence = Self::sequence(bytes)?;
+        let mut input = Cursor::new(bytes);
+        input.skip(6).ok()?;
         let cause = Cause::from_number(input.u16_le().ok()?)?;
         let origin = match (input.u8().ok()?, input.u8().ok()?) {
             (0, 0) => Origin::Bootloader,
@@ -239,7 +242,7 @@ impl FaultRecord {
             (3, index) => Origin::Partition(index),
             _ => return None,
         };
-        let address_known = input.u16_le().ok()? & ADDRESS_KNOWN != 0;
+        let address_known = input.u16_le().ok()? & u16::from(ADDRESS_KNOWN) != 0;
         let address = input.u32_le().ok()?;
         let record = Self {
             cause,
@@ -252,7 +255,7 @@ impl FaultRecord {
             detail: input.u32_le().ok()?,
             boot_count: input.u32_le().ok()?,
         };
-        Some((record, input.u32_le().ok()?))
+        Some((record, sequence))
     }
 }
 
@@ -275,17 +278,18 @@ impl<'a> FaultArea<'a> {
 
     /// Adds `record`, in a free place or in that of the oldest record.
     pub fn append(&mut self, record: &FaultRecord) {
-        let sequence = self
-            .records()
-            .map(|(_, sequence)| sequence)
-            .max()
-            .map_or(1, next_sequence);
-        let oldest_or_free = self
-            .places
-            .iter_mut()
-            .min_by_key(|place| FaultRecord::decode(place).map(|(_, s)| s));
-        if let Some(place) = oldest_or_free {
-            *place = record.encode(sequence);
+        let mut newest = 0;
+        // A free place is older than every record.
+        let mut oldest = None;
+        for place in self.places.iter_mut() {
+            let sequence = FaultRecord::sequence(place);
+            newest = newest.max(sequence.unwrap_or(0));
+            if oldest.as_ref().is_none_or(|(least, _)| sequence < *least) {
+                oldest = Some((sequence, place));
+            }
+        }
+        if let Some((_, place)) = oldest {
+            *place = record.encode(next_sequence(newest));
         }
     }
 

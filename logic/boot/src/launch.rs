@@ -5,8 +5,8 @@ use crate::flash_map::{Image, PerImage, Slot};
 use crate::memory::Frozen;
 use crate::otp::Scheme;
 use crate::strategy::Standing;
-use core::fmt::Write as _;
 use ironroot_codec::{BufferFull, Writer};
+use ironroot_image::boot_record::Items;
 use ironroot_image::shared_data::{
     CLAIM_BOOT_RECORD, EntryType, INFO_MODE, INFO_RECOVERY, INFO_RUNNING_SLOT,
     INFO_SECURITY_COUNTER, INFO_SIGNATURE, INFO_VERSION, SharedData, SharedDataWriter,
@@ -77,6 +77,7 @@ impl<'m> Launch<'m> {
     ///
     /// # Errors
     /// [`BufferFull`] when `area` is too small.
+    #[inline(never)] // its buffers need not lie under everything the caller does
     pub fn write_shared_data(
         &self,
         area: &mut [u8],
@@ -103,14 +104,19 @@ impl<'m> Launch<'m> {
         if let Ok(Some(record)) = verified.boot_record(&mut buffer) {
             return out.add(kind, record);
         }
-        let mut version = Line::default();
-        write!(version, "{}", verified.version()).map_err(|_| BufferFull)?;
-        let record = BootRecord {
+        let mut words = [0; Version::MAX_WORDS];
+        let mut version = Writer::new(&mut words);
+        let mut fits = Ok(());
+        verified
+            .version()
+            .spell(&mut |character| fits = fits.and_then(|()| version.u8(character)));
+        fits?;
+        let record = Items {
             component: match image {
-                Image::Secure => "SPE",
-                Image::NonSecure => "NSPE",
+                Image::Secure => b"SPE",
+                Image::NonSecure => b"NSPE",
             },
-            version: version.as_str(),
+            version: version.written(),
             signer: verified.signer().unwrap_or_default(),
             algorithm: hash_name(verified.digest().len()),
             measurement: verified.digest(),
@@ -204,34 +210,10 @@ const fn signature_type(scheme: Scheme) -> u8 {
     }
 }
 
-const fn hash_name(len: usize) -> &'static str {
+const fn hash_name(len: usize) -> &'static [u8] {
     match len {
-        48 => "SHA384",
-        64 => "SHA512",
-        _ => "SHA256",
-    }
-}
-
-/// A version in words: at most "255.255.65535+4294967295".
-#[derive(Default)]
-struct Line {
-    bytes: [u8; 24],
-    len: usize,
-}
-
-impl Line {
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-impl core::fmt::Write for Line {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let end = self.len.checked_add(text.len()).ok_or(core::fmt::Error)?;
-        let place = self.bytes.get_mut(self.len..end).ok_or(core::fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
+        48 => b"SHA384",
+        64 => b"SHA512",
+        _ => b"SHA256",
     }
 }

@@ -1,7 +1,7 @@
 //! The memory that images are copied into and run from.
 
 use crate::flash_map::PerImage;
-use core::cell::{Ref, RefCell};
+use core::cell::{Ref, RefCell, RefMut};
 use ironroot_image::{AddressRange, Header, ImageSource, SourceError};
 
 /// The destination of one image.
@@ -67,17 +67,12 @@ impl WindowCell<'_> {
         usize::try_from(header.load_address.checked_sub(self.address)?).ok()
     }
 
-    /// Fills `len` bytes at `place` with `fill`. Nothing if they are not all inside, if a verified image
-    /// still lies here, or if `fill` fails.
-    pub(crate) fn write<E>(
-        &self,
-        place: usize,
-        len: u32,
-        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Option<Result<(), E>> {
-        let mut bytes = self.bytes.try_borrow_mut().ok()?;
+    /// The `len` bytes at `place`, to be written. Nothing if they are not all inside, or if a verified
+    /// image still lies here.
+    pub(crate) fn open(&self, place: usize, len: u32) -> Option<RefMut<'_, [u8]>> {
         let end = place.checked_add(usize::try_from(len).ok()?)?;
-        Some(fill(bytes.get_mut(place..end)?))
+        let bytes = self.bytes.try_borrow_mut().ok()?;
+        RefMut::filter_map(bytes, |bytes| bytes.get_mut(place..end)).ok()
     }
 
     /// The bytes there, which cannot change any more until the result is dropped.
@@ -142,19 +137,16 @@ mod tests {
             address: 0x1000,
             bytes: RefCell::new(&mut bytes),
         };
-        let fill = |bytes: &mut [u8]| -> Result<(), ()> {
-            bytes.fill(7);
-            Ok(())
-        };
+        cell.open(0, 8).unwrap().fill(7);
         let frozen = cell.freeze(0, 8).unwrap();
-        assert_eq!(cell.write(0, 8, fill), None);
-        assert_eq!(cell.write(8, 8, fill), None);
-        assert_eq!(frozen.contiguous(0, 8), Some([0; 8].as_slice()));
+        assert!(cell.open(0, 8).is_none());
+        assert!(cell.open(8, 8).is_none());
+        assert_eq!(frozen.contiguous(0, 8), Some([7; 8].as_slice()));
         drop(frozen);
-        assert_eq!(cell.write(8, 8, fill), Some(Ok(())));
+        cell.open(8, 8).unwrap().fill(9);
         assert_eq!(
             cell.freeze(8, 8).unwrap().contiguous(0, 8),
-            Some([7; 8].as_slice())
+            Some([9; 8].as_slice())
         );
     }
 
@@ -166,7 +158,7 @@ mod tests {
             bytes: RefCell::new(&mut bytes),
         };
         for (place, len) in [(0, 17), (16, 1), (usize::MAX, 1), (1, u32::MAX)] {
-            assert_eq!(cell.write(place, len, |_| Ok::<(), ()>(())), None);
+            assert!(cell.open(place, len).is_none());
             assert!(cell.freeze(place, len).is_none());
         }
     }

@@ -150,7 +150,7 @@ fn write_magic<F: Flash>(slot: &mut F, layout: &Layout) -> Result<(), TrailerErr
     let end = fill.saturating_add(magic.len());
     unit.get_mut(fill..end)
         .ok_or(TrailerError::NoTrailer)?
-        .copy_from_slice(&magic);
+        .copy_from_slice(magic);
     let unit = unit.get(..end).ok_or(TrailerError::NoTrailer)?;
     Ok(slot.program(layout.magic_unit(), unit)?)
 }

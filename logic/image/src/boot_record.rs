@@ -66,23 +66,31 @@ impl<'a> BootRecord<'a> {
     /// # Errors
     /// [`BufferFull`] when it does not fit, or an item is longer than 255 bytes.
     pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
-        writer.u8(MAP_OF_FIVE)?;
-        put(writer, TYPE, TEXT, self.component.as_bytes())?;
-        put(writer, VERSION, TEXT, self.version.as_bytes())?;
-        put(writer, SIGNER, BYTES, self.signer)?;
-        put(writer, ALGORITHM, TEXT, self.algorithm.as_bytes())?;
-        put(writer, MEASUREMENT, BYTES, self.measurement)
+        let items = Items {
+            component: self.component.as_bytes(),
+            version: self.version.as_bytes(),
+            signer: self.signer,
+            algorithm: self.algorithm.as_bytes(),
+            measurement: self.measurement,
+        };
+        items.write(writer)
     }
 }
 
 /// A record's items before anyone asks whether text is text: all a bootloader needs, and without the
 /// tables that UTF-8 takes.
-pub(crate) struct Items<'a> {
-    component: &'a [u8],
-    version: &'a [u8],
-    signer: &'a [u8],
-    algorithm: &'a [u8],
-    pub(crate) measurement: &'a [u8],
+#[derive(Debug, Clone, Copy)]
+pub struct Items<'a> {
+    /// As [`BootRecord::component`].
+    pub component: &'a [u8],
+    /// As [`BootRecord::version`].
+    pub version: &'a [u8],
+    /// As [`BootRecord::signer`].
+    pub signer: &'a [u8],
+    /// As [`BootRecord::algorithm`].
+    pub algorithm: &'a [u8],
+    /// As [`BootRecord::measurement`].
+    pub measurement: &'a [u8],
 }
 
 impl<'a> Items<'a> {
@@ -102,6 +110,19 @@ impl<'a> Items<'a> {
             measurement: item(&mut cursor, MEASUREMENT, BYTES)?,
         };
         (cursor.is_empty() && !items.measurement.is_empty()).then_some(items)
+    }
+
+    /// Writes the record; text must be UTF-8.
+    ///
+    /// # Errors
+    /// As [`BootRecord::write`].
+    pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
+        writer.u8(MAP_OF_FIVE)?;
+        put(writer, TYPE, TEXT, self.component)?;
+        put(writer, VERSION, TEXT, self.version)?;
+        put(writer, SIGNER, BYTES, self.signer)?;
+        put(writer, ALGORITHM, TEXT, self.algorithm)?;
+        put(writer, MEASUREMENT, BYTES, self.measurement)
     }
 }
 

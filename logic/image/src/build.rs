@@ -387,7 +387,7 @@ pub fn pad(
     let magic = layout.magic() as usize;
     slot.get_mut(magic..)
         .ok_or(small)?
-        .copy_from_slice(&layout.alignment().magic());
+        .copy_from_slice(layout.alignment().magic());
     if mark == Mark::Confirmed {
         *slot.get_mut(layout.image_ok() as usize).ok_or(small)? = FLAG_SET;
     }

@@ -12,6 +12,12 @@ use crate::{Header, ImageSource, Policy, Refusal, Verified, peek, tlv};
 pub struct Candidate<'p, S> {
     pub(crate) source: S,
     pub(crate) policy: &'p Policy<'p>,
+    pub(crate) structure: Structure,
+}
+
+/// What the first stage found, whatever the kind of source: nothing below here is compiled per source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Structure {
     pub(crate) header: Header,
     pub(crate) layout: Layout,
     pub(crate) found: Found,
@@ -46,31 +52,24 @@ impl<'p, S: ImageSource> Candidate<'p, S> {
     /// The first [`Refusal`] found, in the order: policy, header, encoding, extents, header demands,
     /// TLVs.
     pub fn parse(source: S, policy: &'p Policy<'p>) -> Result<Self, Refusal> {
-        policy.check()?;
-        let header = peek(&source)?;
-        policy.check_encoding(&header)?;
-        let layout = Layout::read(&source, &header, policy.size_limit)?;
-        policy.check_header(&header, layout.total_len)?;
-        let found = Found::collect(&source, &layout)?;
+        let structure = Structure::read(&source, policy)?;
         Ok(Self {
             source,
             policy,
-            header,
-            layout,
-            found,
+            structure,
         })
     }
 
     /// The header. **Not verified**: good for ordering slots and for messages.
     #[must_use]
     pub const fn header(&self) -> &Header {
-        &self.header
+        &self.structure.header
     }
 
     /// Length of the image with its TLVs, from the start of the slot: what has to be copied.
     #[must_use]
     pub const fn total_len(&self) -> u32 {
-        self.layout.total_len
+        self.structure.layout.total_len
     }
 
     /// Second stage: hash, signatures, counter and every other rule.
@@ -79,6 +78,23 @@ impl<'p, S: ImageSource> Candidate<'p, S> {
     /// The first [`Refusal`] found.
     pub fn verify(self) -> Result<Verified<S>, Refusal> {
         crate::verify::verify(self)
+    }
+}
+
+impl Structure {
+    #[inline(never)] // one copy for every kind of source
+    fn read(source: &dyn ImageSource, policy: &Policy<'_>) -> Result<Self, Refusal> {
+        policy.check()?;
+        let header = peek(source)?;
+        policy.check_encoding(&header)?;
+        let layout = Layout::read(source, &header, policy.size_limit)?;
+        policy.check_header(&header, layout.total_len)?;
+        let found = Found::collect(source, &layout)?;
+        Ok(Self {
+            header,
+            layout,
+            found,
+        })
     }
 }
 

@@ -16,10 +16,7 @@ impl Dependency {
     /// Length of the TLV's data.
     pub const LEN: usize = 12;
 
-    pub(crate) fn read(
-        entry: &TlvEntry,
-        source: &(impl ImageSource + ?Sized),
-    ) -> Result<Self, Refusal> {
+    pub(crate) fn read(entry: &TlvEntry, source: &dyn ImageSource) -> Result<Self, Refusal> {
         let bytes: [u8; Self::LEN] = entry.array(source)?;
         Self::parse(&bytes).ok_or(Refusal::DependencyMalformed)
     }

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::{ImageSource, Refusal};
-use core::fmt;
+use core::fmt::{self, Write as _};
 use ironroot_codec::{Cursor, EndOfInput};
 
 /// First word of every image.
@@ -63,6 +63,23 @@ impl Version {
         [self.major, self.minor, r0, r1, b0, b1, b2, b3]
     }
 
+    /// Gives the version in words, "1.2.3" or "1.2.3+4", character by character: at most
+    /// [`MAX_WORDS`](Self::MAX_WORDS).
+    pub fn spell(&self, put: &mut dyn FnMut(u8)) {
+        decimal(u32::from(self.major), put);
+        put(b'.');
+        decimal(u32::from(self.minor), put);
+        put(b'.');
+        decimal(u32::from(self.revision), put);
+        if self.build != 0 {
+            put(b'+');
+            decimal(self.build, put);
+        }
+    }
+
+    /// Length of "255.255.65535+4294967295".
+    pub const MAX_WORDS: usize = 24;
+
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, EndOfInput> {
         Ok(Self {
             major: cursor.u8()?,
@@ -73,14 +90,27 @@ impl Version {
     }
 }
 
+/// Gives `number` in decimal digits, one by one. For consoles that go without the language's formatting.
+pub fn decimal(number: u32, put: &mut dyn FnMut(u8)) {
+    let mut place = 1_000_000_000u32;
+    let mut leading = true;
+    while place != 0 {
+        let digit = number.checked_div(place).unwrap_or(0) % 10;
+        leading &= digit == 0 && place != 1;
+        if !leading {
+            put(b'0' | digit as u8);
+        }
+        place /= 10;
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.revision)?;
-        if self.build == 0 {
-            Ok(())
-        } else {
-            write!(f, "+{}", self.build)
-        }
+        let mut result = Ok(());
+        self.spell(&mut |character| {
+            result = result.and_then(|()| f.write_char(char::from(character)));
+        });
+        result
     }
 }
 

@@ -27,7 +27,7 @@ pub use boot_record::BootRecord;
 pub use candidate::Candidate;
 pub use dependency::Dependency;
 pub use digest::{ImageHash, SHA256, SHA384, SHA512};
-pub use header::{Flags, HEADER_LEN, HEADER_MAGIC, Header, Version, peek};
+pub use header::{Flags, HEADER_LEN, HEADER_MAGIC, Header, Version, decimal, peek};
 pub use policy::{AddressRange, Keys, Policy, Slot};
 pub use refusal::Refusal;
 pub use source::{ImageSource, SourceError};

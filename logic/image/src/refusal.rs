@@ -66,27 +66,15 @@ pub enum Refusal {
 
 /// Every refusal with its words.
 const WORDS: &[(Refusal, &str)] = &[
-    (
-        Refusal::Unreadable,
-        "the storage that holds the image cannot be read",
-    ),
-    (
-        Refusal::BadPolicy,
-        "the device's own policy contradicts itself",
-    ),
-    (
-        Refusal::BadKey,
-        "a public key the policy names is not a key of its type",
-    ),
+    (Refusal::Unreadable, "the storage cannot be read"),
+    (Refusal::BadPolicy, "the device's policy contradicts itself"),
+    (Refusal::BadKey, "a key of the policy is not of its type"),
     (
         Refusal::FaultDetected,
-        "two looks at the same check disagree: a fault or an attack on the processor",
+        "two looks at one check disagree: a fault or an attack",
     ),
     (Refusal::NoImage, "no image: the header magic is missing"),
-    (
-        Refusal::HeaderSize,
-        "the header size is smaller than a header",
-    ),
+    (Refusal::HeaderSize, "the header size is too small"),
     (
         Refusal::ReservedWord,
         "the header's reserved word is not zero",
@@ -97,65 +85,56 @@ const WORDS: &[(Refusal, &str)] = &[
     ),
     (
         Refusal::ConflictingFlags,
-        "the header has flags that exclude each other",
+        "the header's flags exclude each other",
     ),
-    (
-        Refusal::TooLarge,
-        "header, payload and protected area do not fit the slot",
-    ),
+    (Refusal::TooLarge, "the image does not fit the slot"),
     (
         Refusal::Truncated,
         "the image ends before its announced end",
     ),
     (
         Refusal::EncryptedInPrimary,
-        "an encrypted image cannot stand in the primary slot",
+        "encrypted, in the primary slot",
     ),
     (
         Refusal::EncryptionUnsupported,
-        "the image is encrypted and this device cannot decrypt",
+        "encrypted, which is not supported",
     ),
     (
         Refusal::CompressionUnsupported,
-        "the image is compressed and this device cannot decompress",
+        "compressed, which is not supported",
     ),
-    (Refusal::NotBootable, "the image is marked as not bootable"),
+    (Refusal::NotBootable, "marked as not bootable"),
     (
         Refusal::RamLoadUnexpected,
-        "the image wants to be loaded into RAM and this device does not do that",
+        "wants to be loaded into RAM, which is not supported",
     ),
     (
         Refusal::LoadAddress,
-        "the image does not fit the allowed RAM at its load address",
+        "does not fit the allowed RAM at its load address",
     ),
-    (
-        Refusal::RomAddress,
-        "the image was built for another flash address",
-    ),
+    (Refusal::RomAddress, "built for another flash address"),
     (
         Refusal::ProtectedArea,
         "the protected TLV area is missing or malformed",
     ),
     (
         Refusal::UnprotectedArea,
-        "the TLV area is missing, malformed or runs out of the slot",
+        "the TLV area is missing, malformed or too long",
     ),
     (Refusal::TlvOverrun, "a TLV runs out of its area"),
     (Refusal::UnknownTlv, "a TLV of unknown type"),
     (
         Refusal::MisplacedTlv,
-        "a TLV stands in the wrong area (signed data must be in the protected one)",
+        "a TLV stands in the wrong area, protected or not",
     ),
     (
         Refusal::DuplicateTlv,
-        "a TLV that may occur once occurs twice",
+        "a TLV occurs twice that may occur once",
     ),
     (Refusal::TlvLength, "a TLV has the wrong length"),
     (Refusal::HashMissing, "the image has no hash"),
-    (
-        Refusal::HashType,
-        "the image is hashed with another algorithm than the device's",
-    ),
+    (Refusal::HashType, "the hash is not of the device's type"),
     (
         Refusal::HashMismatch,
         "the hash does not match: the image was altered or damaged",
@@ -163,15 +142,15 @@ const WORDS: &[(Refusal, &str)] = &[
     (Refusal::SignatureMissing, "the image has no signature"),
     (
         Refusal::SignatureWithoutKey,
-        "a signature does not say whose it is (no key TLV before it)",
+        "a signature without a key TLV before it",
     ),
     (
         Refusal::KeyWithoutSignature,
-        "a key is named but no signature follows it",
+        "a key TLV without a signature behind it",
     ),
     (
         Refusal::KeyForm,
-        "the key is named in another form (hash or whole key) than the device uses",
+        "the key TLV is not of the device's form (hash or whole key)",
     ),
     (
         Refusal::UnknownKey,
@@ -179,7 +158,7 @@ const WORDS: &[(Refusal, &str)] = &[
     ),
     (
         Refusal::SignatureType,
-        "the signature under a trusted key is of another type than the device's",
+        "the trusted key's signature is not of the device's type",
     ),
     (
         Refusal::SignatureInvalid,
@@ -187,16 +166,13 @@ const WORDS: &[(Refusal, &str)] = &[
     ),
     (
         Refusal::PureMissing,
-        "the device wants a signature over the whole image, this one is over its hash",
+        "signed over its hash, not over the whole image",
     ),
     (
         Refusal::PureUnexpected,
-        "the device wants a signature over the hash, this one is over the whole image",
+        "signed over the whole image, not over its hash",
     ),
-    (
-        Refusal::CounterMissing,
-        "the image has no security counter and this device enforces one",
-    ),
+    (Refusal::CounterMissing, "the security counter is missing"),
     (
         Refusal::CounterTooLow,
         "the security counter is below the device's: a rollback",
@@ -204,31 +180,71 @@ const WORDS: &[(Refusal, &str)] = &[
     (Refusal::DependencyMalformed, "a dependency is malformed"),
     (
         Refusal::DependencyImpossible,
-        "a dependency on a later version of itself, or on an image this device does not have",
+        "a dependency that this device can never satisfy",
     ),
     (Refusal::BootRecordMalformed, "the boot record is malformed"),
     (
         Refusal::ComponentRecordMalformed,
         "a component record is malformed",
     ),
-    (
-        Refusal::VendorMismatch,
-        "the image is for another vendor's device",
-    ),
-    (
-        Refusal::ClassMismatch,
-        "the image is for another class of device",
-    ),
+    (Refusal::VendorMismatch, "for another vendor's device"),
+    (Refusal::ClassMismatch, "for another class of device"),
 ];
+
+/// [`WORDS`] as an image carries it: number and length of each, and all words in one string. A table of
+/// string slices would be 550 bytes instead of 100.
+static LENGTHS: [(u8, u8); WORDS.len()] = {
+    let mut lengths = [(0, 0); WORDS.len()];
+    let (mut from, mut to): (&[_], &mut [_]) = (WORDS, &mut lengths);
+    while let (Some(((refusal, words), rest)), Some((length, left))) =
+        (from.split_first(), to.split_first_mut())
+    {
+        assert!(words.len() <= u8::MAX as usize, "a refusal of many words");
+        *length = (*refusal as u8, words.len() as u8);
+        (from, to) = (rest, left);
+    }
+    lengths
+};
+
+const TEXT_LEN: usize = {
+    let (mut from, mut len): (&[_], _) = (WORDS, 0);
+    while let Some(((_, words), rest)) = from.split_first() {
+        len += words.len();
+        from = rest;
+    }
+    len
+};
+
+const TEXT: &str = {
+    const BYTES: [u8; TEXT_LEN] = {
+        let mut text = [0; TEXT_LEN];
+        let (mut from, mut to): (&[_], &mut [u8]) = (WORDS, &mut text);
+        while let Some(((_, words), rest)) = from.split_first() {
+            let (place, left) = to.split_at_mut(words.len());
+            place.copy_from_slice(words.as_bytes());
+            (from, to) = (rest, left);
+        }
+        text
+    };
+    match core::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => panic!("words are text"),
+    }
+};
 
 impl Refusal {
     /// The reason in words, for a console or a tool.
     #[must_use]
     pub fn describe(self) -> &'static str {
-        WORDS
-            .iter()
-            .find(|(refusal, _)| *refusal == self)
-            .map_or("refused", |(_, words)| words)
+        let mut start = 0usize;
+        for &(number, len) in &LENGTHS {
+            let end = start.saturating_add(usize::from(len));
+            if number == self as u8 {
+                return TEXT.get(start..end).unwrap_or_default();
+            }
+            start = end;
+        }
+        "refused"
     }
 
     /// The refusal with this number, as a fault record carries it.
@@ -265,9 +281,15 @@ mod tests {
             assert!(refusal as u8 > last, "{refusal:?}");
             last = refusal as u8;
             assert_eq!(Refusal::from_number(last), Some(refusal));
-            assert_ne!(refusal.describe(), "refused");
         }
         assert_eq!(Refusal::from_number(0), None);
         assert_eq!(Refusal::from_number(255), None);
+    }
+
+    #[test]
+    fn each_refusal_is_described_by_its_own_words() {
+        for (refusal, words) in WORDS {
+            assert_eq!(refusal.describe(), *words);
+        }
     }
 }

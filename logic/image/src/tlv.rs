@@ -133,7 +133,7 @@ impl TlvEntry {
     /// [`Refusal::TlvLength`] when it does not fit, [`Refusal::Unreadable`].
     pub fn read<'b>(
         &self,
-        source: &(impl ImageSource + ?Sized),
+        source: &dyn ImageSource,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], Refusal> {
         let data = buffer
@@ -149,17 +149,12 @@ impl TlvEntry {
     ///
     /// # Errors
     /// [`Refusal::TlvLength`], [`Refusal::Unreadable`].
-    pub fn array<const N: usize>(
-        &self,
-        source: &(impl ImageSource + ?Sized),
-    ) -> Result<[u8; N], Refusal> {
+    pub fn array<const N: usize>(&self, source: &dyn ImageSource) -> Result<[u8; N], Refusal> {
         let mut bytes = [0; N];
         if usize::from(self.len) != N {
             return Err(Refusal::TlvLength);
         }
-        source
-            .read_at(self.offset, &mut bytes)
-            .map_err(|_| Refusal::Unreadable)?;
+        self.read(source, &mut bytes)?;
         Ok(bytes)
     }
 }

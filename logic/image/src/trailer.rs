@@ -57,21 +57,21 @@ impl Alignment {
 
     /// The magic for this alignment: other alignments than 8 name themselves in it.
     #[must_use]
-    pub const fn magic(self) -> [u8; MAGIC_LEN] {
-        let align = match self {
-            Self::Eight => {
-                return [
-                    0x77, 0xc2, 0x95, 0xf3, 0x60, 0xd2, 0xef, 0x7f, 0x35, 0x52, 0x50, 0x0f, 0x2c,
-                    0xb6, 0x79, 0x80,
-                ];
-            }
-            Self::Sixteen => 16,
-            Self::ThirtyTwo => 32,
-        };
-        [
-            align, 0, 0x2d, 0xe1, 0x5d, 0x29, 0x41, 0x0b, 0x8d, 0x77, 0x67, 0x9c, 0x11, 0x0f, 0x1f,
-            0x8a,
-        ]
+    pub const fn magic(self) -> &'static [u8; MAGIC_LEN] {
+        const fn naming(alignment: u8) -> [u8; MAGIC_LEN] {
+            [
+                alignment, 0, 0x2d, 0xe1, 0x5d, 0x29, 0x41, 0x0b, 0x8d, 0x77, 0x67, 0x9c, 0x11,
+                0x0f, 0x1f, 0x8a,
+            ]
+        }
+        match self {
+            Self::Eight => &[
+                0x77, 0xc2, 0x95, 0xf3, 0x60, 0xd2, 0xef, 0x7f, 0x35, 0x52, 0x50, 0x0f, 0x2c, 0xb6,
+                0x79, 0x80,
+            ],
+            Self::Sixteen => const { &naming(16) },
+            Self::ThirtyTwo => const { &naming(32) },
+        }
     }
 }
 
@@ -277,7 +277,7 @@ impl Trailer {
 }
 
 fn magic_state(bytes: &[u8; MAGIC_LEN], alignment: Alignment, erased: u8) -> MagicState {
-    if *bytes == alignment.magic() {
+    if bytes == alignment.magic() {
         MagicState::Good
     } else if *bytes == [erased; MAGIC_LEN] {
         MagicState::Unset
@@ -356,7 +356,7 @@ mod tests {
             assert_eq!(empty.image_ok, FlagState::Unset);
             assert_eq!(empty.copy_done, FlagState::Unset);
 
-            slot[0xff0..].copy_from_slice(&Alignment::Eight.magic());
+            slot[0xff0..].copy_from_slice(Alignment::Eight.magic());
             slot[layout.image_ok() as usize] = 1;
             slot[layout.copy_done() as usize] = 3;
             let state = read(&slot);
@@ -369,7 +369,7 @@ mod tests {
                 assert_eq!(read(&slot).magic, MagicState::Bad);
                 slot[0xff0 + bit / 8] ^= 1 << (bit % 8);
             }
-            slot[0xff0..].copy_from_slice(&Alignment::Sixteen.magic());
+            slot[0xff0..].copy_from_slice(Alignment::Sixteen.magic());
             assert_eq!(read(&slot).magic, MagicState::Bad);
         }
     }

@@ -1,8 +1,8 @@
 //! The proof that an image passed every check.
 
-use crate::candidate::{Found, Layout};
-use crate::decision::Ledger;
+use crate::candidate::Structure;
 use crate::tlv::{self, Entries, TlvEntry};
+use crate::verify::Proof;
 use crate::{Candidate, Dependency, Header, ImageSource, Refusal, Version};
 use ironroot_crypto::hash::Digest;
 
@@ -22,13 +22,8 @@ pub struct Extent {
 #[derive(Debug)]
 pub struct Verified<S> {
     source: S,
-    header: Header,
-    layout: Layout,
-    found: Found,
-    digest: Digest,
-    signer: Option<Digest>,
-    security_counter: Option<u32>,
-    ledger: Ledger,
+    structure: Structure,
+    proof: Proof,
 }
 
 impl<S: ImageSource> Verified<S> {
@@ -40,29 +35,14 @@ impl<S: ImageSource> Verified<S> {
         Candidate::parse(source, policy)?.verify()
     }
 
-    pub(crate) fn new(
-        candidate: Candidate<'_, S>,
-        digest: Digest,
-        signer: Option<Digest>,
-        security_counter: Option<u32>,
-        ledger: Ledger,
-    ) -> Self {
+    pub(crate) fn new(candidate: Candidate<'_, S>, proof: Proof) -> Self {
         let Candidate {
-            source,
-            header,
-            layout,
-            found,
-            ..
+            source, structure, ..
         } = candidate;
         Self {
             source,
-            header,
-            layout,
-            found,
-            digest,
-            signer,
-            security_counter,
-            ledger,
+            structure,
+            proof,
         }
     }
 
@@ -70,45 +50,45 @@ impl<S: ImageSource> Verified<S> {
     /// instructions, and a fault that came after the verification has one more thing to hit.
     #[must_use]
     pub fn still_stands(&self) -> bool {
-        self.ledger.is_complete()
+        self.proof.ledger.is_complete()
     }
 
     /// The header.
     #[must_use]
     pub const fn header(&self) -> &Header {
-        &self.header
+        &self.structure.header
     }
 
     /// The version.
     #[must_use]
     pub const fn version(&self) -> Version {
-        self.header.version
+        self.structure.header.version
     }
 
     /// The image hash: over header, payload and protected TLVs.
     #[must_use]
     pub fn digest(&self) -> &[u8] {
-        self.digest.as_slice()
+        self.proof.digest.as_slice()
     }
 
     /// Hash of the public key that signed; `None` on a device without signatures.
     #[must_use]
     pub fn signer(&self) -> Option<&[u8]> {
-        self.signer.as_ref().map(Digest::as_slice)
+        self.proof.signer.as_ref().map(Digest::as_slice)
     }
 
     /// The security counter, if the image carries one.
     #[must_use]
     pub const fn security_counter(&self) -> Option<u32> {
-        self.security_counter
+        self.proof.security_counter
     }
 
     /// Where the payload lies in the image.
     #[must_use]
     pub fn payload(&self) -> Extent {
         Extent {
-            offset: u32::from(self.header.header_size),
-            len: self.header.payload_size,
+            offset: u32::from(self.structure.header.header_size),
+            len: self.structure.header.payload_size,
         }
     }
 
@@ -116,13 +96,13 @@ impl<S: ImageSource> Verified<S> {
     /// is not signed.
     #[must_use]
     pub const fn total_len(&self) -> u32 {
-        self.layout.total_len
+        self.structure.layout.total_len
     }
 
     /// How many bytes from the start hash and signature cover.
     #[must_use]
     pub const fn signed_len(&self) -> u32 {
-        self.layout.signed_len
+        self.structure.layout.signed_len
     }
 
     /// The bytes that were verified.
@@ -134,7 +114,7 @@ impl<S: ImageSource> Verified<S> {
     /// Every protected (signed) TLV, in order.
     #[must_use]
     pub fn protected_tlvs(&self) -> Entries<'_> {
-        self.layout.protected_entries(&self.source)
+        self.structure.layout.protected_entries(&self.source)
     }
 
     /// The protected TLVs of one type, for instance a vendor's.
@@ -156,14 +136,14 @@ impl<S: ImageSource> Verified<S> {
     /// # Errors
     /// [`Refusal::TlvLength`] when `buffer` is too small, [`Refusal::Unreadable`].
     pub fn boot_record<'b>(&self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Refusal> {
-        let Some(entry) = self.found.boot_record else {
+        let Some(entry) = self.structure.found.boot_record else {
             return Ok(None);
         };
         let len = entry.read(&self.source, buffer)?.len();
         let record = buffer.get_mut(..len).ok_or(Refusal::TlvLength)?;
         // The measurement is the last item, so its bytes are the record's last ones; that it is there
         // and as long as the hash was checked before.
-        let digest = self.digest.as_slice();
+        let digest = self.proof.digest.as_slice();
         let at = len
             .checked_sub(digest.len())
             .ok_or(Refusal::BootRecordMalformed)?;

@@ -5,10 +5,11 @@
 //! only a complete ledger of decisions makes the result.
 
 use crate::boot_record::{BootRecord, Items};
+use crate::candidate::Structure;
 use crate::decision::{Decision, Ledger, Step};
 use crate::policy::Keys;
 use crate::suite::{Claim, Signature};
-use crate::tlv::TlvEntry;
+use crate::tlv::{Entries, TlvEntry};
 use crate::{Candidate, Dependency, ImageSource, Policy, Refusal, Verified, tlv};
 use ironroot_crypto::hash::Digest;
 
@@ -17,35 +18,74 @@ const MAX_KEY: usize = 416;
 /// The longest signature: RSA-3072.
 const MAX_SIGNATURE: usize = 384;
 
+/// What the second stage proved.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub(crate) digest: Digest,
+    pub(crate) signer: Option<Digest>,
+    pub(crate) security_counter: Option<u32>,
+    pub(crate) ledger: Ledger,
+}
+
+/// A candidate, whatever the kind of its source: nothing below here is compiled per source.
+struct Suspect<'c> {
+    source: &'c dyn ImageSource,
+    policy: &'c Policy<'c>,
+    structure: &'c Structure,
+}
+
 pub(crate) fn verify<S: ImageSource>(candidate: Candidate<'_, S>) -> Result<Verified<S>, Refusal> {
-    let mut ledger = Ledger::new();
-    let digest = check_hash(&candidate, &mut ledger)?;
-    let signer = check_signatures(&candidate, &digest, &mut ledger)?;
-    let counter = check_counter(&candidate, &mut ledger)?;
-    check_rules(&candidate, &mut ledger)?;
-    look_again(&candidate, &digest, counter)?;
-    if !ledger.is_complete() {
-        return Err(Refusal::FaultDetected);
+    let suspect = Suspect {
+        source: &candidate.source,
+        policy: candidate.policy,
+        structure: &candidate.structure,
+    };
+    let proof = suspect.prove()?;
+    Ok(Verified::new(candidate, proof))
+}
+
+impl Suspect<'_> {
+    #[inline(never)] // one copy for every kind of source
+    fn prove(&self) -> Result<Proof, Refusal> {
+        let mut ledger = Ledger::new();
+        let digest = check_hash(self, &mut ledger)?;
+        let signer = check_signatures(self, &digest, &mut ledger)?;
+        let security_counter = check_counter(self, &mut ledger)?;
+        check_rules(self, &mut ledger)?;
+        look_again(self, &digest, security_counter)?;
+        if !ledger.is_complete() {
+            return Err(Refusal::FaultDetected);
+        }
+        Ok(Proof {
+            digest,
+            signer,
+            security_counter,
+            ledger,
+        })
     }
-    Ok(Verified::new(candidate, digest, signer, counter, ledger))
+
+    fn unprotected_entries(&self) -> Entries<'_> {
+        self.structure.layout.unprotected_entries(self.source)
+    }
+
+    fn protected_entries(&self) -> Entries<'_> {
+        self.structure.layout.protected_entries(self.source)
+    }
 }
 
 /// The hash TLV is of the suite's type and says what the image hashes to.
-fn check_hash<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
-    ledger: &mut Ledger,
-) -> Result<Digest, Refusal> {
+fn check_hash(candidate: &Suspect<'_>, ledger: &mut Ledger) -> Result<Digest, Refusal> {
     let hash = candidate.policy.suite.hash();
-    let entry = candidate.found.hash.ok_or(Refusal::HashMissing)?;
+    let entry = candidate.structure.found.hash.ok_or(Refusal::HashMissing)?;
     if entry.kind != hash.tlv {
         return Err(Refusal::HashType);
     }
     if entry.len != hash.len {
         return Err(Refusal::TlvLength);
     }
-    let digest = hash.of(&candidate.source, candidate.layout.signed_len)?;
+    let digest = hash.of(candidate.source, candidate.structure.layout.signed_len)?;
     let mut buffer = [0; 64];
-    let stored = entry.read(&candidate.source, &mut buffer)?;
+    let stored = entry.read(candidate.source, &mut buffer)?;
     let decision = Decision::equal(digest.as_slice(), stored);
     if !decision.is_yes() {
         return Err(Refusal::HashMismatch);
@@ -56,8 +96,8 @@ fn check_hash<S: ImageSource>(
 
 /// Every signature that names a trusted key is valid, and there is at least one. Gives the hash of
 /// the (last) trusted key; none for a device without signatures.
-fn check_signatures<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
+fn check_signatures(
+    candidate: &Suspect<'_>,
     digest: &Digest,
     ledger: &mut Ledger,
 ) -> Result<Option<Digest>, Refusal> {
@@ -77,7 +117,7 @@ fn check_signatures<S: ImageSource>(
         accepted: None,
     };
     let mut unknown_key = false;
-    for entry in candidate.layout.unprotected_entries(&candidate.source) {
+    for entry in candidate.unprotected_entries() {
         unknown_key |= walk.step(entry?)? == Outcome::UnknownKey;
     }
     if walk.pending.is_some() {
@@ -93,22 +133,19 @@ fn check_signatures<S: ImageSource>(
     Ok(Some(signer))
 }
 
-fn check_pure_marker<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
-    signature: &Signature,
-) -> Result<(), Refusal> {
-    match (candidate.found.pure, signature.pure) {
+fn check_pure_marker(candidate: &Suspect<'_>, signature: &Signature) -> Result<(), Refusal> {
+    match (candidate.structure.found.pure, signature.pure) {
         (None, false) => Ok(()),
         (None, true) => Err(Refusal::PureMissing),
         (Some(_), false) => Err(Refusal::PureUnexpected),
-        (Some(entry), true) if entry.array(&candidate.source)? == [1] => Ok(()),
+        (Some(entry), true) if entry.array(candidate.source)? == [1] => Ok(()),
         (Some(_), true) => Err(Refusal::PureMissing),
     }
 }
 
 /// Walks key and signature TLVs in order: a key TLV says whose the next signature is.
-struct SignatureWalk<'w, 'p, S> {
-    candidate: &'w Candidate<'p, S>,
+struct SignatureWalk<'w> {
+    candidate: &'w Suspect<'w>,
     signature: &'static Signature,
     digest: &'w Digest,
     pending: Option<Named>,
@@ -132,7 +169,7 @@ enum Outcome {
     Other,
 }
 
-impl<S: ImageSource> SignatureWalk<'_, '_, S> {
+impl SignatureWalk<'_> {
     fn step(&mut self, entry: TlvEntry) -> Result<Outcome, Refusal> {
         match entry.kind {
             tlv::KEYHASH | tlv::PUBKEY => {
@@ -171,7 +208,7 @@ impl<S: ImageSource> SignatureWalk<'_, '_, S> {
                 if entry.len != hash.len {
                     return Err(Refusal::TlvLength);
                 }
-                let named = entry.read(&self.candidate.source, &mut buffer)?;
+                let named = entry.read(self.candidate.source, &mut buffer)?;
                 for (embedded, key) in keys.iter().enumerate() {
                     if Decision::equal(hash.of_bytes(key)?.as_slice(), named).is_yes() {
                         return Ok(Named::Trusted { entry, embedded });
@@ -180,7 +217,7 @@ impl<S: ImageSource> SignatureWalk<'_, '_, S> {
                 Ok(Named::Unknown)
             }
             (Keys::Hashes(hashes), tlv::PUBKEY) => {
-                let named = hash.of_bytes(entry.read(&self.candidate.source, &mut buffer)?)?;
+                let named = hash.of_bytes(entry.read(self.candidate.source, &mut buffer)?)?;
                 let known = hashes
                     .iter()
                     .any(|h| Decision::equal(h, named.as_slice()).is_yes());
@@ -208,16 +245,16 @@ impl<S: ImageSource> SignatureWalk<'_, '_, S> {
         let mut key_buffer = [0; MAX_KEY];
         let key = match candidate.policy.keys {
             Keys::Embedded(keys) => keys.get(embedded).copied().ok_or(Refusal::FaultDetected)?,
-            Keys::Hashes(_) => key.read(&candidate.source, &mut key_buffer)?,
+            Keys::Hashes(_) => key.read(candidate.source, &mut key_buffer)?,
             Keys::Unsigned => return Err(Refusal::FaultDetected),
         };
         let mut signature_buffer = [0; MAX_SIGNATURE];
         let decision = self.signature.verify(&Claim {
             key,
             digest: self.digest.as_slice(),
-            source: &candidate.source,
-            signed_len: candidate.layout.signed_len,
-            signature: entry.read(&candidate.source, &mut signature_buffer)?,
+            source: candidate.source,
+            signed_len: candidate.structure.layout.signed_len,
+            signature: entry.read(candidate.source, &mut signature_buffer)?,
         })?;
         if !decision.is_yes() {
             return Err(Refusal::SignatureInvalid);
@@ -226,20 +263,17 @@ impl<S: ImageSource> SignatureWalk<'_, '_, S> {
     }
 }
 
-fn read_counter<S: ImageSource>(candidate: &Candidate<'_, S>) -> Result<Option<u32>, Refusal> {
-    let Some(entry) = candidate.found.counter else {
+fn read_counter(candidate: &Suspect<'_>) -> Result<Option<u32>, Refusal> {
+    let Some(entry) = candidate.structure.found.counter else {
         return Ok(None);
     };
     entry
-        .array(&candidate.source)
+        .array(candidate.source)
         .map(|bytes| Some(u32::from_le_bytes(bytes)))
 }
 
 /// The counter, where the device enforces one, is there and high enough.
-fn check_counter<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
-    ledger: &mut Ledger,
-) -> Result<Option<u32>, Refusal> {
+fn check_counter(candidate: &Suspect<'_>, ledger: &mut Ledger) -> Result<Option<u32>, Refusal> {
     let counter = read_counter(candidate)?;
     let enough = match candidate.policy.min_security_counter {
         None => true,
@@ -254,22 +288,18 @@ fn check_counter<S: ImageSource>(
 }
 
 /// The rules on signed contents: they hold for the signer's mistakes, not against forgers.
-fn check_rules<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
-    ledger: &mut Ledger,
-) -> Result<(), Refusal> {
-    let Candidate {
+fn check_rules(candidate: &Suspect<'_>, ledger: &mut Ledger) -> Result<(), Refusal> {
+    let Suspect {
         source,
         policy,
-        found,
-        ..
-    } = candidate;
+        structure: Structure { header, found, .. },
+    } = *candidate;
     let measurement = usize::from(policy.suite.hash().len);
-    for entry in candidate.layout.protected_entries(source) {
+    for entry in candidate.protected_entries() {
         let entry = entry?;
         match entry.kind {
             tlv::DEPENDENCY => {
-                Dependency::read(&entry, source)?.check(&candidate.header.version, policy)?;
+                Dependency::read(&entry, source)?.check(&header.version, policy)?;
             }
             tlv::BOOT_RECORD if record_measurement(&entry, source)? != Some(measurement) => {
                 return Err(Refusal::BootRecordMalformed);
@@ -299,7 +329,7 @@ fn check_rules<S: ImageSource>(
 /// Length of the measurement in a boot record; `None` if it is not one.
 fn record_measurement(
     entry: &TlvEntry,
-    source: &impl ImageSource,
+    source: &dyn ImageSource,
 ) -> Result<Option<usize>, Refusal> {
     let mut buffer = [0; BootRecord::MAX_LEN];
     if usize::from(entry.len) > buffer.len() {
@@ -315,7 +345,7 @@ fn check_uuid(
     wanted: Option<[u8; 16]>,
     refusal: Refusal,
 ) -> Result<(), Refusal> {
-    let found = found.map(|entry| entry.array::<16>(&source)).transpose()?;
+    let found = found.map(|entry| entry.array::<16>(source)).transpose()?;
     match wanted {
         Some(_) if found != wanted => Err(refusal),
         _ => Ok(()),
@@ -324,14 +354,18 @@ fn check_uuid(
 
 /// Asks again what decides, from the bytes and in another form. The signature is not computed a
 /// second time: its outcome is a [`Decision`] that the ledger compares once more.
-fn look_again<S: ImageSource>(
-    candidate: &Candidate<'_, S>,
+fn look_again(
+    candidate: &Suspect<'_>,
     digest: &Digest,
     counter: Option<u32>,
 ) -> Result<(), Refusal> {
-    let entry = candidate.found.hash.ok_or(Refusal::FaultDetected)?;
+    let entry = candidate
+        .structure
+        .found
+        .hash
+        .ok_or(Refusal::FaultDetected)?;
     let mut buffer = [0; 64];
-    let stored = entry.read(&candidate.source, &mut buffer)?;
+    let stored = entry.read(candidate.source, &mut buffer)?;
     if !Decision::equal(stored, digest.as_slice()).is_yes() {
         return Err(Refusal::FaultDetected);
     }

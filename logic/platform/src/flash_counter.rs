@@ -374,12 +374,11 @@ fn pair(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 fn put_pair(record: &mut [u8; MAX_UNIT], at: usize, word: u32) {
-    let pair = word.to_le_bytes().into_iter().chain((!word).to_le_bytes());
-    record
-        .iter_mut()
-        .skip(at)
-        .zip(pair)
-        .for_each(|(to, from)| *to = from);
+    let place = record.get_mut(at..).unwrap_or_default();
+    if let ([first, complement, ..], _) = place.as_chunks_mut() {
+        *first = word.to_le_bytes();
+        *complement = (!word).to_le_bytes();
+    }
 }
 
 fn narrow(value: u32) -> usize {

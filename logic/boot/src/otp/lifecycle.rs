@@ -66,14 +66,10 @@ const fn entry_offset(index: u32) -> u32 {
 fn entry(state: Lifecycle) -> [u8; ENTRY_SIZE] {
     let number = u32::from(state as u16);
     let mut bytes = [0; ENTRY_SIZE];
-    let words = number
-        .to_le_bytes()
-        .into_iter()
-        .chain((!number).to_le_bytes());
-    bytes
-        .iter_mut()
-        .zip(words)
-        .for_each(|(place, byte)| *place = byte);
+    if let ([word, complement, ..], _) = bytes.as_chunks_mut() {
+        *word = number.to_le_bytes();
+        *complement = (!number).to_le_bytes();
+    }
     bytes
 }
 

@@ -255,7 +255,29 @@ pub struct Provisioning {
     pub flags: ProvisioningFlags,
 }
 
-/// Reads what is no secret: all that a bootloader needs.
+/// What a bootloader needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootFacts {
+    /// Present state.
+    pub lifecycle: Lifecycle,
+    /// Who may sign each image.
+    pub root_keys: PerImage<RootKey>,
+}
+
+/// Reads what a bootloader needs, and looks at nothing else.
+///
+/// # Errors
+/// As [`read_facts`].
+pub fn read_boot_facts<F: Flash>(flash: &F) -> Result<BootFacts, OtpError> {
+    let body = record::find(flash)?;
+    let first = body.lifecycle(flash)?;
+    Ok(BootFacts {
+        lifecycle: lifecycle::current(flash, first)?,
+        root_keys: body.root_keys(flash)?,
+    })
+}
+
+/// Reads what is no secret.
 ///
 /// # Errors
 /// [`OtpError::Blank`], [`OtpError::Damaged`], [`OtpError::UnknownFormat`], [`OtpError::Flash`].

@@ -60,15 +60,11 @@ const fn commit_offset(place: u32) -> u32 {
 
 pub(super) fn commit(crc: u32) -> [u8; COMMIT_SIZE] {
     let mut bytes = [0; COMMIT_SIZE];
-    let words = b"DONE"
-        .iter()
-        .copied()
-        .chain(crc.to_le_bytes())
-        .chain((!crc).to_le_bytes());
-    bytes
-        .iter_mut()
-        .zip(words)
-        .for_each(|(place, byte)| *place = byte);
+    if let ([done, sum, complement, ..], _) = bytes.as_chunks_mut() {
+        *done = *b"DONE";
+        *sum = crc.to_le_bytes();
+        *complement = (!crc).to_le_bytes();
+    }
     bytes
 }
 
@@ -243,17 +239,26 @@ impl Body {
             .ok_or(OtpError::Damaged)
     }
 
+    /// The lifecycle at provisioning.
+    pub(super) fn lifecycle<F: Flash>(&self, flash: &F) -> Result<Lifecycle, OtpError> {
+        let number = u16::from_le_bytes(self.array(flash, item::LIFECYCLE)?);
+        Lifecycle::from_number(number).ok_or(OtpError::Damaged)
+    }
+
+    pub(super) fn root_keys<F: Flash>(&self, flash: &F) -> Result<PerImage<RootKey>, OtpError> {
+        Ok(PerImage {
+            secure: self.root_key(flash, item::ROOT_KEY_0)?,
+            non_secure: self.root_key(flash, item::ROOT_KEY_1)?,
+        })
+    }
+
     /// What is no secret; the lifecycle is the one at provisioning.
     pub(super) fn facts<F: Flash>(&self, flash: &F) -> Result<Facts, OtpError> {
-        let lifecycle = u16::from_le_bytes(self.array(flash, item::LIFECYCLE)?);
         Ok(Facts {
-            lifecycle: Lifecycle::from_number(lifecycle).ok_or(OtpError::Damaged)?,
+            lifecycle: self.lifecycle(flash)?,
             implementation_id: self.array(flash, item::IMPLEMENTATION_ID)?,
             instance_id: self.array(flash, item::INSTANCE_ID)?,
-            root_keys: PerImage {
-                secure: self.root_key(flash, item::ROOT_KEY_0)?,
-                non_secure: self.root_key(flash, item::ROOT_KEY_1)?,
-            },
+            root_keys: self.root_keys(flash)?,
             certification_reference: self.text(flash, item::CERTIFICATION_REFERENCE)?,
             verification_service: self.text(flash, item::VERIFICATION_SERVICE)?,
             flags: ProvisioningFlags(u32::from_le_bytes(self.array(flash, item::FLAGS)?)),
