@@ -3,7 +3,7 @@
 //! A fault of a partition stops that partition; every other fault resets the system after it was
 //! written down and shown. Never a silent reset.
 
-use crate::console::{Address, Hex};
+use crate::console::{Address, Hex, Word as _};
 use crate::{memory, say};
 use core::sync::atomic::{AtomicU32, Ordering};
 use ironroot_boot::fault::{Cause, FaultArea, FaultRecord, Origin};
@@ -23,22 +23,22 @@ pub fn record(mut fault: FaultRecord) {
     fault.boot_count = BOOT_COUNT.load(Ordering::Relaxed);
     // SAFETY: recording happens in a handler, in the panic path or at start-up; none nests.
     FaultArea::new(unsafe { memory::fault_area() }).append(&fault);
-    say!(
-        "fault: ",
-        fault.cause.words(),
-        " of ",
-        who(fault.origin),
-        " at ",
-        Address(fault.program_counter),
-        ", address ",
-        Address(fault.address.unwrap_or(0)),
-        ", status ",
-        Hex(fault.status),
-        "/",
-        Hex(fault.secure_status),
-        ", detail ",
-        Hex(fault.detail),
-    );
+    "fault: ".print();
+    fault.cause.words().print();
+    " of ".print();
+    who(fault.origin).print();
+    // What a program found out by itself has no place and no status.
+    if fault.program_counter != 0 {
+        " at ".print();
+        Address(fault.program_counter).print();
+        ", address ".print();
+        Address(fault.address.unwrap_or(0)).print();
+        ", status ".print();
+        Hex(fault.status).print();
+        "/".print();
+        Hex(fault.secure_status).print();
+    }
+    say!(", detail ", Hex(fault.detail));
 }
 
 /// Records and resets.
