@@ -12,7 +12,7 @@
 //! A nonce must never serve twice under one key. With random nonces only the 24-byte one is long
 //! enough not to count messages.
 
-mod aes;
+pub(crate) mod aes;
 mod ccm;
 mod chacha;
 mod gcm;

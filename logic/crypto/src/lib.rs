@@ -11,6 +11,7 @@ mod error;
 mod secret;
 
 pub mod aead;
+pub mod aes_ctr;
 pub mod drbg;
 pub mod ecdsa;
 pub mod ed25519;

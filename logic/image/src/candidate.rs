@@ -43,6 +43,7 @@ pub(crate) struct Found {
     pub(crate) boot_record: Option<TlvEntry>,
     pub(crate) vendor_uuid: Option<TlvEntry>,
     pub(crate) class_uuid: Option<TlvEntry>,
+    pub(crate) content_key: Option<TlvEntry>,
 }
 
 impl<'p, S: ImageSource> Candidate<'p, S> {
@@ -90,6 +91,7 @@ impl Structure {
         let layout = Layout::read(source, &header, policy.size_limit)?;
         policy.check_header(&header, layout.total_len)?;
         let found = Found::collect(source, &layout)?;
+        found.check_encryption(&header, policy)?;
         Ok(Self {
             header,
             layout,
@@ -99,7 +101,11 @@ impl Structure {
 }
 
 impl Layout {
-    fn read(source: &dyn ImageSource, header: &Header, limit: u32) -> Result<Self, Refusal> {
+    pub(crate) fn read(
+        source: &dyn ImageSource,
+        header: &Header,
+        limit: u32,
+    ) -> Result<Self, Refusal> {
         let payload_end = header.payload_end().ok_or(Refusal::TooLarge)?;
         let signed_len = header.signed_len().ok_or(Refusal::TooLarge)?;
         if signed_len > limit {
@@ -164,8 +170,8 @@ impl Found {
             tlv::BOOT_RECORD => &mut self.boot_record,
             tlv::VENDOR_UUID => &mut self.vendor_uuid,
             tlv::CLASS_UUID => &mut self.class_uuid,
-            // The header says neither, so what describes them contradicts it.
-            kind if tlv::ENCRYPTION.contains(&kind) => return Err(Refusal::EncryptionUnsupported),
+            kind if tlv::ENCRYPTION.contains(&kind) => &mut self.content_key,
+            // The header does not say so, so what describes it contradicts it.
             kind if tlv::COMPRESSION.contains(&kind) => {
                 return Err(Refusal::CompressionUnsupported);
             }
@@ -175,6 +181,20 @@ impl Found {
             Err(Refusal::DuplicateTlv)
         } else {
             Ok(())
+        }
+    }
+
+    /// Flag and content key belong together, and are of the device's scheme.
+    fn check_encryption(&self, header: &Header, policy: &Policy<'_>) -> Result<(), Refusal> {
+        match (
+            header.flags.encrypted(),
+            &self.content_key,
+            policy.encryption,
+        ) {
+            (false, None, _) => Ok(()),
+            (false, Some(_), _) | (true, _, None) => Err(Refusal::EncryptionUnsupported),
+            (true, None, Some(_)) => Err(Refusal::ContentKeyMissing),
+            (true, Some(entry), Some(scheme)) => scheme.check(header, entry),
         }
     }
 }

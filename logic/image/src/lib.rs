@@ -19,6 +19,7 @@ mod verify;
 
 pub mod boot_record;
 pub mod build;
+pub mod encryption;
 pub mod shared_data;
 pub mod tlv;
 pub mod trailer;

@@ -1,5 +1,6 @@
 //! What a device demands of an image.
 
+use crate::encryption::EncryptionScheme;
 use crate::{Header, Refusal, Suite};
 
 /// How the device knows its signers.
@@ -72,6 +73,11 @@ pub struct Policy<'a> {
     pub vendor_uuid: Option<[u8; 16]>,
     /// Device class identifier that the image must carry. `None`: not compared.
     pub class_uuid: Option<[u8; 16]>,
+    /// How images may be encrypted; plain ones are accepted as well. `None`: encrypted ones are refused.
+    ///
+    /// The verification sees plain text: give a slot of encrypted images through
+    /// [`Decrypted`](crate::encryption::Decrypted), and one of installed images, or RAM, directly.
+    pub encryption: Option<&'static EncryptionScheme>,
 }
 
 impl<'a> Policy<'a> {
@@ -93,6 +99,7 @@ impl<'a> Policy<'a> {
             rom_address: None,
             vendor_uuid: None,
             class_uuid: None,
+            encryption: None,
         }
     }
 
@@ -137,9 +144,9 @@ impl<'a> Policy<'a> {
         Ok(())
     }
 
-    /// Encryption and compression are the next stage of this crate; until then they are refused here.
+    /// Whether the device can read the payload at all. Which scheme it is, the TLVs say.
     pub(crate) fn check_encoding(&self, header: &Header) -> Result<(), Refusal> {
-        if header.flags.encrypted() {
+        if header.flags.encrypted() && self.encryption.is_none() {
             return Err(match self.slot {
                 Slot::Primary => Refusal::EncryptedInPrimary,
                 Slot::Secondary => Refusal::EncryptionUnsupported,

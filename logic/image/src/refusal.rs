@@ -30,6 +30,9 @@ pub enum Refusal {
     RamLoadUnexpected = 24,
     LoadAddress = 25,
     RomAddress = 26,
+    EncryptionScheme = 27,
+    ContentKeyMissing = 28,
+    ContentKey = 29,
 
     ProtectedArea = 30,
     UnprotectedArea = 31,
@@ -114,6 +117,18 @@ const WORDS: &[(Refusal, &str)] = &[
         "does not fit the allowed RAM at its load address",
     ),
     (Refusal::RomAddress, "built for another flash address"),
+    (
+        Refusal::EncryptionScheme,
+        "encrypted by another scheme than the device's",
+    ),
+    (
+        Refusal::ContentKeyMissing,
+        "encrypted, but its key is missing",
+    ),
+    (
+        Refusal::ContentKey,
+        "its key cannot be unwrapped: encrypted for another device, or altered",
+    ),
     (
         Refusal::ProtectedArea,
         "the protected TLV area is missing or malformed",

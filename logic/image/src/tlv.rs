@@ -39,6 +39,16 @@ pub const RSA3072: u16 = 0x23;
 pub const ED25519: u16 = 0x24;
 /// The signature is over the image itself, not its hash.
 pub const SIG_PURE: u16 = 0x25;
+/// Content key under RSA-2048 OAEP.
+pub const ENC_RSA2048: u16 = 0x30;
+/// Content key under AES key wrap.
+pub const ENC_KW: u16 = 0x31;
+/// Content key by ECIES on P-256.
+pub const ENC_EC256: u16 = 0x32;
+/// Content key by ECIES on X25519, SHA-256.
+pub const ENC_X25519: u16 = 0x33;
+/// Content key by ECIES on X25519, SHA-512.
+pub const ENC_X25519_SHA512: u16 = 0x34;
 /// First and last of the types that carry the content key of an encrypted image.
 pub const ENCRYPTION: core::ops::RangeInclusive<u16> = 0x30..=0x34;
 /// Another image that must be present in some version.
@@ -68,11 +78,11 @@ pub const NAMES: &[(u16, &str)] = &[
     (RSA3072, "RSA3072"),
     (ED25519, "ED25519"),
     (SIG_PURE, "SIG_PURE"),
-    (0x30, "ENCRSA2048"),
-    (0x31, "ENCKW"),
-    (0x32, "ENCEC256"),
-    (0x33, "ENCX25519"),
-    (0x34, "ENCX25519_SHA512"),
+    (ENC_RSA2048, "ENCRSA2048"),
+    (ENC_KW, "ENCKW"),
+    (ENC_EC256, "ENCEC256"),
+    (ENC_X25519, "ENCX25519"),
+    (ENC_X25519_SHA512, "ENCX25519_SHA512"),
     (DEPENDENCY, "DEPENDENCY"),
     (SECURITY_COUNTER, "SEC_CNT"),
     (BOOT_RECORD, "BOOT_RECORD"),

@@ -10,10 +10,10 @@ use zeroize::Zeroize;
 use crate::CryptoError;
 
 /// Length of a block in bytes.
-pub(super) const BLOCK_LEN: usize = 16;
+pub(crate) const BLOCK_LEN: usize = 16;
 
 /// One block.
-pub(super) type Block = [u8; BLOCK_LEN];
+pub(crate) type Block = [u8; BLOCK_LEN];
 
 /// The longest message that a 32-bit block counter can carry (SP 800-38D, section 5.2.1.1), bytes.
 const MAX_MESSAGE_LEN: u64 = (1 << 36) - 32;
@@ -22,7 +22,7 @@ const MAX_MESSAGE_LEN: u64 = (1 << 36) - 32;
 const KEYSTREAM_BLOCKS: usize = 8;
 
 /// The encrypting direction of AES; counter mode and CBC-MAC need no other.
-pub(super) enum Aes {
+pub(crate) enum Aes {
     Aes128(aes::Aes128Enc),
     Aes192(aes::Aes192Enc),
     Aes256(aes::Aes256Enc),
@@ -30,7 +30,7 @@ pub(super) enum Aes {
 
 impl Aes {
     /// Expands a key of 16, 24 or 32 bytes; [`CryptoError::KeyLength`] for others.
-    pub(super) fn new(key: &[u8]) -> Result<Self, CryptoError> {
+    pub(crate) fn new(key: &[u8]) -> Result<Self, CryptoError> {
         match key.len() {
             16 => aes::Aes128Enc::new_from_slice(key).map(Self::Aes128),
             24 => aes::Aes192Enc::new_from_slice(key).map(Self::Aes192),
@@ -40,7 +40,7 @@ impl Aes {
     }
 
     /// Encrypts each block by itself.
-    pub(super) fn encrypt(&self, blocks: &mut [Block]) {
+    pub(crate) fn encrypt(&self, blocks: &mut [Block]) {
         let job = EncryptAll { blocks };
         match self {
             Self::Aes128(cipher) => cipher.encrypt_with_backend(job),
@@ -50,12 +50,12 @@ impl Aes {
     }
 
     /// Encrypts one block.
-    pub(super) fn encrypt_block(&self, block: &mut Block) {
+    pub(crate) fn encrypt_block(&self, block: &mut Block) {
         self.encrypt(core::slice::from_mut(block));
     }
 
     /// XORs `buf` with the key stream that starts at `counter`, and moves `counter` on.
-    pub(super) fn apply_keystream(&self, counter: &mut Block, buf: &mut [u8]) {
+    pub(crate) fn apply_keystream(&self, counter: &mut Block, buf: &mut [u8]) {
         let mut keystream = [[0; BLOCK_LEN]; KEYSTREAM_BLOCKS];
         for chunk in buf.chunks_mut(KEYSTREAM_BLOCKS * BLOCK_LEN) {
             let used = chunk.len().div_ceil(BLOCK_LEN);
@@ -77,8 +77,8 @@ impl Aes {
 ///
 /// The software back end takes as long for one block as for two, and has a second copy of AES for
 /// the single ones; not calling that keeps it out of the image.
-struct EncryptAll<'a> {
-    blocks: &'a mut [Block],
+pub(crate) struct EncryptAll<'a> {
+    pub(crate) blocks: &'a mut [Block],
 }
 
 impl BlockSizeUser for EncryptAll<'_> {
@@ -101,7 +101,7 @@ impl BlockCipherEncClosure for EncryptAll<'_> {
 }
 
 /// Refuses what the block counter cannot carry.
-pub(super) fn check_message_len(len: usize) -> Result<(), CryptoError> {
+pub(crate) fn check_message_len(len: usize) -> Result<(), CryptoError> {
     if len as u64 > MAX_MESSAGE_LEN {
         return Err(CryptoError::DataLength);
     }
@@ -112,14 +112,14 @@ pub(super) fn check_message_len(len: usize) -> Result<(), CryptoError> {
 ///
 /// CCM's counter may be wider or narrower, but with [`check_message_len`] and CCM's own limit it
 /// never leaves its field and never needs more than 32 bits.
-pub(super) fn increment(counter: &mut Block) {
+pub(crate) fn increment(counter: &mut Block) {
     if let Some(low) = counter.last_chunk_mut::<4>() {
         *low = u32::from_be_bytes(*low).wrapping_add(1).to_be_bytes();
     }
 }
 
 /// XORs as many bytes as the shorter of the two has.
-pub(super) fn xor(to: &mut [u8], from: &[u8]) {
+pub(crate) fn xor(to: &mut [u8], from: &[u8]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to ^= *from;
     }
