@@ -4,7 +4,9 @@
 use crate::flash_map::{IMAGES, Image, Slot};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::Reason;
-use ironroot_image::{AddressRange, ImageSource, Keys, Policy, Refusal, Suite, Verified};
+use ironroot_image::{
+    AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Suite, Verified,
+};
 
 /// What a device demands of the image in one of its slots.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +39,31 @@ impl Demands<'_> {
         self.judge(|policy| Verified::check(source, policy))
     }
 
+    /// Judges the header of an image of `total` bytes before the image is there, and before a slot is
+    /// erased for it. What passes is judged again as a whole.
+    ///
+    /// # Errors
+    /// The first [`Reason`] found.
+    pub fn admit(&self, header: &[u8; HEADER_LEN as usize], total: u32) -> Result<Header, Reason> {
+        self.by_policy(|policy| policy.admit(header, total))
+    }
+
     pub(crate) fn judge<S: ImageSource>(
         &self,
         verify: impl FnOnce(&Policy<'_>) -> Result<Verified<S>, Refusal>,
     ) -> Result<Verified<S>, Reason> {
+        let verified = self.by_policy(verify)?;
+        // Asked before the image runs: a counter that cannot follow would leave the old image in reach.
+        match verified.security_counter() {
+            Some(counter) if counter <= self.counter_limit => Ok(verified),
+            _ => Err(Reason::CounterOutOfReach),
+        }
+    }
+
+    fn by_policy<T>(
+        &self,
+        judge: impl FnOnce(&Policy<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Reason> {
         let scheme = self.root_key.scheme();
         let suite = self.suites.iter().find(|(offered, _)| *offered == scheme);
         let (_, suite) = suite.ok_or(Reason::SchemeNotSupported)?;
@@ -56,11 +79,6 @@ impl Demands<'_> {
             ram_window: self.window,
             ..Policy::new(suite, Keys::Hashes(&key_hashes), self.size_limit)
         };
-        let verified = verify(&policy).map_err(Reason::Image)?;
-        // Asked before the image runs: a counter that cannot follow would leave the old image in reach.
-        match verified.security_counter() {
-            Some(counter) if counter <= self.counter_limit => Ok(verified),
-            _ => Err(Reason::CounterOutOfReach),
-        }
+        judge(&policy).map_err(Reason::Image)
     }
 }

@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod admit;
 mod candidate;
 mod decision;
 mod dependency;
