@@ -15,6 +15,7 @@ mod strategy;
 
 pub mod fault;
 pub mod flash_map;
+pub mod install;
 pub mod otp;
 pub mod trailer_ops;
 
