@@ -14,12 +14,15 @@ pub mod aead;
 pub mod aes_ctr;
 pub mod drbg;
 pub mod ecdsa;
+pub mod ecdsa_p384;
 pub mod ed25519;
 pub mod hash;
 pub mod kdf;
 pub mod key_tree;
+pub mod key_wrap;
 pub mod mac;
 pub mod rsa;
+pub mod x25519;
 
 pub use error::CryptoError;
 pub use secret::{Secret, ct_eq, wipe};

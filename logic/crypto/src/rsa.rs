@@ -1,13 +1,15 @@
-//! RSA-2048 and RSA-3072 signatures, RSASSA-PSS (RFC 8017), over fixed-width big integers.
+//! RSA-2048 and RSA-3072 (RFC 8017) over fixed-width big integers: RSASSA-PSS signatures and RSAES-OAEP.
 //!
-//! Only verification is built by default, without heap and with little stack. Private keys, for
-//! host tools, come with the feature `rsa-private`. The arithmetic is the library `crypto-bigint`'s;
+//! Only verification is built by default, without heap and with little stack. Private keys, for host
+//! tools and for devices that decrypt, come with the feature `rsa-private`, and so does OAEP. The arithmetic is the library `crypto-bigint`'s;
 //! encodings, padding, blinding and prime search are here. Why the `rsa` crate is not used:
 //! `docs/decisions/0003-cryptography.md`.
 
 mod modular;
 mod pss;
 
+#[cfg(feature = "rsa-private")]
+mod oaep;
 #[cfg(feature = "rsa-private")]
 mod prime;
 #[cfg(feature = "rsa-private")]
@@ -147,6 +149,35 @@ impl RsaPublicKey {
             .ok_or(CryptoError::Verification)?;
         self.apply(signature, encoded)?;
         pss::verify(hash, digest, encoded)
+    }
+
+    /// Encrypts a short message with OAEP (RFC 8017, section 7.1.1): empty label, MGF1 with the same hash.
+    ///
+    /// [`CryptoError::DataLength`] when `ciphertext` has not the modulus's length, or the message does not
+    /// leave room for two digests and two bytes.
+    #[cfg(feature = "rsa-private")]
+    pub fn encrypt_oaep(
+        &self,
+        hash: HashAlgorithm,
+        message: &[u8],
+        drbg: &mut crate::drbg::Drbg,
+        ciphertext: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        if ciphertext.len() != self.modulus_len() {
+            return Err(CryptoError::DataLength);
+        }
+        let seed = drbg.secret::<{ crate::hash::MAX_DIGEST_LEN }>();
+        let mut encoded = crate::Secret::<MAX_MODULUS_LEN>::zeroed();
+        encoded.expose_mut(|encoded| {
+            let encoded = encoded
+                .get_mut(..ciphertext.len())
+                .ok_or(CryptoError::DataLength)?;
+            seed.expose(|seed| {
+                let seed = seed.get(..hash.digest_len()).unwrap_or(seed);
+                oaep::encode(hash, message, seed, encoded)
+            })?;
+            self.apply(encoded, ciphertext)
+        })
     }
 
     /// RSAVP1 (RFC 8017, section 5.2.2): `input` to the power of e.

@@ -20,6 +20,9 @@
 mod cipher;
 mod decrypted;
 mod ecies;
+mod key_wrap;
+#[cfg(feature = "rsa-decryption")]
+mod oaep;
 mod scheme;
 
 pub use cipher::{ContentKey, PayloadCipher};

@@ -2,12 +2,13 @@
 //!
 //! A bootloader names one suite and the linker drops the code of the others. MCUboot design
 //! document and imgtool: RSA and P-256 with SHA-256, Ed25519 with SHA-256 or SHA-512, pure Ed25519
-//! with SHA-512. P-384 and hybrid signatures are further lines of this table.
+//! with SHA-512, P-384 with SHA-384. Hybrid signatures are further lines of this table.
 
 use crate::decision::Decision;
 use crate::digest::{ImageHash, SHA256, SHA384, SHA512};
 use crate::{ImageSource, Refusal, tlv};
 use ironroot_crypto::ecdsa::{self, P256PublicKey};
+use ironroot_crypto::ecdsa_p384::{self, P384PublicKey};
 use ironroot_crypto::ed25519::Ed25519PublicKey;
 use ironroot_crypto::hash::HashAlgorithm;
 use ironroot_crypto::rsa::RsaPublicKey;
@@ -97,6 +98,8 @@ pub mod suites {
     pub static UNSIGNED_SHA512: Suite = suite!("none/sha512", SHA512, None);
     /// ECDSA on P-256 over SHA-256.
     pub static P256_SHA256: Suite = suite!("p256/sha256", SHA256, Some(&super::P256));
+    /// ECDSA on P-384 over SHA-384.
+    pub static P384_SHA384: Suite = suite!("p384/sha384", SHA384, Some(&super::P384));
     /// Ed25519 over a SHA-256 digest.
     pub static ED25519_SHA256: Suite = suite!("ed25519/sha256", SHA256, Some(&super::ED25519));
     /// Ed25519 over a SHA-512 digest.
@@ -110,11 +113,12 @@ pub mod suites {
     pub static RSA3072_SHA256: Suite = suite!("rsa3072/sha256", SHA256, Some(&super::RSA3072));
 
     /// All of them. Naming this keeps the code of every algorithm: for tools, not for bootloaders.
-    pub const ALL: [&Suite; 9] = [
+    pub const ALL: [&Suite; 10] = [
         &UNSIGNED_SHA256,
         &UNSIGNED_SHA384,
         &UNSIGNED_SHA512,
         &P256_SHA256,
+        &P384_SHA384,
         &ED25519_SHA256,
         &ED25519_SHA512,
         &ED25519_PURE,
@@ -128,6 +132,12 @@ static P256: Signature = Signature {
     tlv: tlv::ECDSA,
     pure: false,
     verify: verify_p256,
+};
+static P384: Signature = Signature {
+    name: "ECDSA P-384",
+    tlv: tlv::ECDSA,
+    pure: false,
+    verify: verify_p384,
 };
 static ED25519: Signature = Signature {
     name: "Ed25519",
@@ -160,6 +170,12 @@ const P256_PREFIX: &[u8] = &[
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
+/// SubjectPublicKeyInfo of a P-384 key up to the point (RFC 5480).
+const P384_PREFIX: &[u8] = &[
+    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
+    0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
+];
+
 /// SubjectPublicKeyInfo of an Ed25519 key up to the point (RFC 8410).
 const ED25519_PREFIX: &[u8] = &[
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -170,6 +186,16 @@ fn verify_p256(claim: &Claim<'_>) -> Result<Decision, Refusal> {
     let key = P256PublicKey::from_sec1(point).map_err(|_| Refusal::BadKey)?;
     let der = without_padding(claim.signature).ok_or(Refusal::SignatureInvalid)?;
     let signature = ecdsa::der::parse(der).map_err(|_| Refusal::SignatureInvalid)?;
+    Ok(Decision::of(
+        key.verify_prehash(claim.digest, &signature).is_ok(),
+    ))
+}
+
+fn verify_p384(claim: &Claim<'_>) -> Result<Decision, Refusal> {
+    let point = claim.key.strip_prefix(P384_PREFIX).ok_or(Refusal::BadKey)?;
+    let key = P384PublicKey::from_sec1(point).map_err(|_| Refusal::BadKey)?;
+    let signature =
+        ecdsa_p384::parse_der(claim.signature).map_err(|_| Refusal::SignatureInvalid)?;
     Ok(Decision::of(
         key.verify_prehash(claim.digest, &signature).is_ok(),
     ))

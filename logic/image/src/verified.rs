@@ -111,6 +111,13 @@ impl<S: ImageSource> Verified<S> {
         &self.source
     }
 
+    /// The wrapped content key, when the image is or was encrypted: for a trailer that keeps it in this
+    /// form. Not signed, but the image could not be read without it.
+    #[must_use]
+    pub const fn content_key_tlv(&self) -> Option<TlvEntry> {
+        self.structure.found.content_key
+    }
+
     /// Every protected (signed) TLV, in order.
     #[must_use]
     pub fn protected_tlvs(&self) -> Entries<'_> {

@@ -15,14 +15,19 @@ pub const MAX_LEN: usize = 72;
 /// [`CryptoError::Encoding`] for trailing bytes, lengths not in their shortest form, other tags,
 /// negative or needlessly padded integers, and integers of more than 256 bits.
 pub fn parse(bytes: &[u8]) -> Result<[u8; SIGNATURE_LEN], CryptoError> {
+    let mut signature = [0; SIGNATURE_LEN];
+    read_integers(bytes, &mut signature)?;
+    Ok(signature)
+}
+
+/// Reads two integers into the halves of `signature`, for a curve of any size.
+pub(crate) fn read_integers(bytes: &[u8], signature: &mut [u8]) -> Result<(), CryptoError> {
     let mut integers = Integers::open(bytes)?;
     let (r, s) = (integers.next()?, integers.next()?);
     integers.close()?;
-    let mut signature = [0; SIGNATURE_LEN];
-    let (r_out, s_out) = signature.split_at_mut(SCALAR_LEN);
+    let (r_out, s_out) = signature.split_at_mut(signature.len() / 2);
     write_right_aligned(r_out, r)?;
-    write_right_aligned(s_out, s)?;
-    Ok(signature)
+    write_right_aligned(s_out, s)
 }
 
 /// Writes r ‖ s as DER and gives the length used.

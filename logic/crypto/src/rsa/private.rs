@@ -1,4 +1,4 @@
-//! RSA private keys for host tools: generation, import, export, PSS signatures.
+//! RSA private keys: generation, import, export, PSS signatures, OAEP decryption.
 //!
 //! The private power uses the Chinese remainder theorem on a blinded input, in constant time, and
 //! the result is checked with the public key before anyone sees it: one wrong half would give the
@@ -9,10 +9,12 @@ use crypto_bigint::{NonZero, Odd, Uint};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::modular::{LIMBS_1024, LIMBS_1536, LIMBS_2048, LIMBS_3072, power, read, reduce, write};
-use super::{MAX_MODULUS_LEN, RsaPublicKey, RsaSize, SALT_LEN, prime, pss};
+use super::{MAX_MODULUS_LEN, RsaPublicKey, RsaSize, SALT_LEN, oaep, prime, pss};
+use crate::bytes::copy_prefix;
 use crate::der::{Integers, write_integers};
 use crate::drbg::Drbg;
 use crate::hash::HashAlgorithm;
+use crate::mac::hmac;
 use crate::{CryptoError, Secret, wipe};
 
 /// The longest DER of a private key, in bytes: RSA-3072.
@@ -136,6 +138,35 @@ impl RsaPrivateKey {
         }
         signed
     }
+
+    /// Decrypts OAEP (RFC 8017, section 7.1.2) into `message`, which has exactly the message's length:
+    /// empty label, MGF1 with the same hash.
+    ///
+    /// The private power is blinded by numbers made from key and ciphertext, so that devices without a
+    /// random source can decrypt. Lengths are [`CryptoError::DataLength`]; everything else that can be
+    /// wrong is [`CryptoError::Verification`], found in the same time, and `message` is zeros.
+    pub fn decrypt_oaep(
+        &self,
+        hash: HashAlgorithm,
+        ciphertext: &[u8],
+        message: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        let mut encoded = Secret::<MAX_MODULUS_LEN>::zeroed();
+        encoded.expose_mut(|encoded| {
+            let encoded = encoded
+                .get_mut(..self.size().modulus_len())
+                .filter(|encoded| encoded.len() == ciphertext.len())
+                .ok_or(CryptoError::DataLength)?;
+            encoded.copy_from_slice(ciphertext);
+            let powered = match &self.numbers {
+                Numbers::Rsa2048(parts) => parts.apply(encoded, &mut parts.blinder(ciphertext)),
+                Numbers::Rsa3072(parts) => parts.apply(encoded, &mut parts.blinder(ciphertext)),
+            };
+            // Not below the modulus: public, and no more than "wrong".
+            powered.map_err(|_| CryptoError::Verification)?;
+            oaep::decode(hash, encoded, message)
+        })
+    }
 }
 
 /// The numbers of a key. `p` is the larger prime.
@@ -240,6 +271,16 @@ impl<const FULL: usize, const HALF: usize> Parts<FULL, HALF> {
             return false;
         };
         Uint::from_u32(self.e).mul_mod(x, &order) == Uint::ONE
+    }
+
+    /// A generator that nobody without the key can foretell, for blinding this one input.
+    fn blinder(&self, input: &[u8]) -> Drbg {
+        let d = Zeroizing::new(self.d.to_be_bytes());
+        let mut seed = Secret::<32>::zeroed();
+        let mut mac = hmac(HashAlgorithm::Sha256, d.as_slice(), input);
+        seed.expose_mut(|seed| copy_prefix(seed, mac.as_slice()));
+        mac.zeroize();
+        Drbg::new(&seed, b"rsa blinding")
     }
 
     /// RSASP1 (RFC 8017, section 5.2.1) on the bytes in place, blinded and checked.

@@ -98,7 +98,7 @@ fn hash_with_salt(hash: HashAlgorithm, digest: &[u8], salt: &[u8; SALT_LEN]) -> 
 }
 
 /// XORs with MGF1 (RFC 8017, appendix B.2.1).
-fn apply_mask(hash: HashAlgorithm, seed: &[u8], data: &mut [u8]) {
+pub(super) fn apply_mask(hash: HashAlgorithm, seed: &[u8], data: &mut [u8]) {
     let mut seeded = Hasher::new(hash);
     seeded.update(seed);
     for (chunk, counter) in data.chunks_mut(hash.digest_len()).zip(0u32..) {

@@ -26,6 +26,24 @@ impl<S: ImageSource> Decrypted<S> {
         Ok(Self { source, cipher })
     }
 
+    /// A source that needs no decryption: a primary slot, or RAM. For devices that treat all slots alike.
+    #[must_use]
+    pub const fn plain(source: S) -> Self {
+        Self {
+            source,
+            cipher: None,
+        }
+    }
+
+    /// A source with a cipher that is known already: after a restart in the middle of a swap.
+    #[must_use]
+    pub const fn with_cipher(source: S, cipher: PayloadCipher) -> Self {
+        Self {
+            source,
+            cipher: Some(cipher),
+        }
+    }
+
     /// The cipher, for swaps that encrypt again; `None` when the image is not encrypted.
     #[must_use]
     pub const fn cipher(&self) -> Option<&PayloadCipher> {

@@ -11,6 +11,7 @@
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey, PUBLIC_KEY_LEN};
 use ironroot_crypto::hash::HashAlgorithm;
 use ironroot_crypto::mac::Hmac;
+use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_crypto::{CryptoError, Secret, aes_ctr, kdf};
 
 const INFO: &[u8] = b"MCUBoot_ECIES_v1";
@@ -25,6 +26,30 @@ pub(super) fn open_p256(private: &[u8], data: &[u8], out: &mut [u8]) -> Result<(
     let peer = P256PublicKey::from_sec1(point)?;
     let shared = private.diffie_hellman(&peer);
     open(HashAlgorithm::Sha256, &shared, rest, out)
+}
+
+pub(super) fn open_x25519(private: &[u8], data: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
+    open_x25519_with(HashAlgorithm::Sha256, private, data, out)
+}
+
+pub(super) fn open_x25519_sha512(
+    private: &[u8],
+    data: &[u8],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    open_x25519_with(HashAlgorithm::Sha512, private, data, out)
+}
+
+fn open_x25519_with(
+    hash: HashAlgorithm,
+    private: &[u8],
+    data: &[u8],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    let private = Secret::from_slice(private).ok_or(CryptoError::KeyLength)?;
+    let (peer, rest) = data.split_first_chunk().ok_or(CryptoError::DataLength)?;
+    let shared = X25519PrivateKey::from_bytes(private).diffie_hellman(peer)?;
+    open(hash, &shared, rest, out)
 }
 
 /// Checks the tag, then decrypts the content key.

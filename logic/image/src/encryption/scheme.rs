@@ -1,7 +1,6 @@
 //! The table of ways to bring a content key: each ties a TLV type to an AES key length.
 
 use super::ContentKey;
-use super::ecies;
 use crate::tlv::{self, TlvEntry};
 use crate::{Flags, Header, Refusal};
 use ironroot_crypto::{CryptoError, Secret, aes_ctr};
@@ -12,9 +11,11 @@ pub struct EncryptionScheme {
     tlv: u16,
     tlv_len: u16,
     cipher: &'static Cipher,
-    /// From the device's private key and the TLV's data to the content key, at the start of the output.
-    unwrap: fn(&[u8], &[u8], &mut [u8]) -> Result<(), CryptoError>,
+    unwrap: Unwrap,
 }
+
+/// From the device's private key and the TLV's data to the content key, which fills the output.
+type Unwrap = fn(&[u8], &[u8], &mut [u8]) -> Result<(), CryptoError>;
 
 /// AES-CTR with one key length.
 struct Cipher {
@@ -149,7 +150,10 @@ impl<'k> Decryption<'k> {
 
 /// Every scheme, one line each.
 pub mod schemes {
-    use super::{AES128, AES256, EncryptionScheme, ecies, tlv};
+    #[cfg(feature = "rsa-decryption")]
+    use super::super::oaep;
+    use super::super::{ecies, key_wrap};
+    use super::{AES128, AES256, EncryptionScheme, tlv};
 
     macro_rules! scheme {
         ($name:literal, $tlv:ident, $len:expr, $cipher:ident, $unwrap:path) => {
@@ -179,7 +183,76 @@ pub mod schemes {
         AES256,
         ecies::open_p256
     );
+    /// ECIES on X25519, AES-128.
+    pub static ECIES_X25519_AES128: EncryptionScheme = scheme!(
+        "ECIES-X25519/AES-128",
+        ENC_X25519,
+        32 + 32 + 16,
+        AES128,
+        ecies::open_x25519
+    );
+    /// ECIES on X25519, AES-256.
+    pub static ECIES_X25519_AES256: EncryptionScheme = scheme!(
+        "ECIES-X25519/AES-256",
+        ENC_X25519,
+        32 + 32 + 32,
+        AES256,
+        ecies::open_x25519
+    );
+    /// ECIES on X25519 with SHA-512, AES-128.
+    pub static ECIES_X25519_SHA512_AES128: EncryptionScheme = scheme!(
+        "ECIES-X25519-SHA512/AES-128",
+        ENC_X25519_SHA512,
+        32 + 64 + 16,
+        AES128,
+        ecies::open_x25519_sha512
+    );
+    /// ECIES on X25519 with SHA-512, AES-256.
+    pub static ECIES_X25519_SHA512_AES256: EncryptionScheme = scheme!(
+        "ECIES-X25519-SHA512/AES-256",
+        ENC_X25519_SHA512,
+        32 + 64 + 32,
+        AES256,
+        ecies::open_x25519_sha512
+    );
+    /// AES key wrap, AES-128 both.
+    pub static KEY_WRAP_AES128: EncryptionScheme =
+        scheme!("AES-KW/AES-128", ENC_KW, 8 + 16, AES128, key_wrap::open_128);
+    /// AES key wrap, AES-256 both.
+    pub static KEY_WRAP_AES256: EncryptionScheme =
+        scheme!("AES-KW/AES-256", ENC_KW, 8 + 32, AES256, key_wrap::open_256);
+    /// RSA-2048 OAEP, AES-128.
+    #[cfg(feature = "rsa-decryption")]
+    pub static RSA2048_AES128: EncryptionScheme = scheme!(
+        "RSA-2048-OAEP/AES-128",
+        ENC_RSA2048,
+        256,
+        AES128,
+        oaep::open
+    );
+    /// RSA-2048 OAEP, AES-256.
+    #[cfg(feature = "rsa-decryption")]
+    pub static RSA2048_AES256: EncryptionScheme = scheme!(
+        "RSA-2048-OAEP/AES-256",
+        ENC_RSA2048,
+        256,
+        AES256,
+        oaep::open
+    );
 
     /// All of them. Naming this keeps the code of every algorithm: for tools, not for bootloaders.
-    pub const ALL: [&EncryptionScheme; 2] = [&ECIES_P256_AES128, &ECIES_P256_AES256];
+    pub const ALL: &[&EncryptionScheme] = &[
+        &ECIES_P256_AES128,
+        &ECIES_P256_AES256,
+        &ECIES_X25519_AES128,
+        &ECIES_X25519_AES256,
+        &ECIES_X25519_SHA512_AES128,
+        &ECIES_X25519_SHA512_AES256,
+        &KEY_WRAP_AES128,
+        &KEY_WRAP_AES256,
+        #[cfg(feature = "rsa-decryption")]
+        &RSA2048_AES128,
+        #[cfg(feature = "rsa-decryption")]
+        &RSA2048_AES256,
+    ];
 }

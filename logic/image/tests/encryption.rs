@@ -1,0 +1,282 @@
+//! Encrypted images, against the vectors: the right content key, the right plain text, at any offset; and
+//! nothing for any other device.
+
+mod common;
+
+use common::{Vector, unhex, vectors};
+use ironroot_image::encryption::{ContentKey, Decrypted, Decryption, PayloadCipher, schemes};
+use ironroot_image::{ImageSource, Refusal, Verified, peek};
+
+/// The vectors that a device has to decrypt.
+fn encrypted() -> impl Iterator<Item = Vector> {
+    vectors()
+        .into_iter()
+        .filter(|v| v.expect == "accept" && v.enc != "none" && v.slot == "secondary")
+}
+
+fn payload_file(vector: &Vector) -> Option<Vec<u8>> {
+    let name = vector.payload.as_ref()?;
+    std::fs::read(common::directory().join(format!("payload/{name}.bin"))).ok()
+}
+
+#[test]
+fn content_key_and_plain_text_are_those_the_image_was_made_from() {
+    let mut checked = 0;
+    for vector in encrypted() {
+        let key = vector.decryption_key(false);
+        let decryption = Decryption::new(vector.scheme().unwrap(), &key);
+        let slot = vector.slot_bytes();
+        let source = Decrypted::open(slot.as_slice(), &decryption).unwrap();
+        let found = source.cipher().unwrap().key();
+        if let Some(expected) = &vector.image_key {
+            assert!(
+                found.expose(|bytes| bytes == unhex(expected)),
+                "{}",
+                vector.file
+            );
+        }
+        let header = peek(slot.as_slice()).unwrap();
+        let mut plain = vec![0; header.payload_size as usize];
+        source
+            .read_at(u32::from(header.header_size), &mut plain)
+            .unwrap();
+        let file = payload_file(&vector).unwrap();
+        assert_eq!(plain[..file.len()], file, "{}", vector.file);
+        assert!(plain[file.len()..].iter().all(|byte| *byte == 0));
+        checked += 1;
+    }
+    assert_eq!(checked, 22);
+}
+
+#[test]
+fn blocks_of_any_offset_and_length_give_the_same_plain_text() {
+    for vector in encrypted().filter(|v| v.file.contains("p256-enc") || v.file.contains("hmac512"))
+    {
+        let key = vector.decryption_key(false);
+        let decryption = Decryption::new(vector.scheme().unwrap(), &key);
+        let slot = vector.slot_bytes();
+        let source = Decrypted::open(slot.as_slice(), &decryption).unwrap();
+        let mut whole = vec![0; slot.len()];
+        source.read_at(0, &mut whole).unwrap();
+        let header = peek(slot.as_slice()).unwrap();
+        let payload = usize::from(header.header_size)..header.payload_end().unwrap() as usize;
+        assert_eq!(
+            whole[..payload.start],
+            slot[..payload.start],
+            "the header stays"
+        );
+        assert_eq!(
+            whole[payload.end..],
+            slot[payload.end..],
+            "what follows stays"
+        );
+        assert_ne!(whole[payload.clone()], slot[payload.clone()]);
+        for step in [1, 7, 15, 16, 17, 32, 63, 64, 65, 100, 256, 1000, 4096] {
+            let mut pieces = Vec::new();
+            for offset in (0..slot.len()).step_by(step) {
+                let mut piece = vec![0; step.min(slot.len() - offset)];
+                source.read_at(offset as u32, &mut piece).unwrap();
+                pieces.extend(piece);
+            }
+            assert_eq!(pieces, whole, "{} in steps of {step}", vector.file);
+            // And back: the same operation gives the cipher text again, block by block.
+            for (index, piece) in pieces.chunks_mut(step).enumerate() {
+                source.cipher().unwrap().apply((index * step) as u32, piece);
+            }
+            assert_eq!(pieces, slot, "{} back in steps of {step}", vector.file);
+        }
+    }
+}
+
+#[test]
+fn a_foreign_device_gets_nothing() {
+    for vector in encrypted() {
+        let slot = vector.slot_bytes();
+        let scheme = vector.scheme().unwrap();
+        let open =
+            |key: &[u8]| Decrypted::open(slot.as_slice(), &Decryption::new(scheme, key)).err();
+        let own = vector.decryption_key(false);
+        assert_eq!(open(&own), None);
+        assert_eq!(
+            open(&vector.decryption_key(true)),
+            Some(Refusal::ContentKey)
+        );
+        assert_eq!(
+            open(&own[1..]),
+            Some(Refusal::ContentKey),
+            "{}",
+            vector.file
+        );
+        assert_eq!(open(&[]), Some(Refusal::ContentKey));
+        assert_eq!(
+            open(&vec![0; own.len()]),
+            Some(Refusal::ContentKey),
+            "{}",
+            vector.file
+        );
+        assert_eq!(open(&vec![0xff; own.len()]), Some(Refusal::ContentKey));
+        for other in schemes::ALL {
+            if other.name() != scheme.name() {
+                let opened = Decrypted::open(slot.as_slice(), &Decryption::new(other, &own));
+                assert_eq!(opened.err(), Some(Refusal::EncryptionScheme), "{other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_wrapped_key_is_refused_in_the_same_words() {
+    let mut tried = 0;
+    for vector in encrypted().filter(|v| !v.file.contains("hdr") && !v.file.contains("rsa")) {
+        let (key, scheme) = (vector.decryption_key(false), vector.scheme().unwrap());
+        let decryption = Decryption::new(scheme, &key);
+        let data = wrapped(&vector);
+        assert!(decryption.unwrap_key(&data).is_ok());
+        // The curve's points take long; a few bits of each byte show as much.
+        for bit in (0..data.len() * 8).step_by(if data.len() > 100 { 37 } else { 5 }) {
+            // RFC 7748, section 5: the top bit of an X25519 point is not part of it.
+            if vector.enc.starts_with("x25519") && bit == 255 {
+                continue;
+            }
+            let mut altered = data.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            let refused = decryption.unwrap_key(&altered).err();
+            assert_eq!(
+                refused,
+                Some(Refusal::ContentKey),
+                "{} bit {bit}",
+                vector.file
+            );
+            tried += 1;
+        }
+        for len in [0, 1, data.len() - 1] {
+            let refused = decryption.unwrap_key(&data[..len]).err();
+            assert_eq!(refused, Some(Refusal::TlvLength));
+        }
+        let longer = [&data[..], &[0]].concat();
+        assert_eq!(
+            decryption.unwrap_key(&longer).err(),
+            Some(Refusal::TlvLength)
+        );
+    }
+    assert!(tried > 500, "{tried}");
+}
+
+/// The data of the vector's TLV with the content key.
+fn wrapped(vector: &Vector) -> Vec<u8> {
+    let kind = format!("{:#06x}", vector.scheme().unwrap().tlv());
+    let tlv = vector.tlvs.iter().find(|tlv| tlv.kind == kind).unwrap();
+    let at = tlv.offset as usize;
+    vector.slot_bytes()[at..at + usize::from(tlv.len)].to_vec()
+}
+
+#[test]
+fn altered_rsa_keys_are_refused_in_the_same_words() {
+    let vector = encrypted().find(|v| v.enc == "rsa2048-128").unwrap();
+    let key = vector.decryption_key(false);
+    let decryption = Decryption::new(vector.scheme().unwrap(), &key);
+    let data = wrapped(&vector);
+    for bit in [0, 7, 8, 1000, 2047] {
+        let mut altered = data.clone();
+        altered[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(
+            decryption.unwrap_key(&altered).err(),
+            Some(Refusal::ContentKey)
+        );
+    }
+    // Not below the modulus, and a fixed point of the power.
+    for fill in [0xff, 0] {
+        let refused = decryption.unwrap_key(&[fill; 256]).err();
+        assert_eq!(refused, Some(Refusal::ContentKey));
+    }
+}
+
+#[test]
+fn an_installed_image_is_taken_in_the_clear_and_not_decrypted_again() {
+    for file in ["p256-enc-ec256", "rsa2048-enc-rsa", "ed25519-enc-x25519"] {
+        let file = format!("encrypted/{file}-clear.bin");
+        let vector = vectors().into_iter().find(|v| v.file == file).unwrap();
+        assert_eq!(vector.judge(), Ok(()));
+        let tlv = vector.judge_and(|image| image.content_key_tlv()).unwrap();
+        assert_eq!(tlv.unwrap().kind, vector.scheme().unwrap().tlv());
+        let key = vector.decryption_key(false);
+        vector.on_device(|slot, policy| {
+            let decryption = Decryption::new(policy.encryption.unwrap(), &key);
+            let source = Decrypted::open(slot, &decryption).unwrap();
+            let refused = Verified::check(source, policy).err();
+            assert_eq!(refused, Some(Refusal::HashMismatch));
+            let mut without = *policy;
+            without.encryption = None;
+            let refused = Verified::check(slot, &without).err();
+            assert_eq!(refused, Some(Refusal::EncryptedInPrimary));
+        });
+    }
+}
+
+#[test]
+fn what_is_encrypted_is_refused_where_nobody_decrypts() {
+    for vector in encrypted() {
+        vector.on_device(|slot, policy| {
+            let mut without = *policy;
+            without.encryption = None;
+            let refused = Verified::check(slot, &without).err();
+            assert_eq!(refused, Some(Refusal::EncryptionUnsupported));
+            // A device that decrypts, but was handed the slot as it is.
+            let refused = Verified::check(slot, policy).err();
+            assert_eq!(refused, Some(Refusal::HashMismatch), "{}", vector.file);
+        });
+    }
+}
+
+#[test]
+fn two_content_keys_a_misplaced_one_and_one_without_a_flag_are_refused() {
+    let vector = vectors()
+        .into_iter()
+        .find(|v| v.file == "encrypted/none-enc-kw128.bin")
+        .unwrap();
+    let key = vector.decryption_key(false);
+    let wrapped = wrapped(&vector);
+    let slot = vector.slot_bytes();
+    let header = peek(slot.as_slice()).unwrap();
+    let area = header.signed_len().unwrap() as usize;
+    let total = u16::from_le_bytes([slot[area + 2], slot[area + 3]]);
+    // A second TLV of another kind behind the first: swapped in, or beside it.
+    for kind in [0x30u16, 0x31, 0x32, 0x33, 0x34] {
+        let mut two = slot.clone();
+        let at = area + usize::from(total);
+        let entry = [&kind.to_le_bytes()[..], &24u16.to_le_bytes(), &wrapped].concat();
+        two[at..at + entry.len()].copy_from_slice(&entry);
+        two[area + 2..area + 4].copy_from_slice(&(total + 28).to_le_bytes());
+        let decryption = Decryption::new(&schemes::KEY_WRAP_AES128, &key);
+        let opened = Decrypted::open(two.as_slice(), &decryption);
+        assert_eq!(opened.err(), Some(Refusal::DuplicateTlv), "{kind:#x}");
+        let cipher = Decrypted::open(slot.as_slice(), &decryption)
+            .unwrap()
+            .into_cipher();
+        let source = Decrypted::with_cipher(two.as_slice(), cipher.unwrap());
+        vector.on_device(|_, policy| {
+            let refused = Verified::check(&source, policy).err();
+            assert_eq!(refused, Some(Refusal::DuplicateTlv), "{kind:#x}");
+        });
+    }
+}
+
+#[test]
+fn keys_of_the_wrong_length_are_no_content_keys() {
+    for scheme in schemes::ALL {
+        for len in 0..=64 {
+            let key = ContentKey::new(scheme, &vec![1; len]);
+            assert_eq!(key.is_some(), len == scheme.key_len(), "{scheme:?} {len}");
+        }
+    }
+    let header = peek(encrypted().next().unwrap().slot_bytes().as_slice()).unwrap();
+    let scheme = &schemes::KEY_WRAP_AES128;
+    let (one, two) = (
+        ContentKey::new(scheme, &[1; 16]),
+        ContentKey::new(scheme, &[2; 16]),
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert!(one.matches(&one) && !one.matches(&two));
+    let cipher = PayloadCipher::new(one, &header);
+    assert!(!cipher.key().matches(&two));
+}
