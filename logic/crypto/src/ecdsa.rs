@@ -7,9 +7,8 @@
 
 pub mod der;
 mod generator;
+mod verify;
 
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use p256::ecdsa::{Signature, VerifyingKey};
 use p256::elliptic_curve::ops::Reduce;
 use p256::elliptic_curve::point::AffineCoordinates;
 use p256::elliptic_curve::{Field, PrimeField};
@@ -157,10 +156,11 @@ impl P256PublicKey {
         digest: &[u8],
         signature: &[u8; SIGNATURE_LEN],
     ) -> Result<(), CryptoError> {
-        let signature = Signature::from_slice(signature).map_err(|_| CryptoError::Verification)?;
-        VerifyingKey::from_affine(self.point)
-            .and_then(|key| key.verify_prehash(digest, &signature))
-            .map_err(|_| CryptoError::Verification)
+        if verify::holds(&self.point, &digest_to_scalar(digest), signature) {
+            Ok(())
+        } else {
+            Err(CryptoError::Verification)
+        }
     }
 }
 

@@ -1,0 +1,154 @@
+//! Checking a signature without the library's modular inversion, whose code is as long as all the rest:
+//! a bootloader that only checks is 4 KB smaller and takes as long.
+//!
+//! FIPS 186-5, section 6.4.2. All values are public; the time depends on them.
+
+use p256::elliptic_curve::hazmat::FieldArithmetic;
+use p256::elliptic_curve::ops::LinearCombination;
+use p256::elliptic_curve::point::AffineCoordinates;
+use p256::elliptic_curve::{Field, PrimeField};
+use p256::{AffinePoint, NistP256, NonZeroScalar, ProjectivePoint, Scalar};
+
+use super::{SIGNATURE_LEN, halves};
+
+type Coordinate = <NistP256 as FieldArithmetic>::FieldElement;
+
+/// (p + 1) / 4, for p = 2^256 - 2^224 + 2^192 + 2^96 - 1.
+const QUARTER: [u8; 32] = [
+    0x3f, 0xff, 0xff, 0xff, 0xc0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0,
+];
+
+/// Whether `r ‖ s` signs the number `z` for the key `q`.
+pub(super) fn holds(q: &AffinePoint, z: &Scalar, signature: &[u8; SIGNATURE_LEN]) -> bool {
+    let (r_bytes, s_bytes) = halves(signature);
+    let number = |bytes: [u8; 32]| NonZeroScalar::from_repr(bytes.into()).into_option();
+    let (Some(r), Some(s)) = (number(r_bytes), number(s_bytes)) else {
+        return false;
+    };
+    let inverse = inverse(&s);
+    let point = ProjectivePoint::lincomb_vartime(&[
+        (ProjectivePoint::GENERATOR, *z * inverse),
+        (ProjectivePoint::from(*q), *r * inverse),
+    ]);
+    // "x(point) mod n is r" means that x is r, or r + n if the field has that number. Instead of dividing
+    // to get x, find the two points that have it.
+    has_x(&point, &r_bytes) || plus_order(&r_bytes).is_some_and(|x| has_x(&point, &x))
+}
+
+/// Whether `point` has this x-coordinate; not if it is at infinity.
+fn has_x(point: &ProjectivePoint, x: &[u8; 32]) -> bool {
+    let candidate = point_with_x(x).map(ProjectivePoint::from);
+    candidate.is_some_and(|candidate| *point == candidate || *point == -candidate)
+}
+
+/// One of the two points with this x-coordinate, if the curve has them.
+fn point_with_x(x: &[u8; 32]) -> Option<AffinePoint> {
+    let number = |bytes: &[u8; 32]| Coordinate::from_repr((*bytes).into()).into_option();
+    let less_b = |x: &Coordinate| (x.square() - Coordinate::from(3u64)) * x;
+    let generator = AffinePoint::GENERATOR;
+    let (x_g, y_g) = (
+        number(&generator.x().into())?,
+        number(&generator.y().into())?,
+    );
+    // y² = x³ - 3x + b, of which the generator tells b. p leaves 3 modulo 4, so a root, if there is one,
+    // is the power of (p + 1)/4; if there is none, the point is not on the curve and is refused.
+    let square = less_b(&number(x)?) + y_g.square() - less_b(&x_g);
+    let y = power(&square, &QUARTER);
+    AffinePoint::from_coordinates(&(*x).into(), &y.to_repr()).into_option()
+}
+
+/// The number plus n, if that is not too long.
+fn plus_order(number: &[u8; 32]) -> Option<[u8; 32]> {
+    let order_less_one: [u8; 32] = (-Scalar::ONE).to_repr().into();
+    let mut sum = [0; 32];
+    let mut carry = 1;
+    let digits = number.iter().zip(&order_less_one);
+    for (to, (a, b)) in sum.iter_mut().zip(digits).rev() {
+        let digit = u16::from(*a) + u16::from(*b) + carry;
+        *to = digit as u8;
+        carry = digit >> 8;
+    }
+    (carry == 0).then_some(sum)
+}
+
+/// 1/s modulo n (Fermat).
+fn inverse(s: &Scalar) -> Scalar {
+    power(s, &(-Scalar::from(2u64)).to_repr().into())
+}
+
+/// A power, four bits of the exponent at a time.
+fn power<F: Field>(base: &F, exponent: &[u8; 32]) -> F {
+    let mut powers = [F::ONE; 16];
+    let mut last = F::ONE;
+    for power in powers.iter_mut().skip(1) {
+        last *= base;
+        *power = last;
+    }
+    let mut result = F::ONE;
+    for digit in exponent.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        for _ in 0..4 {
+            result = result.square();
+        }
+        if let Some(power) = powers.get(usize::from(digit)) {
+            result *= power;
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inverse_is_the_librarys() {
+        for s in [1, 2, 3, 0xffff_ffff, u64::MAX].map(Scalar::from) {
+            assert_eq!(inverse(&s), s.invert().unwrap());
+            assert_eq!(inverse(&-s), (-s).invert().unwrap());
+        }
+        assert_eq!(inverse(&Scalar::ONE), Scalar::ONE);
+    }
+
+    #[test]
+    fn half_of_all_x_have_points() {
+        let with = (0..64)
+            .filter(|last| {
+                let mut x = [7; 32];
+                x[31] = *last;
+                let point = point_with_x(&x);
+                assert!(point.is_none_or(|point| <[u8; 32]>::from(point.x()) == x));
+                point.is_some()
+            })
+            .count();
+        assert!((16..48).contains(&with), "{with}");
+        assert!(point_with_x(&[0xff; 32]).is_none(), "not below p");
+    }
+
+    #[test]
+    fn the_order_is_added_only_where_the_sum_still_fits() {
+        let less_one: [u8; 32] = (-Scalar::ONE).to_repr().into();
+        assert_eq!(plus_order(&less_one), None);
+        let mut one = [0; 32];
+        one[31] = 1;
+        let mut order_and_one = less_one;
+        // n ends in 0x51, so no digit is carried.
+        order_and_one[31] += 2;
+        assert_eq!(plus_order(&one), Some(order_and_one));
+    }
+
+    #[test]
+    fn the_point_at_infinity_has_no_x() {
+        assert!(!has_x(&ProjectivePoint::IDENTITY, &[0; 32]));
+    }
+
+    #[test]
+    fn both_points_with_an_x_have_it_and_others_have_not() {
+        use p256::elliptic_curve::Group;
+        let point = ProjectivePoint::GENERATOR.double();
+        let x: [u8; 32] = point.to_affine().x().into();
+        assert!(has_x(&point, &x));
+        assert!(has_x(&-point, &x));
+        assert!(!has_x(&ProjectivePoint::GENERATOR, &x));
+    }
+}
