@@ -1,12 +1,15 @@
 //! RSA-2048 and RSA-3072 (RFC 8017) over fixed-width big integers: RSASSA-PSS signatures and RSAES-OAEP.
 //!
 //! Only verification is built by default, without heap and with little stack. Private keys, for host
-//! tools and for devices that decrypt, come with the feature `rsa-private`, and so does OAEP. The arithmetic is the library `crypto-bigint`'s;
-//! encodings, padding, blinding and prime search are here. Why the `rsa` crate is not used:
+//! tools and for devices that decrypt, come with the feature `rsa-private`, and so does OAEP. Their
+//! arithmetic is the library `crypto-bigint`'s; the public power, encodings, padding, blinding and prime
+//! search are here. Why the `rsa` crate is not used:
 //! `docs/decisions/0003-cryptography.md`.
 
+#[cfg(feature = "rsa-private")]
 mod modular;
 mod pss;
+mod public;
 
 #[cfg(feature = "rsa-private")]
 mod oaep;
@@ -184,20 +187,7 @@ impl RsaPublicKey {
     ///
     /// [`CryptoError::Verification`] when `input` is not below the modulus.
     fn apply(&self, input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        match self.size {
-            RsaSize::Rsa2048 => modular::public_power::<{ modular::LIMBS_2048 }>(
-                self.modulus(),
-                self.exponent,
-                input,
-                output,
-            ),
-            RsaSize::Rsa3072 => modular::public_power::<{ modular::LIMBS_3072 }>(
-                self.modulus(),
-                self.exponent,
-                input,
-                output,
-            ),
-        }
+        public::power(self.modulus(), self.exponent, input, output)
     }
 }
 

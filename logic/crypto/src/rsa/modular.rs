@@ -1,45 +1,14 @@
-//! Modular powers for public values, in variable time.
+//! Fixed-width numbers for private keys, and small public powers to check them.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{MontyForm, MontyMultiplier, Odd, U2048, U3072, Uint};
+use crypto_bigint::{MontyForm, MontyMultiplier, U2048, U3072, Uint};
 
-use crate::CryptoError;
 use crate::bytes::copy_prefix;
 
 pub(super) const LIMBS_2048: usize = U2048::LIMBS;
 pub(super) const LIMBS_3072: usize = U3072::LIMBS;
-#[cfg(feature = "rsa-private")]
 pub(super) const LIMBS_1024: usize = LIMBS_2048 / 2;
-#[cfg(feature = "rsa-private")]
 pub(super) const LIMBS_1536: usize = LIMBS_3072 / 2;
-
-/// `output` = `base`^`exponent` mod `modulus`, all big-endian, all public.
-///
-/// The modulus must be odd. [`CryptoError::Verification`] when `base` is not below it.
-// The three functions stay apart, so that their large frames are not all live at once.
-#[inline(never)]
-pub(super) fn public_power<const LIMBS: usize>(
-    modulus: &[u8],
-    exponent: u32,
-    base: &[u8],
-    output: &mut [u8],
-) -> Result<(), CryptoError> {
-    let modulus = read::<LIMBS>(modulus)
-        .to_odd()
-        .into_option()
-        .ok_or(CryptoError::InvalidKey)?;
-    let base = read::<LIMBS>(base);
-    if base.cmp_vartime(modulus.as_ref()).is_ge() {
-        return Err(CryptoError::Verification);
-    }
-    write(&power(&base, exponent, &montgomery(modulus)), output);
-    Ok(())
-}
-
-#[inline(never)]
-fn montgomery<const LIMBS: usize>(modulus: Odd<Uint<LIMBS>>) -> FixedMontyParams<LIMBS> {
-    FixedMontyParams::new_vartime(modulus)
-}
 
 /// Left to right, one bit at a time: the exponents in use have two bits set, so that a window
 /// would cost more than it saves, in stack above all.
@@ -72,7 +41,6 @@ pub(super) fn write<const LIMBS: usize>(number: &Uint<LIMBS>, out: &mut [u8]) {
 }
 
 /// A long number modulo a short one, in constant time.
-#[cfg(feature = "rsa-private")]
 pub(super) fn reduce<const FULL: usize, const HALF: usize>(
     number: &Uint<FULL>,
     params: &FixedMontyParams<HALF>,
