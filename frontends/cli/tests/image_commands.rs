@@ -467,7 +467,7 @@ fn the_policy_options_decide() {
         (
             1,
             &["--min-security-counter", "0", "valid/p256.bin"],
-            "no security counter",
+            "security counter is missing",
         ),
         (
             1,
@@ -535,7 +535,7 @@ fn the_policy_options_decide() {
                 "secondary",
                 "reject/enc-flag-no-tlv-secondary.bin",
             ],
-            "cannot decrypt",
+            "encrypted",
         ),
     ];
     for (status, options, words) in table {

@@ -179,7 +179,7 @@ fn whole_keys_in_images_pass_on_devices_that_hold_the_hash() {
             verify_ours(directory, &[], &device, file).ok();
             let run = verify_ours(directory, &[], &["--key", "key.pem"], file);
             assert!(
-                run.status == 1 && run.stdout.contains("another form"),
+                run.status == 1 && run.stdout.contains("not of the device's form"),
                 "{run:?}"
             );
         }

@@ -32,6 +32,13 @@ pub trait ImageSource {
     }
 }
 
+/// Copies as many bytes as the shorter of the two has; there is no length to get wrong.
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 impl ImageSource for [u8] {
     fn len(&self) -> u32 {
         // More than 4 GiB cannot be addressed by the format; the rest is out of reach.
@@ -41,7 +48,7 @@ impl ImageSource for [u8] {
     fn read_at(&self, offset: u32, out: &mut [u8]) -> Result<(), SourceError> {
         let len = u32::try_from(out.len()).map_err(|_| SourceError)?;
         let bytes = self.contiguous(offset, len).ok_or(SourceError)?;
-        out.copy_from_slice(bytes);
+        copy(out, bytes);
         Ok(())
     }
 

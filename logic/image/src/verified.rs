@@ -1,5 +1,6 @@
 //! The proof that an image passed every check.
 
+use crate::source::copy;
 use crate::candidate::Structure;
 use crate::tlv::{self, Entries, TlvEntry};
 use crate::verify::Proof;
@@ -154,10 +155,8 @@ impl<S: ImageSource> Verified<S> {
         let at = len
             .checked_sub(digest.len())
             .ok_or(Refusal::BootRecordMalformed)?;
-        record
-            .get_mut(at..)
-            .ok_or(Refusal::BootRecordMalformed)?
-            .copy_from_slice(digest);
+        let place = record.get_mut(at..).ok_or(Refusal::BootRecordMalformed)?;
+        copy(place, digest);
         Ok(Some(record))
     }
 

@@ -166,7 +166,9 @@ impl RootKey {
             return None;
         }
         let mut hash = [0; 64];
-        hash.get_mut(..key_hash.len())?.copy_from_slice(key_hash);
+        for (place, byte) in hash.iter_mut().zip(key_hash) {
+            *place = *byte;
+        }
         Some(Self { scheme, hash })
     }
 
