@@ -13,6 +13,10 @@ const LOGIC: &[(&str, &[&str])] = &[
     ("attest", &["codec", "crypto"]),
     ("boot", &["image", "crypto", "codec", "platform"]),
     ("vault", &["crypto", "codec", "platform"]),
+    (
+        "recovery",
+        &["boot", "image", "crypto", "codec", "platform"],
+    ),
     ("spm", &["psa-api", "platform"]),
     (
         "psa",
