@@ -4,13 +4,17 @@
 //! [`Recipe::assemble`] lays out header, payload and protected TLVs and gives [`Unsigned`], whose
 //! digest or bytes are to be signed; [`Unsigned::finish`] adds hash, key and signature. The order of
 //! TLVs is imgtool's: counter, boot record, dependencies, vendor and class identifier, custom ones;
-//! then hash, pure marker, key, signature.
+//! then hash, pure marker, key, signature, content key.
 
 use crate::boot_record::BootRecord;
+use crate::encryption::{ContentKey, Scheme, apply_payload};
 use crate::trailer::{self, FLAG_SET, Layout};
 use crate::{Dependency, Flags, HEADER_LEN, Header, Refusal, Suite, Version, tlv};
 use ironroot_codec::{BufferFull, Writer};
 use ironroot_crypto::hash::Digest;
+
+/// The encrypted payload of imgtool is padded to whole blocks.
+const AES_BLOCK: usize = 16;
 
 /// Why an image cannot be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum BuildError {
     Signature,
     /// The slot has no room for image and trailer.
     SlotTooSmall,
+    /// The recipe wants an encrypted image and there is no content key of its scheme, or the other way round.
+    Encryption,
 }
 
 impl From<BufferFull> for BuildError {
@@ -96,6 +102,9 @@ pub struct Recipe<'a> {
     pub custom: &'a [(u16, &'a [u8])],
     /// Records of components packed inside the payload.
     pub components: &'a [BootRecord<'a>],
+    /// How the payload will be encrypted: sets the flag, and pads with zeros until header and payload fill
+    /// whole AES blocks, as imgtool does.
+    pub encryption: Option<Scheme>,
 }
 
 impl<'a> Recipe<'a> {
@@ -117,6 +126,7 @@ impl<'a> Recipe<'a> {
             class_uuid: None,
             custom: &[],
             components: &[],
+            encryption: None,
         }
     }
 
@@ -138,12 +148,19 @@ impl<'a> Recipe<'a> {
         let mut writer = Writer::new(out);
         writer.fill(self.header_fill, usize::from(self.header_size))?;
         writer.put(payload)?;
+        if self.encryption.is_some() {
+            let whole = writer.position().next_multiple_of(AES_BLOCK);
+            writer.fill(0, whole.saturating_sub(writer.position()))?;
+        }
+        let payload_len = writer
+            .position()
+            .saturating_sub(usize::from(self.header_size));
         let protected_start = writer.position();
         self.write_protected(&mut writer)?;
         let protected = writer.position().saturating_sub(protected_start);
-        let header = self.header(payload.len(), protected)?;
+        let header = self.header(payload_len, protected)?;
         writer.patch(0, &header.to_bytes())?;
-        Unsigned::new(self, writer)
+        Unsigned::new(self, header, writer)
     }
 
     fn header(&self, payload: usize, protected: usize) -> Result<Header, BuildError> {
@@ -157,12 +174,13 @@ impl<'a> Recipe<'a> {
         } else {
             Flags(0)
         };
+        let encrypted = self.encryption.map_or(Flags(0), |scheme| scheme.flag());
         let header = Header {
             load_address,
             header_size: self.header_size,
             protected_size: u16::try_from(protected).map_err(|_| BuildError::TooLarge)?,
             payload_size: u32::try_from(payload).map_err(|_| BuildError::TooLarge)?,
-            flags: placed.with(bootable),
+            flags: placed.with(bootable).with(encrypted),
             version: self.version,
         };
         header.signed_len().ok_or(BuildError::TooLarge)?;
@@ -283,21 +301,36 @@ fn close_area(writer: &mut Writer<'_>, start: usize) -> Result<(), BuildError> {
     Ok(writer.patch(start.saturating_add(2), &total.to_le_bytes())?)
 }
 
+/// The content key of an image to be encrypted.
+#[derive(Clone, Copy)]
+pub struct Encryption<'k> {
+    /// The key, of the recipe's scheme.
+    pub key: &'k ContentKey,
+    /// The key wrapped for the device.
+    pub wrapped: &'k [u8],
+    /// Leave the payload in the clear, for a primary slot (imgtool's `--clear`).
+    pub clear: bool,
+}
+
 /// An image complete up to what is signed.
 #[derive(Debug)]
 pub struct Unsigned<'a, 'b> {
     suite: &'a Suite,
     key: Option<KeyForm<'a>>,
+    encryption: Option<Scheme>,
+    header: Header,
     writer: Writer<'b>,
     digest: Digest,
 }
 
 impl<'a, 'b> Unsigned<'a, 'b> {
-    fn new(recipe: &Recipe<'a>, writer: Writer<'b>) -> Result<Self, BuildError> {
+    fn new(recipe: &Recipe<'a>, header: Header, writer: Writer<'b>) -> Result<Self, BuildError> {
         let digest = hash_of(recipe.suite, writer.written())?;
         Ok(Self {
             suite: recipe.suite,
             key: recipe.key,
+            encryption: recipe.encryption,
+            header,
             writer,
             digest,
         })
@@ -319,14 +352,48 @@ impl<'a, 'b> Unsigned<'a, 'b> {
     /// ECDSA), and `None` exactly for unsigned suites.
     ///
     /// # Errors
-    /// [`BuildError::Signature`], [`BuildError::BufferFull`], [`BuildError::TooLarge`].
+    /// [`BuildError::Signature`], [`BuildError::Encryption`] for a recipe with encryption,
+    /// [`BuildError::BufferFull`], [`BuildError::TooLarge`].
     pub fn finish(self, signature: Option<&[u8]>) -> Result<&'b mut [u8], BuildError> {
+        self.complete(signature, None)
+    }
+
+    /// The same for a recipe with encryption: adds the content key's TLV and encrypts the payload.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); [`BuildError::Encryption`] when the key is not of the recipe's scheme.
+    pub fn finish_encrypted(
+        self,
+        signature: Option<&[u8]>,
+        encryption: &Encryption<'_>,
+    ) -> Result<&'b mut [u8], BuildError> {
+        self.complete(signature, Some(encryption))
+    }
+
+    fn complete(
+        self,
+        signature: Option<&[u8]>,
+        encrypted: Option<&Encryption<'_>>,
+    ) -> Result<&'b mut [u8], BuildError> {
         let Self {
             suite,
             key,
+            encryption,
+            header,
             mut writer,
             digest,
         } = self;
+        let fits = match (encryption, encrypted) {
+            (None, None) => true,
+            (Some(scheme), Some(encrypted)) => {
+                encrypted.key.scheme().is(scheme)
+                    && encrypted.wrapped.len() == usize::from(scheme.tlv_len())
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(BuildError::Encryption);
+        }
         let start = writer.position();
         writer.u16_le(tlv::UNPROTECTED_MAGIC)?;
         writer.u16_le(0)?;
@@ -347,8 +414,15 @@ impl<'a, 'b> Unsigned<'a, 'b> {
             }
             _ => return Err(BuildError::Signature),
         }
+        if let Some(encrypted) = encrypted {
+            writer.tlv(encrypted.key.scheme().tlv(), encrypted.wrapped)?;
+        }
         close_area(&mut writer, start)?;
-        Ok(writer.finish())
+        let image = writer.finish();
+        if let Some(encrypted) = encrypted.filter(|encrypted| !encrypted.clear) {
+            apply_payload(encrypted.key, &header, image);
+        }
+        Ok(image)
     }
 }
 
@@ -394,24 +468,46 @@ pub fn pad(
     Ok(())
 }
 
-/// How much of a slot imgtool reserves for the trailer.
-///
-/// Swapping: `max_sectors` × 3 status units of `write_unit` bytes, four items, magic. Overwriting: two
-/// items and the magic.
-#[must_use]
-pub fn reserved_for_trailer(
-    alignment: trailer::Alignment,
-    write_unit: u32,
-    max_sectors: u32,
-    overwrite_only: bool,
-) -> Option<u32> {
-    let align = alignment.bytes();
-    let magic = align.max(trailer::MAGIC_LEN as u32);
-    if overwrite_only {
-        return align.checked_mul(2)?.checked_add(magic);
+/// What decides how much of a slot imgtool reserves for the trailer.
+#[derive(Debug, Clone, Copy)]
+pub struct Reserve {
+    /// Alignment of the items.
+    pub alignment: trailer::Alignment,
+    /// What the flash writes at once, in bytes (`--align`).
+    pub write_unit: u32,
+    /// How many sectors a swap may have (`--max-sectors`).
+    pub max_sectors: u32,
+    /// Whether the device overwrites instead of swapping.
+    pub overwrite_only: bool,
+    /// Bytes of one content key in the trailer of a swap, before they are aligned: 0 without encryption, 16
+    /// for a plain one (AES-256 too), or the length of the TLV when that is saved.
+    pub content_key: u32,
+}
+
+impl Reserve {
+    /// The length from the start of the status area to the end of the slot; `None` when it does not fit 32
+    /// bits.
+    ///
+    /// Swapping: `max_sectors` × 3 status units of `write_unit` bytes, two content keys, four items, magic.
+    /// Overwriting: two items and the magic.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u32> {
+        let align = self.alignment.bytes();
+        let magic = align.max(trailer::MAGIC_LEN as u32);
+        if self.overwrite_only {
+            return align.checked_mul(2)?.checked_add(magic);
+        }
+        let status = self
+            .max_sectors
+            .checked_mul(3)?
+            .checked_mul(self.write_unit)?;
+        let keys = self
+            .content_key
+            .checked_next_multiple_of(align)?
+            .checked_mul(2)?;
+        status
+            .checked_add(keys)?
+            .checked_add(align.checked_mul(4)?)?
+            .checked_add(magic)
     }
-    let status = max_sectors.checked_mul(3)?.checked_mul(write_unit)?;
-    status
-        .checked_add(align.checked_mul(4)?)?
-        .checked_add(magic)
 }

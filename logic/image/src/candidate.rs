@@ -4,6 +4,7 @@
 //! the area it belongs to, as often as it may occur, and what the header asks of the device. A
 //! [`Candidate`] is still whatever an attacker wrote; [`Candidate::verify`] is the second stage.
 
+use crate::encryption::Scheme;
 use crate::tlv::{Area, Entries, Place, TlvEntry};
 use crate::{Header, ImageSource, Policy, Refusal, Verified, peek, tlv};
 
@@ -43,7 +44,7 @@ pub(crate) struct Found {
     pub(crate) boot_record: Option<TlvEntry>,
     pub(crate) vendor_uuid: Option<TlvEntry>,
     pub(crate) class_uuid: Option<TlvEntry>,
-    pub(crate) content_key: Option<TlvEntry>,
+    pub(crate) content_key: Option<(Scheme, TlvEntry)>,
 }
 
 impl<'p, S: ImageSource> Candidate<'p, S> {
@@ -90,7 +91,7 @@ impl Structure {
         policy.check_encoding(&header)?;
         let layout = Layout::read(source, &header, policy.size_limit)?;
         policy.check_header(&header, layout.total_len)?;
-        let found = Found::collect(source, &layout)?;
+        let found = Found::collect(source, &layout, policy)?;
         found.check_encryption(&header, policy)?;
         Ok(Self {
             header,
@@ -143,7 +144,11 @@ impl Layout {
 
 impl Found {
     /// Walks both areas once: every entry whole, known, in its place, and not more often than allowed.
-    fn collect(source: &dyn ImageSource, layout: &Layout) -> Result<Self, Refusal> {
+    fn collect(
+        source: &dyn ImageSource,
+        layout: &Layout,
+        policy: &Policy<'_>,
+    ) -> Result<Self, Refusal> {
         let mut found = Self::default();
         let areas = [
             (Place::Protected, layout.protected_entries(source)),
@@ -151,13 +156,13 @@ impl Found {
         ];
         for (place, entries) in areas {
             for entry in entries {
-                found.enter(place, entry?)?;
+                found.enter(place, entry?, policy)?;
             }
         }
         Ok(found)
     }
 
-    fn enter(&mut self, place: Place, entry: TlvEntry) -> Result<(), Refusal> {
+    fn enter(&mut self, place: Place, entry: TlvEntry, policy: &Policy<'_>) -> Result<(), Refusal> {
         match Place::of(entry.kind) {
             None => return Err(Refusal::UnknownTlv),
             Some(right) if right != place => return Err(Refusal::MisplacedTlv),
@@ -170,7 +175,13 @@ impl Found {
             tlv::BOOT_RECORD => &mut self.boot_record,
             tlv::VENDOR_UUID => &mut self.vendor_uuid,
             tlv::CLASS_UUID => &mut self.class_uuid,
-            kind if tlv::ENCRYPTION.contains(&kind) => &mut self.content_key,
+            kind if tlv::ENCRYPTION.contains(&kind) => {
+                let scheme = policy.encryption.ok_or(Refusal::EncryptionUnsupported)?;
+                return match self.content_key.replace((scheme, entry)) {
+                    None => Ok(()),
+                    Some(_) => Err(Refusal::DuplicateTlv),
+                };
+            }
             // The header does not say so, so what describes it contradicts it.
             kind if tlv::COMPRESSION.contains(&kind) => {
                 return Err(Refusal::CompressionUnsupported);
@@ -186,15 +197,12 @@ impl Found {
 
     /// Flag and content key belong together, and are of the device's scheme.
     fn check_encryption(&self, header: &Header, policy: &Policy<'_>) -> Result<(), Refusal> {
-        match (
-            header.flags.encrypted(),
-            &self.content_key,
-            policy.encryption,
-        ) {
-            (false, None, _) => Ok(()),
-            (false, Some(_), _) | (true, _, None) => Err(Refusal::EncryptionUnsupported),
-            (true, None, Some(_)) => Err(Refusal::ContentKeyMissing),
-            (true, Some(entry), Some(scheme)) => scheme.check(header, entry),
+        match (&self.content_key, policy.encryption) {
+            // `Policy::check_encoding` refused the flag if there is no scheme.
+            (None, Some(_)) if header.flags.encrypted() => Err(Refusal::ContentKeyMissing),
+            (None, _) => Ok(()),
+            (Some(_), _) if !header.flags.encrypted() => Err(Refusal::EncryptionUnsupported),
+            (Some((scheme, entry)), _) => scheme.check(header, entry),
         }
     }
 }

@@ -14,20 +14,37 @@
 //! In a primary slot, or in RAM, an image that came encrypted lies in the clear, flag and TLV still there
 //! (so imgtool's `--clear` makes them): read such slots without [`Decrypted`].
 //!
-//! The schemes are statics with a function each, as the suites are: a bootloader links the one it names,
-//! and one that names none has no decryption in it.
+//! The schemes are statics with a function each, as the suites are: a bootloader links the one it names.
+//! Without the feature `encryption` there are no schemes, and all that needs one compiles to nothing.
 
 mod cipher;
 mod decrypted;
+mod decryption;
+mod saved;
+
+#[cfg(feature = "encryption")]
 mod ecies;
+#[cfg(feature = "encryption")]
 mod key_wrap;
 #[cfg(feature = "rsa-decryption")]
 mod oaep;
+#[cfg(feature = "encryption")]
+mod seal;
+
+#[cfg(feature = "encryption")]
+mod scheme;
+#[cfg(not(feature = "encryption"))]
+#[path = "encryption/no_scheme.rs"]
 mod scheme;
 
+pub(crate) use cipher::apply_payload;
 pub use cipher::{ContentKey, PayloadCipher};
 pub use decrypted::Decrypted;
-pub use scheme::{Decryption, EncryptionScheme, schemes};
+pub use decryption::Decryption;
+pub use saved::{SavedForm, SavedKeys};
+pub use scheme::{EncryptionScheme, Scheme, schemes};
+#[cfg(feature = "encryption")]
+pub use seal::WrappedKey;
 
 /// The longest TLV with a content key: RSA-2048.
 pub const MAX_WRAPPED_KEY: usize = 256;

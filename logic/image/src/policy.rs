@@ -1,6 +1,6 @@
 //! What a device demands of an image.
 
-use crate::encryption::EncryptionScheme;
+use crate::encryption::Scheme;
 use crate::{Header, Refusal, Suite};
 
 /// How the device knows its signers.
@@ -77,7 +77,7 @@ pub struct Policy<'a> {
     ///
     /// The verification sees plain text: give a slot of encrypted images through
     /// [`Decrypted`](crate::encryption::Decrypted), and one of installed images, or RAM, directly.
-    pub encryption: Option<&'static EncryptionScheme>,
+    pub encryption: Option<Scheme>,
 }
 
 impl<'a> Policy<'a> {

@@ -117,14 +117,17 @@ const WORDS: &[(Refusal, &str)] = &[
         "does not fit the allowed RAM at its load address",
     ),
     (Refusal::RomAddress, "built for another flash address"),
+    #[cfg(feature = "encryption")]
     (
         Refusal::EncryptionScheme,
         "encrypted by another scheme than the device's",
     ),
+    #[cfg(feature = "encryption")]
     (
         Refusal::ContentKeyMissing,
         "encrypted, but its key is missing",
     ),
+    #[cfg(feature = "encryption")]
     (
         Refusal::ContentKey,
         "its key cannot be unwrapped: encrypted for another device, or altered",

@@ -38,8 +38,26 @@ pub const INFO_MAX_SIZE: u16 = 5;
 /// Bootloader information: security counter of image 0 (4 bytes); image n is n further on, up to 4.
 pub const INFO_SECURITY_COUNTER: u16 = 0x10;
 
+/// Value of [`INFO_MODE`] for a single slot.
+pub const MODE_SINGLE_SLOT: u8 = 0;
+/// Value of [`INFO_MODE`] for swap by scratch.
+pub const MODE_SWAP_SCRATCH: u8 = 1;
+/// Value of [`INFO_MODE`] for overwrite-only.
+pub const MODE_OVERWRITE: u8 = 2;
+/// Value of [`INFO_MODE`] for swap by moving.
+pub const MODE_SWAP_MOVE: u8 = 3;
+/// Value of [`INFO_MODE`] for direct-XIP without revert.
+pub const MODE_DIRECT_XIP: u8 = 4;
+/// Value of [`INFO_MODE`] for direct-XIP with revert.
+pub const MODE_DIRECT_XIP_REVERT: u8 = 5;
 /// Value of [`INFO_MODE`] for RAM-load.
 pub const MODE_RAM_LOAD: u8 = 6;
+/// Value of [`INFO_MODE`] for a firmware loader in the second slot.
+pub const MODE_FIRMWARE_LOADER: u8 = 7;
+/// Value of [`INFO_MODE`] for a single slot that is copied to RAM.
+pub const MODE_SINGLE_SLOT_RAM_LOAD: u8 = 8;
+/// Value of [`INFO_MODE`] for swap by offset.
+pub const MODE_SWAP_OFFSET: u8 = 9;
 
 /// The 16-bit type of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The proof that an image passed every check.
 
-use crate::source::copy;
 use crate::candidate::Structure;
+use crate::source::copy;
 use crate::tlv::{self, Entries, TlvEntry};
 use crate::verify::Proof;
 use crate::{Candidate, Dependency, Header, ImageSource, Refusal, Version};
@@ -115,8 +115,8 @@ impl<S: ImageSource> Verified<S> {
     /// The wrapped content key, when the image is or was encrypted: for a trailer that keeps it in this
     /// form. Not signed, but the image could not be read without it.
     #[must_use]
-    pub const fn content_key_tlv(&self) -> Option<TlvEntry> {
-        self.structure.found.content_key
+    pub fn content_key_tlv(&self) -> Option<TlvEntry> {
+        self.structure.found.content_key.map(|(_, entry)| entry)
     }
 
     /// Every protected (signed) TLV, in order.

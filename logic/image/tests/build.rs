@@ -3,9 +3,7 @@
 mod common;
 
 use common::{Vector, directory, vectors};
-use ironroot_image::build::{
-    self, BuildError, KeyForm, Mark, Placement, Recipe, pad, reserved_for_trailer,
-};
+use ironroot_image::build::{self, BuildError, KeyForm, Mark, Placement, Recipe, Reserve, pad};
 use ironroot_image::trailer::{Alignment, Layout};
 use ironroot_image::{
     BootRecord, Dependency, Flags, Keys, Policy, Refusal, Verified, Version, suites,
@@ -200,7 +198,7 @@ fn padding_is_imgtools_byte_for_byte() {
         let mut slot = expected.clone();
         slot[end..].fill(0x77);
         let layout = Layout::new(slot_size, alignment).unwrap();
-        let reserved = reserved_for_trailer(alignment, write_unit, 8, false).unwrap();
+        let reserved = reserve(alignment, write_unit, 8).bytes().unwrap();
         pad(&mut slot, end, &layout, reserved, mark, erased).unwrap();
         assert!(slot == expected, "{file}");
     }
@@ -212,15 +210,38 @@ fn padding_is_imgtools_byte_for_byte() {
     assert_eq!(pad(full + 1, 240), Err(BuildError::SlotTooSmall));
     assert_eq!(pad(0, 0x2001), Err(BuildError::SlotTooSmall));
     // imgtool's sums: 8 × 3 × 8 + 4 × 8 + 16, and 2 × 8 + 16 for overwriting.
-    assert_eq!(
-        reserved_for_trailer(Alignment::Eight, 8, 8, false),
-        Some(240)
-    );
-    assert_eq!(reserved_for_trailer(Alignment::Eight, 8, 8, true), Some(32));
-    assert_eq!(
-        reserved_for_trailer(Alignment::Eight, 8, u32::MAX, false),
-        None
-    );
+    let swap = reserve(Alignment::Eight, 8, 8);
+    assert_eq!(swap.bytes(), Some(240));
+    let overwrite = Reserve {
+        overwrite_only: true,
+        ..swap
+    };
+    assert_eq!(overwrite.bytes(), Some(32));
+    assert_eq!(reserve(Alignment::Eight, 8, u32::MAX).bytes(), None);
+    // Two keys more: 2 × 16, or 2 × align_up(113, 8) when the TLV is saved.
+    for (content_key, more) in [(16, 32), (113, 240), (u32::MAX, 0)] {
+        let with_keys = Reserve {
+            content_key,
+            ..swap
+        };
+        let expected = (more > 0).then_some(240 + more);
+        assert_eq!(with_keys.bytes(), expected);
+        let overwriting = Reserve {
+            overwrite_only: true,
+            ..with_keys
+        };
+        assert_eq!(overwriting.bytes(), Some(32), "overwriting keeps no keys");
+    }
+}
+
+fn reserve(alignment: Alignment, write_unit: u32, max_sectors: u32) -> Reserve {
+    Reserve {
+        alignment,
+        write_unit,
+        max_sectors,
+        overwrite_only: false,
+        content_key: 0,
+    }
 }
 
 #[test]

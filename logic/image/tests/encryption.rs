@@ -4,8 +4,20 @@
 mod common;
 
 use common::{Vector, unhex, vectors};
-use ironroot_image::encryption::{ContentKey, Decrypted, Decryption, PayloadCipher, schemes};
-use ironroot_image::{ImageSource, Refusal, Verified, peek};
+use ironroot_crypto::Secret;
+use ironroot_crypto::drbg::Drbg;
+use ironroot_crypto::ecdsa::P256PrivateKey;
+use ironroot_crypto::rsa::{MAX_PUBLIC_DER_LEN, RsaPrivateKey};
+use ironroot_crypto::x25519::X25519PrivateKey;
+use ironroot_image::build::{BuildError, Encryption, Recipe};
+use ironroot_image::encryption::{
+    ContentKey, Decrypted, Decryption, EncryptionScheme, PayloadCipher, SavedForm, SavedKeys,
+    schemes,
+};
+use ironroot_image::trailer::Alignment;
+use ironroot_image::{
+    ImageSource, Keys, Policy, Refusal, Slot, Verified, Version, peek, suites, tlv,
+};
 
 /// The vectors that a device has to decrypt.
 fn encrypted() -> impl Iterator<Item = Vector> {
@@ -279,4 +291,217 @@ fn keys_of_the_wrong_length_are_no_content_keys() {
     assert!(one.matches(&one) && !one.matches(&two));
     let cipher = PayloadCipher::new(one, &header);
     assert!(!cipher.key().matches(&two));
+}
+
+/// A device's private key of a scheme, from the vectors, and what images are wrapped with for it.
+fn device(scheme: &EncryptionScheme) -> (Vec<u8>, Vec<u8>) {
+    let vector = encrypted()
+        .find(|v| v.scheme().unwrap().name() == scheme.name())
+        .or_else(|| encrypted().find(|v| v.scheme().unwrap().tlv() == scheme.tlv()))
+        .unwrap();
+    let private = vector.decryption_key(false);
+    let public = match scheme.tlv() {
+        tlv::ENC_KW => private.clone(),
+        tlv::ENC_EC256 => {
+            let key = P256PrivateKey::from_bytes(&Secret::from_slice(&private).unwrap()).unwrap();
+            key.public().to_sec1().to_vec()
+        }
+        tlv::ENC_RSA2048 => {
+            let mut der = [0; MAX_PUBLIC_DER_LEN];
+            let key = RsaPrivateKey::from_pkcs1_der(&private)
+                .unwrap()
+                .public()
+                .unwrap();
+            let len = key.to_pkcs1_der(&mut der);
+            der[..len].to_vec()
+        }
+        _ => {
+            let key = X25519PrivateKey::from_bytes(Secret::from_slice(&private).unwrap());
+            key.public().to_vec()
+        }
+    };
+    (private, public)
+}
+
+fn drbg() -> Drbg {
+    Drbg::new(&Secret::new([7; 32]), b"test")
+}
+
+#[test]
+fn images_of_every_scheme_come_back_on_their_device_and_on_no_other() {
+    for scheme in schemes::ALL.iter().copied() {
+        let (private, public) = device(scheme);
+        let mut drbg = drbg();
+        let key = ContentKey::generate(scheme, &mut drbg).unwrap();
+        let wrapped = key.wrap(&public, &mut drbg).unwrap();
+        for (payload_len, header_size) in [(1000, 32), (1, 32), (16, 0x800), (17, 40), (0, 32)] {
+            let payload = vec![0x5a; payload_len];
+            let recipe = Recipe {
+                header_size,
+                encryption: Some(scheme),
+                ..Recipe::new(&suites::UNSIGNED_SHA256, None, Version::new(1, 2, 3))
+            };
+            let make = |clear| {
+                let mut out = vec![0; 0x4000];
+                let encryption = Encryption {
+                    key: &key,
+                    wrapped: wrapped.as_slice(),
+                    clear,
+                };
+                let unsigned = recipe.assemble(&payload, &mut out).unwrap();
+                unsigned
+                    .finish_encrypted(None, &encryption)
+                    .unwrap()
+                    .to_vec()
+            };
+            let (image, clear) = (make(false), make(true));
+            assert_eq!(image.len(), clear.len());
+            assert_eq!((image != clear), payload_len > 0);
+
+            let policy = Policy {
+                encryption: Some(scheme),
+                slot: Slot::Secondary,
+                ..Policy::new(&suites::UNSIGNED_SHA256, Keys::Unsigned, 0x4000)
+            };
+            let decryption = Decryption::new(scheme, &private);
+            let source = Decrypted::open(image.as_slice(), &decryption).unwrap();
+            let verified = Verified::check(source, &policy).unwrap();
+            let mut plain = vec![0; clear.len()];
+            verified.source().read_at(0, &mut plain).unwrap();
+            assert!(plain == clear, "{scheme:?}");
+            assert_eq!(&plain[usize::from(header_size)..][..payload_len], payload);
+            // In the clear it is taken where nothing is decrypted, and only there.
+            assert!(Verified::check(clear.as_slice(), &policy).is_ok());
+            if payload_len > 0 {
+                let source = Decrypted::open(clear.as_slice(), &decryption).unwrap();
+                let refused = Verified::check(source, &policy).err();
+                assert_eq!(refused, Some(Refusal::HashMismatch));
+            }
+        }
+    }
+}
+
+#[test]
+fn key_wrap_repeats_itself_and_the_other_schemes_do_not() {
+    for scheme in schemes::ALL.iter().copied() {
+        let (_, public) = device(scheme);
+        let mut drbg = drbg();
+        let key = ContentKey::generate(scheme, &mut drbg).unwrap();
+        let (one, two) = (key.wrap(&public, &mut drbg), key.wrap(&public, &mut drbg));
+        let same = one.unwrap().as_slice() == two.unwrap().as_slice();
+        assert_eq!(same, scheme.tlv() == tlv::ENC_KW, "{scheme:?}");
+    }
+}
+
+#[test]
+fn keys_that_are_no_recipients_are_refused() {
+    for scheme in schemes::ALL.iter().copied() {
+        let (_, public) = device(scheme);
+        let mut drbg = drbg();
+        let key = ContentKey::generate(scheme, &mut drbg).unwrap();
+        let mut longer = public.clone();
+        longer.push(0);
+        assert!(key.wrap(&public[1..], &mut drbg).is_err(), "{scheme:?}");
+        assert!(key.wrap(&longer, &mut drbg).is_err(), "{scheme:?}");
+        assert!(key.wrap(&[], &mut drbg).is_err(), "{scheme:?}");
+        if scheme.tlv() != tlv::ENC_KW {
+            // No point of the curve, one of low order, no DER.
+            assert!(
+                key.wrap(&vec![0; public.len()], &mut drbg).is_err(),
+                "{scheme:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_recipe_with_encryption_needs_a_key_of_its_scheme() {
+    let scheme = &schemes::KEY_WRAP_AES128;
+    let make = |recipe: Option<_>, key: Option<&'static EncryptionScheme>, cut: usize| {
+        let mut out = vec![0; 0x400];
+        let recipe = Recipe {
+            encryption: recipe,
+            ..Recipe::new(&suites::UNSIGNED_SHA256, None, Version::new(1, 0, 0))
+        };
+        let unsigned = recipe.assemble(b"payload", &mut out).unwrap();
+        let Some(scheme) = key else {
+            return unsigned.finish(None).map(|_| ());
+        };
+        let key = ContentKey::new(scheme, &vec![1; scheme.key_len()]).unwrap();
+        let wrapped = key.wrap(&device(scheme).1, &mut drbg()).unwrap();
+        let encryption = Encryption {
+            key: &key,
+            wrapped: &wrapped.as_slice()[cut..],
+            clear: false,
+        };
+        unsigned.finish_encrypted(None, &encryption).map(|_| ())
+    };
+    assert_eq!(make(Some(scheme), Some(scheme), 0), Ok(()));
+    let refused = Err(BuildError::Encryption);
+    assert_eq!(make(None, Some(scheme), 0), refused);
+    assert_eq!(make(Some(scheme), None, 0), refused);
+    assert_eq!(make(Some(scheme), Some(scheme), 1), refused);
+    assert_eq!(
+        make(Some(scheme), Some(&schemes::KEY_WRAP_AES256), 0),
+        refused
+    );
+    assert_eq!(
+        make(Some(scheme), Some(&schemes::ECIES_P256_AES128), 0),
+        refused
+    );
+}
+
+#[test]
+fn trailers_keep_content_keys_where_mcuboot_looks_for_them() {
+    let align_up = |len: u32, align: u32| len.div_ceil(align) * align;
+    for alignment in [Alignment::Eight, Alignment::Sixteen, Alignment::ThirtyTwo] {
+        let a = alignment.bytes();
+        for scheme in schemes::ALL.iter().copied() {
+            let (private, public) = device(scheme);
+            let decryption = Decryption::new(scheme, &private);
+            let mut drbg = drbg();
+            let keys = [0, 1].map(|_| ContentKey::generate(scheme, &mut drbg).unwrap());
+            for (form, len) in [
+                (SavedForm::Plain, scheme.key_len() as u32),
+                (SavedForm::Wrapped, u32::from(scheme.tlv_len())),
+            ] {
+                // Facts, trailer layout: swap_size - 1x and - 2x, x = align_up(key or TLV, A).
+                let swap_size = 0x800;
+                let saved = SavedKeys::below(swap_size, alignment, form, &decryption).unwrap();
+                let unit = align_up(len, a);
+                assert_eq!(saved.unit_len(), unit);
+                assert_eq!(saved.offset(Slot::Primary), swap_size - unit);
+                assert_eq!(saved.offset(Slot::Secondary), swap_size - 2 * unit);
+                assert_eq!(saved.start(), swap_size - 2 * unit);
+                for erased in [0xff, 0x00] {
+                    let mut slot = vec![erased; 0x1000];
+                    for (key, place) in keys.iter().zip([Slot::Primary, Slot::Secondary]) {
+                        let none = saved.read(&slot.as_slice(), place, erased, &decryption);
+                        assert!(none.unwrap().is_none());
+                        let wrapped = key.wrap(&public, &mut drbg).unwrap();
+                        let bytes = saved.encode(key, wrapped.as_slice()).unwrap();
+                        let at = saved.offset(place) as usize;
+                        bytes.expose(|bytes| {
+                            slot[at..at + unit as usize].copy_from_slice(&bytes[..unit as usize]);
+                        });
+                        assert!(
+                            slot[at + len as usize..at + unit as usize]
+                                .iter()
+                                .all(|b| *b == 0xff)
+                        );
+                        let read = saved.read(&slot.as_slice(), place, erased, &decryption);
+                        assert!(read.unwrap().unwrap().matches(key));
+                    }
+                    if form == SavedForm::Wrapped && scheme.tlv() == tlv::ENC_KW {
+                        slot[saved.offset(Slot::Primary) as usize] ^= 1;
+                        let read = saved.read(&slot.as_slice(), Slot::Primary, erased, &decryption);
+                        assert_eq!(read.err(), Some(Refusal::ContentKey));
+                    }
+                }
+                let short = saved.encode(&keys[0], &[0; 3]).err();
+                assert_eq!(short.is_some(), form == SavedForm::Wrapped);
+                assert!(SavedKeys::below(2 * unit - 1, alignment, form, &decryption).is_none());
+            }
+        }
+    }
 }

@@ -9,9 +9,7 @@ use super::key::{PrivateKey, PublicKey};
 use super::sign_options::{PublicKeyFormat, Sign, VectorToSign};
 use super::{key_file, pem, usage};
 use anyhow::{Context, bail};
-use ironroot_image::build::{
-    BuildError, KeyForm, Mark, Placement, Recipe, Unsigned, pad, reserved_for_trailer,
-};
+use ironroot_image::build::{BuildError, KeyForm, Mark, Placement, Recipe, Reserve, Unsigned, pad};
 use ironroot_image::trailer::{Alignment, Layout};
 use ironroot_image::{BootRecord, Suite, suites, tlv};
 use std::path::Path;
@@ -267,12 +265,17 @@ impl Sign {
         };
         let by_unit = Alignment::for_write_unit(self.align).unwrap_or(Alignment::Eight);
         let alignment = self.max_align.unwrap_or(by_unit);
-        let reserved =
-            reserved_for_trailer(alignment, self.align, self.max_sectors, self.overwrite_only)
-                .filter(|reserved| *reserved <= slot_size)
-                .with_context(|| {
-                    format!("a slot of {slot_size:#x} bytes has no room for a trailer")
-                })?;
+        let reserve = Reserve {
+            alignment,
+            write_unit: self.align,
+            max_sectors: self.max_sectors,
+            overwrite_only: self.overwrite_only,
+            content_key: 0,
+        };
+        let reserved = reserve
+            .bytes()
+            .filter(|reserved| *reserved <= slot_size)
+            .with_context(|| format!("a slot of {slot_size:#x} bytes has no room for a trailer"))?;
         if len > (slot_size - reserved) as usize {
             bail!(
                 "the image ({len:#x} bytes) and its trailer ({reserved:#x}) exceed the slot \

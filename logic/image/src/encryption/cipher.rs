@@ -1,6 +1,6 @@
 //! The content key and what it does to blocks of an image.
 
-use super::EncryptionScheme;
+use super::Scheme;
 use crate::Header;
 use ironroot_crypto::{Secret, ct_eq};
 
@@ -9,13 +9,13 @@ use ironroot_crypto::{Secret, ct_eq};
 /// AES-128 keys use the first half.
 pub struct ContentKey {
     bytes: Secret<32>,
-    scheme: &'static EncryptionScheme,
+    scheme: Scheme,
 }
 
 impl ContentKey {
     /// Takes a key of the scheme's length; `None` for another length.
     #[must_use]
-    pub fn new(scheme: &'static EncryptionScheme, key: &[u8]) -> Option<Self> {
+    pub fn new(scheme: Scheme, key: &[u8]) -> Option<Self> {
         if key.len() != scheme.key_len() {
             return None;
         }
@@ -30,7 +30,7 @@ impl ContentKey {
 
     /// The scheme it came by.
     #[must_use]
-    pub const fn scheme(&self) -> &'static EncryptionScheme {
+    pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
@@ -64,13 +64,8 @@ impl PayloadCipher {
     /// The cipher of the image with this header.
     #[must_use]
     pub fn new(key: ContentKey, header: &Header) -> Self {
-        let start = u32::from(header.header_size);
-        Self {
-            key,
-            start,
-            // `Header::parse` made sure that this does not wrap.
-            end: start.saturating_add(header.payload_size),
-        }
+        let (start, end) = payload(header);
+        Self { key, start, end }
     }
 
     /// The content key: for saving it in a trailer.
@@ -82,15 +77,31 @@ impl PayloadCipher {
     /// Changes those bytes of a block that belong to the payload; header and TLVs stay. `offset` is that of
     /// the block's first byte **in the image** (in swap-offset's secondary slot: less the first sector).
     pub fn apply(&self, offset: u32, block: &mut [u8]) {
-        let skip = self.start.saturating_sub(offset);
-        let from = offset.max(self.start);
-        let len = self.end.saturating_sub(from);
-        let Some((_, payload)) = block.split_at_mut_checked(skip as usize) else {
-            return; // all of it lies before the payload
-        };
-        let (payload, _) = payload.split_at_mut(payload.len().min(len as usize));
-        if !payload.is_empty() {
-            self.key.apply(from.saturating_sub(self.start), payload);
-        }
+        apply_range(&self.key, (self.start, self.end), offset, block);
+    }
+}
+
+/// Encrypts or decrypts the payload of a whole image.
+pub(crate) fn apply_payload(key: &ContentKey, header: &Header, image: &mut [u8]) {
+    apply_range(key, payload(header), 0, image);
+}
+
+/// Start and end of the payload.
+fn payload(header: &Header) -> (u32, u32) {
+    let start = u32::from(header.header_size);
+    // `Header::parse` made sure that this does not wrap.
+    (start, start.saturating_add(header.payload_size))
+}
+
+fn apply_range(key: &ContentKey, (start, end): (u32, u32), offset: u32, block: &mut [u8]) {
+    let skip = start.saturating_sub(offset);
+    let from = offset.max(start);
+    let len = end.saturating_sub(from);
+    let Some((_, payload)) = block.split_at_mut_checked(skip as usize) else {
+        return; // all of it lies before the payload
+    };
+    let (payload, _) = payload.split_at_mut(payload.len().min(len as usize));
+    if !payload.is_empty() {
+        key.apply(from.saturating_sub(start), payload);
     }
 }

@@ -62,6 +62,7 @@ fn open(
     source: &dyn ImageSource,
     decryption: &Decryption<'_>,
 ) -> Result<Option<PayloadCipher>, Refusal> {
+    let scheme = decryption.scheme();
     let header = peek(source)?;
     if !header.flags.encrypted() {
         return Ok(None);
@@ -75,7 +76,7 @@ fn open(
         }
     }
     let entry = found.ok_or(Refusal::ContentKeyMissing)?;
-    decryption.scheme().check(&header, &entry)?;
+    scheme.check(&header, &entry)?;
     let mut buffer = [0; MAX_WRAPPED_KEY];
     let key = decryption.unwrap_key(entry.read(source, &mut buffer)?)?;
     Ok(Some(PayloadCipher::new(key, &header)))

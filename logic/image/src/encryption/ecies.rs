@@ -10,7 +10,7 @@
 
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey, PUBLIC_KEY_LEN};
 use ironroot_crypto::hash::HashAlgorithm;
-use ironroot_crypto::mac::Hmac;
+use ironroot_crypto::mac::{Hmac, hmac};
 use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_crypto::{CryptoError, Secret, aes_ctr, kdf};
 
@@ -72,6 +72,30 @@ fn open(
     })
 }
 
+/// Encrypts the content key and puts the TLV together; `out` has its length.
+pub(super) fn seal(
+    hash: HashAlgorithm,
+    shared: &Secret<32>,
+    ephemeral: &[u8],
+    key: &[u8],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    let (ephemeral_out, rest) = split_mut(out, ephemeral.len())?;
+    let (tag, encrypted) = split_mut(rest, hash.digest_len())?;
+    if encrypted.len() != key.len() {
+        return Err(CryptoError::DataLength);
+    }
+    ephemeral_out.copy_from_slice(ephemeral);
+    encrypted.copy_from_slice(key);
+    derive(hash, shared, key.len())?.expose(|derived| {
+        let (aes_key, rest) = split(derived, key.len())?;
+        let (mac_key, _) = split(rest, hash.digest_len())?;
+        apply(aes_key, encrypted)?;
+        tag.copy_from_slice(hmac(hash, mac_key, encrypted).as_slice());
+        Ok(())
+    })
+}
+
 /// The AES key and, behind it, the MAC key.
 fn derive(
     hash: HashAlgorithm,
@@ -100,4 +124,8 @@ fn apply(key: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
 
 fn split(data: &[u8], at: usize) -> Result<(&[u8], &[u8]), CryptoError> {
     data.split_at_checked(at).ok_or(CryptoError::DataLength)
+}
+
+fn split_mut(data: &mut [u8], at: usize) -> Result<(&mut [u8], &mut [u8]), CryptoError> {
+    data.split_at_mut_checked(at).ok_or(CryptoError::DataLength)
 }

@@ -1,9 +1,11 @@
 //! The table of ways to bring a content key: each ties a TLV type to an AES key length.
 
-use super::ContentKey;
 use crate::tlv::{self, TlvEntry};
 use crate::{Flags, Header, Refusal};
 use ironroot_crypto::{CryptoError, Secret, aes_ctr};
+
+/// A scheme as devices name it.
+pub type Scheme = &'static EncryptionScheme;
 
 /// One way to wrap the content key of an image, and the content key's length.
 pub struct EncryptionScheme {
@@ -71,6 +73,11 @@ impl EncryptionScheme {
         self.cipher.flag
     }
 
+    /// Whether both are one.
+    pub(crate) fn is(&self, other: Scheme) -> bool {
+        core::ptr::eq(self, other)
+    }
+
     /// Whether an encrypted image's flag and content key are of this scheme.
     pub(crate) fn check(&self, header: &Header, entry: &TlvEntry) -> Result<(), Refusal> {
         if entry.kind != self.tlv || !header.flags.has(self.cipher.flag) {
@@ -82,6 +89,16 @@ impl EncryptionScheme {
         Ok(())
     }
 
+    /// Opens a wrapped content key; which fills `out`.
+    pub(super) fn unwrap(
+        &self,
+        private_key: &[u8],
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        (self.unwrap)(private_key, data, out)
+    }
+
     pub(super) fn keystream(&self, key: &Secret<32>, offset: u32, data: &mut [u8]) {
         (self.cipher.keystream)(key, offset, data);
     }
@@ -90,61 +107,6 @@ impl EncryptionScheme {
 impl core::fmt::Debug for EncryptionScheme {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name)
-    }
-}
-
-/// What a device needs to open encrypted images: the scheme, and its private key, borrowed from where the
-/// device keeps it. It cannot be printed.
-#[derive(Clone, Copy)]
-pub struct Decryption<'k> {
-    scheme: &'static EncryptionScheme,
-    private_key: &'k [u8],
-}
-
-impl<'k> Decryption<'k> {
-    /// The private key is, for
-    ///
-    /// - ECIES: the 32 bytes of the scalar (P-256 big-endian, X25519 as RFC 7748 has it);
-    /// - AES-KW: the key-encryption key, as long as the content key;
-    /// - RSA: the DER of PKCS#1 `RSAPrivateKey`.
-    ///
-    /// A key that is none of its scheme is found out when it is used.
-    #[must_use]
-    pub const fn new(scheme: &'static EncryptionScheme, private_key: &'k [u8]) -> Self {
-        Self {
-            scheme,
-            private_key,
-        }
-    }
-
-    /// The scheme.
-    #[must_use]
-    pub const fn scheme(&self) -> &'static EncryptionScheme {
-        self.scheme
-    }
-
-    /// Unwraps the content key from the data of its TLV: out of an image, or out of a trailer that keeps
-    /// the wrapped form.
-    ///
-    /// # Errors
-    /// [`Refusal::TlvLength`]; [`Refusal::ContentKey`] for everything else, which one is not said and takes
-    /// no different time: altered, for another device, or the device's own key is bad.
-    pub fn unwrap_key(&self, data: &[u8]) -> Result<ContentKey, Refusal> {
-        if data.len() != usize::from(self.scheme.tlv_len) {
-            return Err(Refusal::TlvLength);
-        }
-        let mut key = Secret::<32>::zeroed();
-        let opened = key.expose_mut(|out| {
-            let out = out
-                .get_mut(..self.scheme.key_len())
-                .ok_or(CryptoError::KeyLength)?;
-            (self.scheme.unwrap)(self.private_key, data, out)
-        });
-        opened.map_err(|_| Refusal::ContentKey)?;
-        key.expose(|key| {
-            let key = key.get(..self.scheme.key_len()).unwrap_or(key);
-            ContentKey::new(self.scheme, key).ok_or(Refusal::ContentKey)
-        })
     }
 }
 
