@@ -40,12 +40,7 @@ impl Device {
     /// When a command fails.
     #[must_use]
     pub fn blank(firmware: &Firmware) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let device = Self {
-            folder,
-            bootloader: firmware.bootloader(),
-        };
-        device.command(&["new"], &["--board", "an521"]);
+        let device = Self::unprovisioned(firmware);
         let (secure, application) = (keys("secure"), keys("non-secure"));
         let arguments = [
             "--key",
@@ -57,6 +52,21 @@ impl Device {
             &["provision"],
             &[&arguments[..], &["--seed", &"5a".repeat(32)]].concat(),
         );
+        device
+    }
+
+    /// Makes one without keys.
+    ///
+    /// # Panics
+    /// When a command fails.
+    #[must_use]
+    pub fn unprovisioned(firmware: &Firmware) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let device = Self {
+            folder,
+            bootloader: firmware.bootloader(),
+        };
+        device.command(&["new"], &["--board", "an521"]);
         device
     }
 

@@ -25,8 +25,8 @@ pub(crate) enum Need {
     ArmCompiler,
     /// A C compiler for this machine (the counting plugin is C).
     HostCompiler,
-    /// `imgtool`, in a private Python environment.
-    Imgtool,
+    /// `imgtool` and other tools, in a private Python environment.
+    Python,
 }
 
 impl Need {
@@ -36,7 +36,7 @@ impl Need {
         Self::Qemu,
         Self::ArmCompiler,
         Self::HostCompiler,
-        Self::Imgtool,
+        Self::Python,
     ];
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
             Need::HostCompiler => {
                 apt::ensure("cc", &["gcc", "libc6-dev"], || on_path("cc").is_some())?;
             }
-            Need::Imgtool => python::ensure(place)?,
+            Need::Python => python::ensure(place)?,
         }
     }
     Ok(())

@@ -48,15 +48,17 @@ pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
 
 fn host(place: &Place, options: &Options) -> Result<Tally> {
     setup::ensure(place, &[Need::Rust])?;
-    if let Err(error) = setup::ensure(place, &[Need::Imgtool]) {
-        say!("skipped: tests against imgtool: {error:#}");
+    if let Err(error) = setup::ensure(place, &[Need::Python]) {
+        say!("skipped: tests against Python tools: {error:#}");
     }
     let mut command = cargo(&place.root);
     command.args(["test", "--no-fail-fast"]);
     for package in host_packages(place)? {
         command.args(["-p", &package]);
     }
-    command.env("IRONROOT_IMGTOOL", place.venv("imgtool"));
+    command
+        .env("IRONROOT_IMGTOOL", place.venv("imgtool"))
+        .env("IRONROOT_PYTHON", place.venv("python3"));
     runner::cargo_test("host", &mut command, options.filter.as_deref())
 }
 
@@ -104,7 +106,8 @@ pub(crate) fn scenario_environment(place: &Place, command: &mut Command) {
         .env("IRONROOT_AN521_DIR", place.work().join("an521"))
         .env("IRONROOT_KEYS", place.work().join("keys"))
         .env("IRONROOT_CLI", ironroot)
-        .env("IRONROOT_IMGTOOL", place.venv("imgtool"));
+        .env("IRONROOT_IMGTOOL", place.venv("imgtool"))
+        .env("IRONROOT_PYTHON", place.venv("python3"));
     if std::env::var_os("IRONROOT_QEMU").is_none() {
         command.env("IRONROOT_QEMU", "qemu-system-arm");
     }
