@@ -5,17 +5,19 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ironroot_an521_common::{faults, memory as areas};
 use ironroot_attest::Profile;
+use ironroot_boot::PerImage;
 use ironroot_boot::fault::FaultArea;
 use ironroot_boot::flash_map::AN521;
-use ironroot_boot::otp::{self, Otp};
+use ironroot_boot::otp::{self, Otp, Scheme};
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::key_tree::KeyTree;
+use ironroot_image::{AddressRange, suites};
 use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_armv8m::boards::an521::{map, protect, psram::PsramFlash};
 use ironroot_port_armv8m::cpu::{scb, start};
 use ironroot_port_armv8m::secure::memory::Memory;
 use ironroot_port_armv8m::secure::runner::{IsolationLevel, PartitionImage, Runner};
-use ironroot_psa::{ImageSlots, Parts, RootOfTrust, System};
+use ironroot_psa::{ImageRules, ImageSlots, Parts, RootOfTrust, System};
 use ironroot_spm::{PartitionInfo, ServiceInfo, Spm, Tables};
 use ironroot_vault::Vault;
 
@@ -27,6 +29,22 @@ pub(crate) const ISOLATION_LEVEL: IsolationLevel =
 mod partitions {
     use super::{PartitionImage, PartitionInfo, ServiceInfo};
     include!(env!("IRONROOT_PARTITION_TABLE_FILE"));
+}
+
+/// What the bootloader accepts, for the update service to accept nothing else.
+const IMAGE_RULES: ImageRules = ImageRules {
+    suites: &[(Scheme::P256Sha256, &suites::P256_SHA256)],
+    windows: PerImage {
+        secure: Some(window(map::SECURE_IMAGE)),
+        non_secure: Some(window(map::NON_SECURE_IMAGE)),
+    },
+};
+
+const fn window((start, end): map::Range) -> AddressRange {
+    AddressRange {
+        start,
+        len: end.saturating_sub(start),
+    }
 }
 
 static TABLES: Tables = match Tables::new(
@@ -149,7 +167,7 @@ fn services(otp: Otp, boot_count: u32) -> Result<Services, Step> {
     let shared_data = unsafe { areas::bytes(map::SHARED_DATA) };
     let mut services = RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash(), AN521),
+        slots: ImageSlots::new(flash(), AN521, IMAGE_RULES),
         system: Board,
         otp,
         key_tree,

@@ -1,6 +1,7 @@
 //! Reading a device's fault log from its flash file, while it is switched off.
 
 use crate::secure::{Machine, VAULT_RECORDS, mount_vault};
+use crate::slots::image_rules;
 use crate::{DeviceError, DeviceFiles, Retained};
 use ironroot_attest::Profile;
 use ironroot_boot::fault::FaultRecord;
@@ -46,7 +47,7 @@ fn logged(files: &DeviceFiles, flash: &FileFlash) -> Result<Vec<FaultRecord>, De
     let vault = mount_vault(files, flash, &key_tree, &mut drbg)?;
     let mut root: RootOfTrust<'_, _, _, _, _, VAULT_RECORDS> = RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash.clone(), *map),
+        slots: ImageSlots::new(flash.clone(), *map, image_rules(map)),
         system: Machine::default(),
         otp,
         key_tree,

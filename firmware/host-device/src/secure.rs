@@ -135,7 +135,7 @@ fn root_of_trust<'a>(
     let vault = mount_vault(files, &flash, &key_tree, &mut drbg)?;
     Ok(RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash, *map),
+        slots: ImageSlots::new(flash, *map, crate::slots::image_rules(map)),
         system,
         otp,
         key_tree,

@@ -10,6 +10,7 @@ use ironroot_boot::{
 use ironroot_image::{BootRecord, ImageSource, Suite, Verified, Version, suites};
 use ironroot_platform::{Flash, FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_host::FileFlash;
+use ironroot_psa::ImageRules;
 
 /// Every signature scheme: what tools and the host device can check.
 pub const ALL_SUITES: &[(Scheme, &Suite)] = &[
@@ -20,6 +21,18 @@ pub const ALL_SUITES: &[(Scheme, &Suite)] = &[
     (Scheme::Rsa2048Sha256, &suites::RSA2048_SHA256),
     (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
 ];
+
+/// What a device demands of images, whoever asks: its bootloader, its update service, or a tool.
+#[must_use]
+pub(crate) fn image_rules(map: &FlashMap) -> ImageRules {
+    ImageRules {
+        suites: ALL_SUITES,
+        windows: PerImage {
+            secure: load_window(map, Image::Secure),
+            non_secure: load_window(map, Image::NonSecure),
+        },
+    }
+}
 
 /// What a slot holds and what the device would say of it.
 #[derive(Debug, Clone, Copy)]
@@ -101,10 +114,11 @@ fn component<S: ImageSource>(verified: &Verified<S>) -> Option<Image> {
     }
 }
 
-/// Where the board's bootloader loads an image: AN521's code memory, `ARCHITECTURE.md`, "Memory map".
+/// Where the board's bootloader loads an image: AN521's code memory, `ARCHITECTURE.md`, "Memory map";
+/// on the host, memory of no particular address.
 fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image::AddressRange> {
     let (start, len) = match image {
-        _ if *map != ironroot_boot::flash_map::AN521 => return None,
+        _ if *map != ironroot_boot::flash_map::AN521 => (0, map.slot(image, Slot::A).len),
         Image::Secure => (0x1001_0000, 448 * 1024),
         Image::NonSecure => (0x0020_0000, 1024 * 1024),
     };

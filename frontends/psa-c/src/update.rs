@@ -19,6 +19,8 @@ pub(crate) struct CComponentInfo {
     flags: u32,
     location: u32,
     candidate_digest: [u8; 32],
+    written: u32,
+    reason: u32,
 }
 
 /// `psa_fwu_image_version_t`.
@@ -47,6 +49,8 @@ impl From<ComponentInfo> for CComponentInfo {
             flags: info.flags,
             location: info.location,
             candidate_digest: info.candidate_digest,
+            written: info.written,
+            reason: info.reason.into(),
         }
     }
 }
@@ -122,7 +126,7 @@ extern "C" fn psa_fwu_request_reboot() -> CStatus {
 
 #[unsafe(no_mangle)]
 extern "C" fn psa_fwu_reject(error: i32) -> CStatus {
-    staged(|link| fwu::reject(link, Error::from_code(error)))
+    staged(|link| fwu::reject(link, Status(error)))
 }
 
 #[unsafe(no_mangle)]

@@ -97,12 +97,12 @@ pub fn request_reboot<T: Transport>(transport: &mut T) -> Result<(), Error> {
     request(transport, fwu::REQUEST_REBOOT, &[]).map(drop)
 }
 
-/// Gives up every staged or trial image, saying why.
+/// Gives up every staged or trial image, saying why: any number, `SUCCESS` for no special reason.
 ///
 /// # Errors
 /// `BadState`.
-pub fn reject<T: Transport>(transport: &mut T, reason: Error) -> Result<Completion, Error> {
-    request(transport, fwu::REJECT, &[&reason.status().0.to_le_bytes()])
+pub fn reject<T: Transport>(transport: &mut T, reason: Status) -> Result<Completion, Error> {
+    request(transport, fwu::REJECT, &[&reason.0.to_le_bytes()])
 }
 
 /// Confirms the trial images.
@@ -139,7 +139,7 @@ mod tests {
         start(&mut fake, 1, b"").unwrap();
         write(&mut fake, 1, 0x100, b"block").unwrap();
         finish(&mut fake, 1).unwrap();
-        reject(&mut fake, Error::GenericError).unwrap();
+        reject(&mut fake, Error::GenericError.status()).unwrap();
         accept(&mut fake).unwrap();
         let kinds: std::vec::Vec<_> = fake.calls.iter().map(|call| call.kind).collect();
         assert_eq!(kinds, [1001, 1002, 1003, 1007, 1009]);
@@ -174,6 +174,8 @@ mod tests {
             flags: 0,
             location: 0,
             candidate_digest: [0; 32],
+            written: 0,
+            reason: 0,
         };
         let mut bad = info.to_bytes();
         bad[0] = 99;

@@ -7,7 +7,7 @@
 //! | [`FINISH`], [`CANCEL`], [`CLEAN`] | component (1) | |
 //! | [`INSTALL`], [`REQUEST_REBOOT`], [`ACCEPT`] | | |
 //! | [`REJECT`] | status (4) | |
-//! | [`QUERY`] | component (1) | [`ComponentInfo`] (60) |
+//! | [`QUERY`] | component (1) | [`ComponentInfo`] (68; a caller with room for TF-M's 60 gets those) |
 
 use crate::status::Status;
 use crate::wire;
@@ -88,12 +88,48 @@ pub struct ImageVersion {
     pub build: u32,
 }
 
+/// The longest block of one [`WRITE`] in bytes (`PSA_FWU_MAX_WRITE_SIZE`).
+pub const MAX_WRITE_SIZE: usize = 1024;
+/// Blocks begin at multiples of two to this power (`PSA_FWU_LOG2_WRITE_ALIGN`), and of the flash's program
+/// unit where that is larger.
+pub const LOG2_WRITE_ALIGN: u32 = 2;
+
+/// Why a component is `Failed` or `Rejected`, closer than a status: a number in [`ComponentInfo::reason`].
+/// Below 0xc0 it is the bootloader's number for why it refuses an image; these are the service's own.
+pub mod reason {
+    /// No reason.
+    pub const NONE: u8 = 0;
+    /// The image is not newer than the active one.
+    pub const NOT_NEWER: u8 = 0xc0;
+    /// The update was cancelled.
+    pub const CANCELLED: u8 = 0xc1;
+    /// The update was rejected, by `reject`.
+    pub const REJECTED: u8 = 0xc2;
+    /// Another image of the same installation did not start, and they go back together.
+    pub const SET_BROKEN: u8 = 0xc3;
+    /// The bootloader did not start it and did not say why.
+    pub const NOT_STARTED: u8 = 0xc4;
+
+    /// The service's own reasons in words; nothing for the bootloader's numbers.
+    #[must_use]
+    pub const fn words(reason: u8) -> Option<&'static str> {
+        Some(match reason {
+            NOT_NEWER => "it is not newer than the active image",
+            CANCELLED => "the update was cancelled",
+            REJECTED => "the update was rejected",
+            SET_BROKEN => "another image of the same installation did not start",
+            NOT_STARTED => "the bootloader did not start it",
+            _ => return None,
+        })
+    }
+}
+
 /// What is discarded at reset: flag in [`ComponentInfo::flags`].
 pub const FLAG_VOLATILE_STAGING: u32 = 1;
 /// Images must be encrypted: flag in [`ComponentInfo::flags`].
 pub const FLAG_ENCRYPTION: u32 = 2;
 
-/// `psa_fwu_component_info_t`, with TF-M's private part (a digest of the candidate).
+/// `psa_fwu_component_info_t`, with TF-M's private part (a digest of the candidate) and ours behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ComponentInfo {
     /// State of the component.
@@ -110,11 +146,18 @@ pub struct ComponentInfo {
     pub location: u32,
     /// SHA-256 of the candidate, zero if there is none.
     pub candidate_digest: [u8; 32],
+    /// While `Writing`: how many bytes from the start are stored for good, if they were written front
+    /// to back. After a reset, go on from here.
+    pub written: u32,
+    /// Why it is `Failed` or `Rejected`, see [`reason`].
+    pub reason: u8,
 }
 
 impl ComponentInfo {
     /// Bytes on the wire.
-    pub const SIZE: usize = 60;
+    pub const SIZE: usize = 68;
+    /// Bytes that callers built with TF-M's header have room for.
+    pub const TF_M_SIZE: usize = 60;
 
     /// As it crosses the boundary.
     #[must_use]
@@ -129,6 +172,8 @@ impl ComponentInfo {
         wire::put(&mut bytes, 20, &self.flags.to_le_bytes());
         wire::put(&mut bytes, 24, &self.location.to_le_bytes());
         wire::put(&mut bytes, 28, &self.candidate_digest);
+        wire::put(&mut bytes, 60, &self.written.to_le_bytes());
+        wire::put(&mut bytes, 64, &[self.reason]);
         bytes
     }
 
@@ -148,6 +193,8 @@ impl ComponentInfo {
             flags: wire::u32_at(bytes, 20)?,
             location: wire::u32_at(bytes, 24)?,
             candidate_digest: wire::array_at(bytes, 28)?,
+            written: wire::u32_at(bytes, 60)?,
+            reason: *bytes.get(64)?,
         })
     }
 }
@@ -172,11 +219,14 @@ mod tests {
                 flags: FLAG_VOLATILE_STAGING,
                 location: 9,
                 candidate_digest: [0x5a; 32],
+                written: 0x0102_0304,
+                reason: reason::NOT_NEWER,
             };
             let bytes = info.to_bytes();
             assert_eq!(ComponentInfo::from_bytes(&bytes), Some(info));
             assert_eq!(&bytes[4..8], &(-149i32).to_le_bytes());
             assert_eq!(&bytes[8..16], &[1, 2, 4, 3, 8, 7, 6, 5]);
+            assert_eq!(&bytes[60..68], &[4, 3, 2, 1, 0xc0, 0, 0, 0]);
         }
     }
 

@@ -19,7 +19,7 @@ mod update;
 
 pub use root::{Parts, RootOfTrust, System};
 pub use table::SERVICES;
-pub use update::ImageSlots;
+pub use update::{ImageRules, ImageSlots};
 
 /// What fits: fixed pools, no heap.
 pub mod limits {
@@ -52,4 +52,6 @@ pub mod space {
     pub const KEY: Space = Space(2);
     /// The fault log.
     pub const FAULT: Space = Space(3);
+    /// How far updates are.
+    pub const UPDATE: Space = Space(4);
 }

@@ -69,8 +69,8 @@ pub struct RootOfTrust<'a, F: Flash, C: HardwareCounter, G, S, const RECORDS: us
 impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize>
     RootOfTrust<'a, F, C, G, S, RECORDS>
 {
-    /// Puts the services together and draws this boot's seed. The hardware unique key is wiped: what
-    /// needs it has the key tree.
+    /// Puts the services together, draws this boot's seed, and looks at what the boot made of updates. The
+    /// hardware unique key is wiped: what needs it has the key tree.
     #[must_use]
     pub fn new(parts: Parts<'a, F, C, G, S, RECORDS>) -> Self {
         let Parts {
@@ -86,7 +86,7 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
         } = parts;
         let mut boot_seed = [0; 32];
         drbg.fill(&mut boot_seed);
-        Self {
+        let mut root = Self {
             vault,
             slots,
             system,
@@ -101,7 +101,14 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
             crypto: CryptoService::new(),
             update: UpdateState::new(shared_data),
             scratch: Scratch::new(),
-        }
+        };
+        let environment = update::Environment {
+            store: &mut root.vault,
+            slots: &mut root.slots,
+            root_keys: &root.facts.root_keys,
+        };
+        update::settle(&mut root.update, environment);
+        root
     }
 
     /// Moves the faults of earlier boots from reserved memory into the log. To be called once at start.
@@ -137,9 +144,9 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
         (self.vault, self.slots.into_inner())
     }
 
-    fn answer(&mut self, service: Service, message: &mut Message<'_>) -> Result<(), Error> {
+    fn answer(&mut self, service: Service, message: &mut Message<'_>) -> Result<Status, Error> {
         let lifecycle = self.facts.lifecycle;
-        match service {
+        let done = match service {
             Service::Crypto => {
                 let builtin = BuiltinSecrets {
                     tree: &self.key_tree,
@@ -165,12 +172,19 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
                 attestation::call(&attester, &mut self.scratch, message)
             }
             Service::Update => {
-                update::call(&mut self.update, &mut self.slots, &mut self.system, message)
+                let environment = update::Environment {
+                    store: &mut self.vault,
+                    slots: &mut self.slots,
+                    root_keys: &self.facts.root_keys,
+                };
+                let (scratch, system) = (&mut self.scratch, &mut self.system);
+                return update::call(&mut self.update, environment, scratch, system, message);
             }
             Service::Platform => {
                 platform::call(&mut self.vault, lifecycle, &mut self.system, message)
             }
-        }
+        };
+        done.map(|()| Status::SUCCESS)
     }
 }
 
@@ -179,7 +193,7 @@ impl<F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize> Ro
 {
     fn call(&mut self, service: u32, message: &mut Message<'_>) -> Status {
         match Service::from_number(service) {
-            Some(service) => Status::from(self.answer(service, message)),
+            Some(service) => self.answer(service, message).unwrap_or_else(Error::status),
             None => Error::ConnectionRefused.status(),
         }
     }

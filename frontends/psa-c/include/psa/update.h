@@ -45,10 +45,19 @@ typedef struct psa_fwu_image_version_t {
 #define PSA_FWU_FLAG_VOLATILE_STAGING 0x00000001u
 #define PSA_FWU_FLAG_ENCRYPTION 0x00000002u
 
-/* What this implementation adds about a component, as TF-M does. */
+/* What this implementation adds about a component: the first member as TF-M does. */
 typedef struct psa_fwu_impl_info_t {
     uint8_t candidate_digest[32]; /* SHA-256 of the candidate, zero without one */
+    uint32_t written;             /* while WRITING: bytes stored for good, go on from here after a reset */
+    uint32_t reason;              /* why FAILED or REJECTED: IRONROOT_FWU_REASON_..., or the bootloader's number */
 } psa_fwu_impl_info_t;
+
+/* Reasons of the service itself; below 0xc0 are the bootloader's, see the user guide. */
+#define IRONROOT_FWU_REASON_NOT_NEWER 0xc0u
+#define IRONROOT_FWU_REASON_CANCELLED 0xc1u
+#define IRONROOT_FWU_REASON_REJECTED 0xc2u
+#define IRONROOT_FWU_REASON_SET_BROKEN 0xc3u
+#define IRONROOT_FWU_REASON_NOT_STARTED 0xc4u
 
 /* What is known about a component. */
 typedef struct psa_fwu_component_info_t {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod firmware;
 pub(crate) mod vectors;
 
 use ironroot_attest::Profile;
@@ -17,9 +18,10 @@ use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
 use ironroot_crypto::hash::{HashAlgorithm, digest};
 use ironroot_crypto::key_tree::KeyTree;
 use ironroot_image::shared_data::{CLAIM_BOOT_RECORD, EntryType, SharedDataWriter};
+use ironroot_image::suites;
 use ironroot_platform::Geometry;
 use ironroot_platform::model::{ModelCounter, ModelFlash, Power};
-use ironroot_psa::{ImageSlots, Parts, RootOfTrust, System};
+use ironroot_psa::{ImageRules, ImageSlots, Parts, RootOfTrust, System};
 use ironroot_psa_api::crypto::CryptoRequest;
 use ironroot_psa_api::{ClientId, Error, Handle, StatelessHandle, Status};
 use ironroot_spm::mock::call_service;
@@ -60,9 +62,24 @@ pub(crate) fn small_map() -> FlashMap {
     map.slots.secure.b = area(1);
     map.slots.non_secure.a = area(2);
     map.slots.non_secure.b = area(3);
-    map.geometry.sectors = 16;
+    let counter = |sector: u32| flash_map::Area {
+        offset: sector * 0x1000,
+        len: 0x2000,
+    };
+    map.security_counters.secure = counter(16);
+    map.security_counters.non_secure = counter(18);
+    map.geometry.sectors = 20;
     map
 }
+
+/// What the device accepts: signatures by the key whose hash is in its OTP.
+pub(crate) const RULES: ImageRules = ImageRules {
+    suites: &[(Scheme::P256Sha256, &suites::P256_SHA256)],
+    windows: PerImage {
+        secure: None,
+        non_secure: None,
+    },
+};
 
 pub(crate) fn slots_flash(power: &Power) -> ModelFlash {
     ModelFlash::new(small_map().geometry, power)
@@ -77,6 +94,8 @@ pub(crate) struct Device {
     /// Writes the image slots before each start, on a blank flash.
     pub(crate) prepare_slots: fn(&mut ModelFlash),
     pub(crate) boots: u32,
+    /// SHA-256 of the key that signs images.
+    pub(crate) root_key_hash: [u8; 32],
 }
 
 impl Default for Device {
@@ -88,6 +107,7 @@ impl Default for Device {
             certification_reference: "",
             prepare_slots: |_| (),
             boots: 0,
+            root_key_hash: [3; 32],
         }
     }
 }
@@ -133,7 +153,7 @@ impl Device {
         let hash: [u8; 32] = digest(HashAlgorithm::Sha256, &point).to_array().unwrap();
         let mut instance_id = [1; 33];
         instance_id[1..].copy_from_slice(&hash);
-        let root_key = RootKey::new(Scheme::P256Sha256, &[3; 32]).unwrap();
+        let root_key = RootKey::new(Scheme::P256Sha256, &self.root_key_hash).unwrap();
         Otp {
             facts: Facts {
                 lifecycle: self.lifecycle,
@@ -182,7 +202,7 @@ impl Device {
         let vault = Vault::mount(flash, counter, &key, &mut drbg)?;
         Ok(RootOfTrust::new(Parts {
             vault,
-            slots: ImageSlots::new(slots, small_map()),
+            slots: ImageSlots::new(slots, small_map(), RULES),
             system: FakeSystem::default(),
             otp,
             key_tree,

@@ -1,0 +1,363 @@
+//! The flash below the service: where slots are, what fits, erasing, placing blocks, judging images.
+//!
+//! An image may use its slot up to the sector with the trailer, not into it: so a mark can be taken back,
+//! or written again after a torn write, without touching the image. Nothing here reaches outside the slot
+//! it is given: every access goes through a [`FlashRegion`].
+
+use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::trailer_ops::{self, FlashSource, Request, TrailerError};
+use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState};
+use ironroot_image::trailer::{FlagState, MagicState, Trailer};
+use ironroot_image::{AddressRange, Dependency, Refusal, Suite, Version};
+use ironroot_platform::{Flash, FlashCounter, FlashError, FlashRegion, HardwareCounter as _};
+use ironroot_psa_api::Error;
+
+/// What the bootloader of this device demands of images, for the service to demand the same.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageRules {
+    /// The signature schemes that it can check.
+    pub suites: &'static [(Scheme, &'static Suite)],
+    /// Where it loads each image; nothing where images run from flash.
+    pub windows: PerImage<Option<AddressRange>>,
+}
+
+/// The slots of both images: the device's flash, where on it they lie, and what is allowed in.
+#[derive(Debug)]
+pub struct ImageSlots<F> {
+    flash: F,
+    map: FlashMap,
+    rules: ImageRules,
+}
+
+/// An image that the bootloader's rules accept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Examined {
+    pub(super) version: Version,
+    /// SHA-256 of the image; zero if its hash is a longer one.
+    pub(super) digest: [u8; 32],
+    /// Whether everything it needs is there.
+    pub(super) complete: bool,
+}
+
+/// Bytes looked at or programmed at once.
+const PIECE: usize = 128;
+
+impl<F: Flash> ImageSlots<F> {
+    /// The slots that `map` names on `flash`, which is the whole flash of the device. The security
+    /// counters of the map are read there too.
+    pub const fn new(flash: F, map: FlashMap, rules: ImageRules) -> Self {
+        Self { flash, map, rules }
+    }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.flash
+    }
+
+    fn region(&mut self, (image, slot): (Image, Slot)) -> Result<FlashRegion<&mut F>, Error> {
+        storage(self.map.slot(image, slot).of(&mut self.flash))
+    }
+
+    /// The version that the image in a slot claims to have.
+    pub(super) fn version(&mut self, place: (Image, Slot)) -> Option<Version> {
+        SlotState::read(&self.region(place).ok()?).version()
+    }
+
+    /// The longest image for a slot.
+    pub(super) fn limit(&mut self, place: (Image, Slot)) -> Result<u32, Error> {
+        limit(&self.region(place)?)
+    }
+
+    /// What the trailer of a slot says.
+    pub(super) fn trailer(&mut self, place: (Image, Slot)) -> Result<Trailer, Error> {
+        trailer_ops::state(&self.region(place)?).map_err(from_trailer)
+    }
+
+    /// Judges the image in a slot as the bootloader would; `met` says whether a dependency is met.
+    #[inline(never)] // a verification needs stack that nothing else here needs
+    pub(super) fn examine(
+        &mut self,
+        root_keys: &PerImage<RootKey>,
+        (image, slot): (Image, Slot),
+        met: &dyn Fn(&Dependency) -> bool,
+    ) -> Result<Examined, Reason> {
+        let unreadable = Reason::Image(Refusal::Unreadable);
+        let area = self.map.security_counter(image);
+        let counter = area.of(&mut self.flash).map_err(|_| unreadable)?;
+        let counter = FlashCounter::open(counter).map_err(|_| unreadable)?;
+        let (minimum, counter_limit) = (counter.read().map_err(|_| unreadable)?, counter.limit());
+        let (suites, window) = (self.rules.suites, *self.rules.windows.get(image));
+        let region = self.region((image, slot)).map_err(|_| unreadable)?;
+        let demands = Demands {
+            image,
+            slot,
+            root_key: root_keys.get(image),
+            suites,
+            size_limit: limit(&region).map_err(|_| unreadable)?,
+            counter: minimum,
+            counter_limit,
+            window,
+        };
+        let verified = demands.examine(FlashSource(&region))?;
+        Ok(Examined {
+            version: verified.version(),
+            digest: verified.digest().try_into().unwrap_or([0; 32]),
+            complete: verified.dependencies().all(|dependency| met(&dependency)),
+        })
+    }
+
+    /// Erases the sectors of a slot from its end (the trailer) to its start: those that hold something, or
+    /// all.
+    pub(super) fn erase(&mut self, place: (Image, Slot), all: bool) -> Result<(), Error> {
+        let mut region = self.region(place)?;
+        for sector in (0..region.geometry().sectors).rev() {
+            if all || !is_blank(&region, sector)? {
+                storage(region.erase(sector))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the whole slot reads as erased.
+    pub(super) fn is_blank(&mut self, place: (Image, Slot)) -> Result<bool, Error> {
+        Ok(last_used(&self.region(place)?)?.is_none())
+    }
+
+    /// The last sector of a slot that holds something.
+    pub(super) fn last_used(&mut self, place: (Image, Slot)) -> Result<Option<u32>, Error> {
+        last_used(&self.region(place)?)
+    }
+
+    /// Erases the sectors `first` to `last` of a slot, as far as images reach.
+    pub(super) fn erase_range(
+        &mut self,
+        place: (Image, Slot),
+        (first, last): (u32, u32),
+    ) -> Result<(), Error> {
+        let mut region = self.region(place)?;
+        for sector in first..=last.min(region.geometry().sectors.saturating_sub(1)) {
+            storage(region.erase(sector))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes per sector.
+    pub(super) fn sector_size(&self) -> u32 {
+        self.flash.geometry().sector_size
+    }
+
+    /// Bytes per program unit.
+    pub(super) fn write_unit(&self) -> u32 {
+        self.flash.geometry().write_unit
+    }
+
+    /// What erased bytes read as.
+    pub(super) fn erased(&self) -> u8 {
+        self.flash.geometry().erased
+    }
+
+    /// Writes whole units to a slot: units that hold these bytes already are left alone, erased ones are
+    /// programmed. Nothing is written if a unit holds anything else.
+    pub(super) fn place(
+        &mut self,
+        place: (Image, Slot),
+        offset: u32,
+        block: &[u8],
+    ) -> Result<(), Error> {
+        let unit = usize::try_from(self.write_unit()).unwrap_or(1);
+        let mut region = self.region(place)?;
+        pieces(offset, block, |at, piece| check(&region, unit, at, piece))?;
+        pieces(offset, block, |at, piece| {
+            program(&mut region, unit, at, piece)
+        })
+    }
+
+    /// Takes the mark of a slot back, and everything else in its trailer.
+    pub(super) fn unmark(&mut self, place: (Image, Slot)) -> Result<(), Error> {
+        unmark(&mut self.region(place)?)
+    }
+
+    /// Asks for a trial of the image in a slot.
+    pub(super) fn mark(&mut self, (image, slot): (Image, Slot)) -> Result<(), Error> {
+        let mut region = self.region((image, slot))?;
+        trailer_ops::set_pending(&mut region, image, Request::Trial).map_err(from_trailer)
+    }
+
+    /// Confirms the image in a slot, also where an earlier confirmation was torn: its trailer is written
+    /// anew then, and where that is asked for (`afresh`) and possible.
+    pub(super) fn confirm(
+        &mut self,
+        (image, slot): (Image, Slot),
+        afresh: bool,
+    ) -> Result<(), Error> {
+        let mut region = self.region((image, slot))?;
+        let now = trailer_ops::state(&region).map_err(from_trailer)?;
+        let marked = now.magic == MagicState::Good || now.copy_done == FlagState::Set;
+        let usable = marked && now.image_ok != FlagState::Bad;
+        let apart = ends_before_trailer_sector(&region)?;
+        if usable && !(afresh && apart) {
+            return trailer_ops::confirm(&mut region).map_err(from_trailer);
+        }
+        if !apart {
+            return Err(Error::StorageFailure);
+        }
+        unmark(&mut region)?;
+        trailer_ops::set_pending(&mut region, image, Request::Permanent).map_err(from_trailer)
+    }
+}
+
+/// An image that came to its slot by another way may reach into the trailer's sector.
+fn ends_before_trailer_sector<F: Flash>(slot: &F) -> Result<bool, Error> {
+    let trailer = trailer_ops::layout(slot).map_err(from_trailer)?.swap_info();
+    let erased = slot.geometry().erased;
+    let mut at = limit(slot)?;
+    let mut byte = [erased];
+    while at < trailer {
+        storage(slot.read(at, &mut byte))?;
+        if byte != [erased] {
+            return Ok(false);
+        }
+        at = at.saturating_add(1);
+    }
+    Ok(true)
+}
+
+/// Up to the sector with the first byte of the trailer.
+fn limit<F: Flash>(slot: &F) -> Result<u32, Error> {
+    let trailer = trailer_ops::layout(slot).map_err(from_trailer)?;
+    // A power of two, as every region's.
+    Ok(trailer.swap_info() & slot.geometry().sector_size.wrapping_neg())
+}
+
+/// Erases the trailer, from the end, where the magic is.
+fn unmark<F: Flash>(slot: &mut F) -> Result<(), Error> {
+    let limit = limit(slot)?;
+    let geometry = slot.geometry();
+    for sector in (0..geometry.sectors).rev() {
+        if sector.saturating_mul(geometry.sector_size) < limit {
+            break;
+        }
+        storage(slot.erase(sector))?;
+    }
+    Ok(())
+}
+
+fn last_used<F: Flash>(slot: &F) -> Result<Option<u32>, Error> {
+    for sector in (0..slot.geometry().sectors).rev() {
+        if !is_blank(slot, sector)? {
+            return Ok(Some(sector));
+        }
+    }
+    Ok(None)
+}
+
+fn is_blank<F: Flash>(slot: &F, sector: u32) -> Result<bool, Error> {
+    let geometry = slot.geometry();
+    let start = sector.saturating_mul(geometry.sector_size);
+    let mut piece = [0; PIECE];
+    let mut done = 0;
+    while let Some(left) = geometry
+        .sector_size
+        .checked_sub(done)
+        .filter(|left| *left > 0)
+    {
+        let len = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let Some(bytes) = piece.get_mut(..len) else {
+            break;
+        };
+        storage(slot.read(start.saturating_add(done), bytes))?;
+        if bytes.iter().any(|byte| *byte != geometry.erased) {
+            return Ok(false);
+        }
+        done = done.saturating_add(PIECE as u32);
+    }
+    Ok(true)
+}
+
+/// Calls `f` with each piece of `block` and its offset.
+fn pieces(
+    offset: u32,
+    block: &[u8],
+    mut f: impl FnMut(u32, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut at = offset;
+    for piece in block.chunks(PIECE) {
+        f(at, piece)?;
+        at = at.saturating_add(PIECE as u32);
+    }
+    Ok(())
+}
+
+/// Units of a piece beside those on flash.
+fn units<'p>(
+    unit: usize,
+    wanted: &'p [u8],
+    present: &'p [u8],
+) -> impl Iterator<Item = (&'p [u8], &'p [u8])> {
+    // Never zero: a geometry has a unit.
+    wanted.chunks(unit.max(1)).zip(present.chunks(unit.max(1)))
+}
+
+fn present<'b, F: Flash>(
+    slot: &F,
+    at: u32,
+    len: usize,
+    buffer: &'b mut [u8; PIECE],
+) -> Result<&'b [u8], Error> {
+    let bytes = buffer.get_mut(..len).ok_or(Error::CorruptionDetected)?;
+    storage(slot.read(at, bytes))?;
+    Ok(bytes)
+}
+
+fn check<F: Flash>(slot: &F, unit: usize, at: u32, piece: &[u8]) -> Result<(), Error> {
+    let erased = slot.geometry().erased;
+    let mut buffer = [0; PIECE];
+    let present = present(slot, at, piece.len(), &mut buffer)?;
+    let fits = units(unit, piece, present)
+        .all(|(wanted, there)| wanted == there || there.iter().all(|byte| *byte == erased));
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::InvalidArgument)
+    }
+}
+
+/// Programs the runs of units that are not there yet.
+fn program<F: Flash>(slot: &mut F, unit: usize, at: u32, piece: &[u8]) -> Result<(), Error> {
+    let mut buffer = [0; PIECE];
+    let present = present(slot, at, piece.len(), &mut buffer)?;
+    let mut at = at;
+    let mut rest = piece;
+    let mut differ = units(unit, piece, present).map(|(wanted, there)| wanted != there);
+    let mut run = 0_usize;
+    loop {
+        let next = differ.next();
+        if next == Some(true) {
+            run = run.saturating_add(unit);
+            continue;
+        }
+        let (now, later) = rest
+            .split_at_checked(run)
+            .ok_or(Error::CorruptionDetected)?;
+        if !now.is_empty() {
+            storage(slot.program(at, now))?;
+        }
+        if next.is_none() {
+            return Ok(());
+        }
+        // The unit that ended the run is there already.
+        rest = later.get(unit..).unwrap_or_default();
+        at = at.saturating_add(u32::try_from(run.saturating_add(unit)).unwrap_or(0));
+        run = 0;
+    }
+}
+
+fn storage<T>(result: Result<T, FlashError>) -> Result<T, Error> {
+    result.map_err(|_| Error::StorageFailure)
+}
+
+fn from_trailer(error: TrailerError) -> Error {
+    match error {
+        TrailerError::BadState => Error::BadState,
+        TrailerError::NoTrailer | TrailerError::Flash(_) => Error::StorageFailure,
+    }
+}
