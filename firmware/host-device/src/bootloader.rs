@@ -2,6 +2,7 @@
 //! over when the device resets.
 
 use crate::retained::Retained;
+use crate::recovery::{self, RecoveryLine};
 use crate::slots::ALL_SUITES;
 use crate::{Board, DeviceError, DeviceFiles, exit};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
@@ -30,6 +31,8 @@ pub struct BootOptions {
     pub application_arguments: Vec<String>,
     /// Where the application's standard output goes; `None` is this process's own.
     pub application_output: Option<File>,
+    /// Take in images over this line first, until a client asks for the reset.
+    pub recovery: Option<RecoveryLine>,
 }
 
 /// How a run of the device ended.
@@ -53,6 +56,9 @@ pub fn run(
 ) -> Result<RunReport, DeviceError> {
     if files.board() != Board::Host {
         return Err(DeviceError::NotHere);
+    }
+    if let Some(line) = &options.recovery {
+        recovery::recover(files, line, console)?;
     }
     for resets in 0..=MAX_RESETS {
         let programs = boot(files, console)?;

@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod marshal;
 mod provisioning;
+mod recovery;
 mod retained;
 mod secure;
 mod slots;
@@ -19,6 +20,7 @@ pub use marshal::{Link, Marshal};
 pub use provisioning::{
     Choices, Identity, advance_lifecycle, facts, identity, implementation_id, provision,
 };
+pub use recovery::RecoveryLine;
 pub use retained::Retained;
 pub use secure::run as run_secure_world;
 pub use slots::{ALL_SUITES, Accepted, Report, confirm, inspect, judge, security_counter, write};

@@ -116,7 +116,7 @@ fn component<S: ImageSource>(verified: &Verified<S>) -> Option<Image> {
 
 /// Where the board's bootloader loads an image: AN521's code memory, `ARCHITECTURE.md`, "Memory map";
 /// on the host, memory of no particular address.
-fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image::AddressRange> {
+pub(crate) fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image::AddressRange> {
     let (start, len) = match image {
         _ if *map != ironroot_boot::flash_map::AN521 => (0, map.slot(image, Slot::A).len),
         Image::Secure => (0x1001_0000, 448 * 1024),

@@ -154,6 +154,7 @@ impl Bench {
         let options = BootOptions {
             application_arguments: arguments.iter().map(ToString::to_string).collect(),
             application_output: Some(output.try_clone().unwrap()),
+            ..BootOptions::default()
         };
         let mut console = Vec::new();
         let report = run(&self.files, &options, &mut |line| {

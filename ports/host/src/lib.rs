@@ -5,6 +5,7 @@ mod exec;
 mod flash;
 mod memory;
 mod partition;
+mod serial;
 mod server;
 pub mod wire;
 
@@ -13,4 +14,5 @@ pub use exec::SealedProgram;
 pub use flash::{Durability, FileFlash, OpenError, Storage};
 pub use memory::{CLIENT_MEMORY, ClientMemories, memory_base};
 pub use partition::{PartitionLink, ProcessRunner};
+pub use serial::{BAUD, Serial, SerialPort};
 pub use server::{Call, Connection, DEFAULT_CLIENT, Server};

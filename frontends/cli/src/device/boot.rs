@@ -2,7 +2,8 @@
 
 use super::values::DeviceArgument;
 use clap::Args;
-use ironroot_host_device::{BootOptions, run};
+use ironroot_host_device::{BootOptions, RecoveryLine, run};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const ABOUT: &str = "\
@@ -17,6 +18,12 @@ Exit status: that of the application; 1 if the device did not boot.";
 pub(crate) struct Boot {
     #[command(flatten)]
     device: DeviceArgument,
+    /// Take in images over a serial line first (`device load`, `smpmgr`, `sb`), until the client resets
+    #[arg(long)]
+    recovery: bool,
+    /// The line's socket; without it, the line is a new pseudo-terminal, whose name is shown
+    #[arg(long, value_name = "PATH", requires = "recovery")]
+    serial: Option<PathBuf>,
     /// Arguments for the application
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -27,11 +34,19 @@ impl Boot {
         let options = BootOptions {
             application_arguments: self.arguments.clone(),
             application_output: None,
+            recovery: self.recovery.then(|| self.line()),
         };
         let report = run(&self.device.find()?, &options, &mut |line| {
             println!("{line}")
         })?;
         let code = report.exit_code.and_then(|code| u8::try_from(code).ok());
         Ok(ExitCode::from(code.unwrap_or(1)))
+    }
+
+    fn line(&self) -> RecoveryLine {
+        match &self.serial {
+            Some(path) => RecoveryLine::Socket(path.clone()),
+            None => RecoveryLine::Pty,
+        }
     }
 }

@@ -1,0 +1,93 @@
+//! The host's recovery mode: images come in over a serial line, before anything is booted.
+
+use crate::slots::{ALL_SUITES, load_window, security_counter};
+use crate::{DeviceError, DeviceFiles};
+use ironroot_boot::{Image, PerImage, RamLoad, otp};
+use ironroot_platform::HardwareCounter as _;
+use ironroot_port_host::{Durability, SerialPort};
+use ironroot_recovery::{Event, Recovery, Slots};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the serial line of the recovery mode is.
+#[derive(Debug, Clone)]
+pub enum RecoveryLine {
+    /// A new pseudo-terminal; the console hears its name.
+    Pty,
+    /// A socket at this path.
+    Socket(PathBuf),
+}
+
+/// Serves the line until a client asks for a reset.
+pub(crate) fn recover(
+    files: &DeviceFiles,
+    line: &RecoveryLine,
+    console: &mut dyn FnMut(&str),
+) -> Result<(), DeviceError> {
+    let failed = |error| DeviceError::Process("the serial line cannot be used", error);
+    let port = match line {
+        RecoveryLine::Pty => SerialPort::pty(),
+        RecoveryLine::Socket(path) => SerialPort::socket(path),
+    };
+    let mut port = port.map_err(failed)?;
+
+    // A file that is lost with the machine is loaded again; what was acknowledged is flushed below.
+    let flash = files.open_flash()?.with_durability(Durability::OnFlush);
+    let map = files.map();
+    let facts = otp::read_facts(&map.otp.of(flash.clone())?)?;
+    let counter = |image| -> Result<(u32, u32), DeviceError> {
+        let counter = security_counter(&flash, map, image)?;
+        Ok((counter.read()?, counter.limit()))
+    };
+    let mut slots = Slots {
+        flash: flash.clone(),
+        map,
+        strategy: RamLoad,
+        root_keys: &facts.root_keys,
+        suites: ALL_SUITES,
+        counters: PerImage {
+            secure: counter(Image::Secure)?,
+            non_secure: counter(Image::NonSecure)?,
+        },
+        windows: PerImage {
+            secure: load_window(map, Image::Secure),
+            non_secure: load_window(map, Image::NonSecure),
+        },
+    };
+    console(&format!("recovery: SMP and Ymodem on {}", port.name()));
+
+    let mut recovery = Recovery::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let len = port.receive(&mut buffer, SECOND).map_err(failed)?;
+        let mut out = Vec::new();
+        if len == 0 {
+            recovery.tick(&mut |byte| out.push(byte));
+            port.send(&out).map_err(failed)?;
+            flash.flush().map_err(failed)?;
+        }
+        for byte in &buffer[..len] {
+            let event = recovery.receive(*byte, &mut slots, &mut |byte| out.push(byte));
+            if !out.is_empty() {
+                port.send(&out).map_err(failed)?;
+                out.clear();
+            }
+            match event {
+                Event::None => {}
+                Event::Loaded(place) => console(&format!(
+                    "recovery: {} image loaded into slot {}",
+                    place.image, place.slot
+                )),
+                Event::Failed(fault) => console(&format!("recovery: refused: {}", fault.words())),
+                Event::Cancelled => console("recovery: transfer given up"),
+                Event::Reset => {
+                    flash.flush().map_err(failed)?;
+                    console("recovery: reset");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
