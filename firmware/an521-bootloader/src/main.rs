@@ -8,7 +8,7 @@ use ironroot_boot::fault::{Cause, FaultRecord, Origin};
 use ironroot_boot::otp::{self, OtpError, Scheme};
 use ironroot_boot::{
     BootError, Device, Event, FlashMap, Image, ImageMemory, Launch, PerImage, RamLoad, Slot,
-    Window, flash_map,
+    Window, flash_map, update_words,
 };
 use ironroot_image::{Suite, Version, suites};
 use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
@@ -197,6 +197,16 @@ fn tell(event: &Event) {
         Event::TrialBegins { image, slot } => {
             of_slot(image, slot);
             say!(": trial begins");
+        }
+        Event::Update {
+            image,
+            kind,
+            resumed,
+        } => {
+            "boot: ".print();
+            name(image).print();
+            ": ".print();
+            say!(update_words(kind), if resumed { " goes on" } else { "" });
         }
         Event::CounterRaised { image, value } => {
             say!("boot: ", name(image), " counter raised to ", value);

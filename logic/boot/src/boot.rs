@@ -14,7 +14,7 @@
 
 use crate::demands::Demands;
 use crate::flash_map::{FlashMap, Image, PerImage, PerSlot, Slot};
-use crate::launch::Launch;
+use crate::launch::{Chosen, Launch};
 use crate::memory::{Frozen, ImageMemory, WindowCell};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::{Event, Reason, Refused, Report, SlotState};
@@ -55,15 +55,6 @@ pub struct Device<'d, F, C> {
     pub counters: PerImage<C>,
     /// The signature schemes this bootloader has.
     pub suites: &'d [(Scheme, &'static Suite)],
-}
-
-/// An image that was chosen: copied, and its copy verified.
-#[derive(Debug)]
-pub(crate) struct Chosen<'m> {
-    pub(crate) slot: Slot,
-    pub(crate) standing: Standing,
-    pub(crate) scheme: Scheme,
-    pub(crate) verified: Verified<Frozen<'m>>,
 }
 
 /// What is known of one slot during the boot.
@@ -174,7 +165,7 @@ struct Boot<'b, 'm, 'w, 'd, F, C, R> {
     report: &'b mut R,
     contenders: PerImage<PerSlot<Contender>>,
     minimums: PerImage<u32>,
-    chosen: PerImage<Option<Chosen<'m>>>,
+    chosen: PerImage<Option<Chosen<Frozen<'m>>>>,
 }
 
 impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> {
@@ -200,7 +191,7 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     }
 
     /// The next best slot of `image` whose copy passes verification.
-    fn next_good(&mut self, image: Image) -> Result<Chosen<'m>, BootError> {
+    fn next_good(&mut self, image: Image) -> Result<Chosen<Frozen<'m>>, BootError> {
         loop {
             let slot = best(self.contenders.get(image)).ok_or(BootError::NothingToBoot(image))?;
             match self.load(image, slot) {
@@ -232,7 +223,7 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
 
     /// Copies the image in `slot` and verifies the copy. What fails is wiped from its window again.
     #[inline(never)]
-    fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<'m>, Reason> {
+    fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<Frozen<'m>>, Reason> {
         let standing = self.contenders.get(image).get(slot).standing;
         let window = self.memory.window(image);
         let root_key = self.device.root_keys.get(image);
@@ -323,17 +314,13 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     }
 
     fn finish(self, mode: u8) -> Result<Launch<'m>, BootError> {
-        let PerImage {
-            secure: Some(secure),
-            non_secure: Some(non_secure),
-        } = self.chosen
-        else {
-            return Err(BootError::FaultDetected);
-        };
-        if !secure.verified.still_stands() || !non_secure.verified.still_stands() {
-            return Err(BootError::FaultDetected);
+        for image in Image::ALL {
+            let chosen = self.chosen.get(image).as_ref();
+            if !chosen.is_some_and(|chosen| chosen.verified.still_stands()) {
+                return Err(BootError::FaultDetected);
+            }
         }
-        Ok(Launch::new(mode, PerImage { secure, non_secure }))
+        Ok(Launch::new(mode, self.chosen))
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::flash_map::{IMAGES, Image, Slot};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::Reason;
+use ironroot_image::encryption;
 use ironroot_image::{
     AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Suite, Verified,
 };
@@ -29,6 +30,15 @@ pub struct Demands<'d> {
     pub window: Option<AddressRange>,
 }
 
+/// What binds an image to a device, a place and a key, beside its signature.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bindings {
+    pub(crate) rom_address: Option<u32>,
+    pub(crate) vendor_uuid: Option<[u8; 16]>,
+    pub(crate) class_uuid: Option<[u8; 16]>,
+    pub(crate) encryption: Option<encryption::Scheme>,
+}
+
 impl Demands<'_> {
     /// Judges an image where it lies. What is to be *started* is copied first and judged then:
     /// [`crate::boot()`].
@@ -52,12 +62,37 @@ impl Demands<'_> {
         &self,
         verify: impl FnOnce(&Policy<'_>) -> Result<Verified<S>, Refusal>,
     ) -> Result<Verified<S>, Reason> {
-        let verified = self.by_policy(verify)?;
+        self.judge_bound(&Bindings::default(), verify)
+    }
+
+    pub(crate) fn judge_bound<S: ImageSource>(
+        &self,
+        bindings: &Bindings,
+        verify: impl FnOnce(&Policy<'_>) -> Result<Verified<S>, Refusal>,
+    ) -> Result<Verified<S>, Reason> {
+        let verified = self.measure(bindings, verify)?;
         // Asked before the image runs: a counter that cannot follow would leave the old image in reach.
         match verified.security_counter() {
             Some(counter) if counter <= self.counter_limit => Ok(verified),
             _ => Err(Reason::CounterOutOfReach),
         }
+    }
+
+    /// Anything else that needs the policy, without the proof.
+    pub(crate) fn measure<T>(
+        &self,
+        bindings: &Bindings,
+        look: impl FnOnce(&Policy<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Reason> {
+        self.by_policy(|policy| {
+            look(&Policy {
+                rom_address: bindings.rom_address,
+                vendor_uuid: bindings.vendor_uuid,
+                class_uuid: bindings.class_uuid,
+                encryption: bindings.encryption.or(policy.encryption),
+                ..*policy
+            })
+        })
     }
 
     fn by_policy<T>(

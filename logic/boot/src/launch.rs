@@ -1,7 +1,7 @@
 //! The images that may be started, and what the bootloader tells them.
 
-use crate::boot::Chosen;
 use crate::flash_map::{Image, PerImage, Slot};
+use crate::install::FlashImage;
 use crate::memory::Frozen;
 use crate::otp::Scheme;
 use crate::strategy::Standing;
@@ -11,7 +11,8 @@ use ironroot_image::shared_data::{
     CLAIM_BOOT_RECORD, EntryType, INFO_MODE, INFO_RECOVERY, INFO_RUNNING_SLOT,
     INFO_SECURITY_COUNTER, INFO_SIGNATURE, INFO_VERSION, SharedData, SharedDataWriter,
 };
-use ironroot_image::{BootRecord, ImageSource as _, Verified, Version};
+use ironroot_image::{BootRecord, ImageSource, Verified, Version};
+use ironroot_platform::Flash;
 
 /// Bootloader information of ours: how image 0 runs (2 bytes: slot number, trial 0 or 1); image 1 is one
 /// further on. MCUboot has a running slot for one image only.
@@ -21,55 +22,90 @@ const INFO_RUNNING: u16 = 0x800;
 const FIRST_COMPONENT_MODULE: u8 = 8;
 const LAST_MODULE: u8 = 63;
 
-/// Both images, verified where they lie, marked and counted. Only [`crate::boot`] makes one.
+/// An image that was chosen, verified where it will run.
 #[derive(Debug)]
-pub struct Launch<'m> {
-    mode: u8,
-    images: PerImage<Chosen<'m>>,
+pub(crate) struct Chosen<S> {
+    pub(crate) slot: Slot,
+    pub(crate) standing: Standing,
+    pub(crate) scheme: Scheme,
+    pub(crate) verified: Verified<S>,
 }
 
-impl<'m> Launch<'m> {
-    pub(crate) const fn new(mode: u8, images: PerImage<Chosen<'m>>) -> Self {
+/// Images in memory, and images on flash that run where they lie.
+pub trait Located: ImageSource {
+    /// Where the processor sees the first byte.
+    fn address(&self) -> u32;
+}
+
+impl Located for Frozen<'_> {
+    fn address(&self) -> u32 {
+        Frozen::address(self)
+    }
+}
+
+impl<F: Flash> Located for FlashImage<F> {
+    fn address(&self) -> u32 {
+        FlashImage::address(self)
+    }
+}
+
+/// Every image of the device, verified where it lies, marked and counted. Only the boot functions of this
+/// crate make one.
+#[derive(Debug)]
+pub struct Launched<S> {
+    mode: u8,
+    images: PerImage<Option<Chosen<S>>>,
+}
+
+/// Both images in memory.
+pub type Launch<'m> = Launched<Frozen<'m>>;
+
+impl<S: Located> Launched<S> {
+    pub(crate) const fn new(mode: u8, images: PerImage<Option<Chosen<S>>>) -> Self {
         Self { mode, images }
     }
 
-    /// The verified image.
+    /// The verified image; nothing for one that the device does not have.
     #[must_use]
-    pub const fn verified(&self, image: Image) -> &Verified<Frozen<'m>> {
-        &self.images.get(image).verified
+    pub fn verified(&self, image: Image) -> Option<&Verified<S>> {
+        self.images
+            .get(image)
+            .as_ref()
+            .map(|chosen| &chosen.verified)
     }
 
     /// Which slot the image came from, and whether this is its trial.
     #[must_use]
-    pub fn running(&self, image: Image) -> Running {
-        let chosen = self.images.get(image);
-        Running {
+    pub fn running(&self, image: Image) -> Option<Running> {
+        self.images.get(image).as_ref().map(|chosen| Running {
             slot: chosen.slot,
             // A last resort is no trial: nothing may confirm it by itself.
             trial: chosen.standing == Standing::Pending,
-        }
+        })
     }
 
-    /// The address the payload lies at and runs from; its vector table, on a Cortex-M.
+    /// The address the payload lies at and runs from; its vector table, on a Cortex-M. 0 for an image that the
+    /// device does not have.
     #[must_use]
     pub fn entry(&self, image: Image) -> u32 {
         let verified = self.verified(image);
-        // Both were checked to lie in the window, whose addresses do not wrap.
-        verified
-            .source()
-            .address()
-            .saturating_add(verified.payload().offset)
+        // Where it lies was checked: addresses do not wrap there.
+        verified.map_or(0, |verified| {
+            verified
+                .source()
+                .address()
+                .saturating_add(verified.payload().offset)
+        })
     }
 
-    /// The bytes of the payload.
+    /// The bytes of the payload, for images in memory.
     #[must_use]
     pub fn payload(&self, image: Image) -> &[u8] {
-        let verified = self.verified(image);
-        let extent = verified.payload();
-        verified
-            .source()
-            .contiguous(extent.offset, extent.len)
-            .unwrap_or_default()
+        let bytes = self.verified(image).and_then(|verified| {
+            let extent = verified.payload();
+            verified.source().contiguous(extent.offset, extent.len)
+        });
+        bytes.unwrap_or_default()
     }
 
     /// Writes the shared data area: each image's boot record, the records of components packed in it, and
@@ -86,65 +122,13 @@ impl<'m> Launch<'m> {
         let mut out = SharedDataWriter::new(area)?;
         let mut component_module = FIRST_COMPONENT_MODULE;
         for image in Image::ALL {
-            self.add_boot_record(&mut out, image)?;
-            self.add_components(&mut out, image, &mut component_module)?;
+            if let Some(verified) = self.verified(image) {
+                add_boot_record(&mut out, image, verified)?;
+                add_components(&mut out, verified, &mut component_module)?;
+            }
         }
         self.add_information(&mut out, bootloader)?;
         Ok(out.written().len())
-    }
-
-    fn add_boot_record(
-        &self,
-        out: &mut SharedDataWriter<'_>,
-        image: Image,
-    ) -> Result<(), BufferFull> {
-        let mut buffer = [0; BootRecord::MAX_LEN];
-        let verified = self.verified(image);
-        let kind = EntryType::measurement(image.number(), CLAIM_BOOT_RECORD);
-        if let Ok(Some(record)) = verified.boot_record(&mut buffer) {
-            return out.add(kind, record);
-        }
-        let mut words = [0; Version::MAX_WORDS];
-        let mut version = Writer::new(&mut words);
-        let mut fits = Ok(());
-        verified
-            .version()
-            .spell(&mut |character| fits = fits.and_then(|()| version.u8(character)));
-        fits?;
-        let record = Items {
-            component: match image {
-                Image::Secure => b"SPE",
-                Image::NonSecure => b"NSPE",
-            },
-            version: version.written(),
-            signer: verified.signer().unwrap_or_default(),
-            algorithm: hash_name(verified.digest().len()),
-            measurement: verified.digest(),
-        };
-        let mut writer = Writer::new(&mut buffer);
-        record.write(&mut writer)?;
-        out.add(kind, writer.written())
-    }
-
-    fn add_components(
-        &self,
-        out: &mut SharedDataWriter<'_>,
-        image: Image,
-        module: &mut u8,
-    ) -> Result<(), BufferFull> {
-        let verified = self.verified(image);
-        for entry in verified.component_records() {
-            let mut buffer = [0; BootRecord::MAX_LEN];
-            let record = entry
-                .read(verified.source(), &mut buffer)
-                .map_err(|_| BufferFull)?;
-            if *module > LAST_MODULE {
-                return Err(BufferFull);
-            }
-            out.add(EntryType::measurement(*module, CLAIM_BOOT_RECORD), record)?;
-            *module = module.saturating_add(1);
-        }
-        Ok(())
     }
 
     fn add_information(
@@ -154,24 +138,80 @@ impl<'m> Launch<'m> {
     ) -> Result<(), BufferFull> {
         let info = EntryType::bootloader;
         out.add(info(INFO_MODE), &[self.mode])?;
-        out.add(
-            info(INFO_SIGNATURE),
-            &[signature_type(self.images.secure.scheme)],
-        )?;
-        out.add(info(INFO_RECOVERY), &[0])?;
-        out.add(info(INFO_RUNNING_SLOT), &[self.images.secure.slot.number()])?;
+        let first = Image::ALL
+            .into_iter()
+            .find_map(|image| self.images.get(image).as_ref());
+        if let Some(first) = first {
+            out.add(info(INFO_SIGNATURE), &[signature_type(first.scheme)])?;
+            out.add(info(INFO_RECOVERY), &[0])?;
+            out.add(info(INFO_RUNNING_SLOT), &[first.slot.number()])?;
+        }
         out.add(info(INFO_VERSION), &bootloader.to_bytes())?;
         for image in Image::ALL {
+            let (Some(verified), Some(running)) = (self.verified(image), self.running(image))
+            else {
+                continue;
+            };
             let number = u16::from(image.number());
-            let counter = self.verified(image).security_counter().unwrap_or(0);
+            let counter = verified.security_counter().unwrap_or(0);
             let kind = info(INFO_SECURITY_COUNTER.saturating_add(number));
             out.add(kind, &counter.to_le_bytes())?;
-            let running = self.running(image);
             let kind = info(INFO_RUNNING.saturating_add(number));
             out.add(kind, &[running.slot.number(), u8::from(running.trial)])?;
         }
         Ok(())
     }
+}
+
+fn add_boot_record<S: ImageSource>(
+    out: &mut SharedDataWriter<'_>,
+    image: Image,
+    verified: &Verified<S>,
+) -> Result<(), BufferFull> {
+    let mut buffer = [0; BootRecord::MAX_LEN];
+    let kind = EntryType::measurement(image.number(), CLAIM_BOOT_RECORD);
+    if let Ok(Some(record)) = verified.boot_record(&mut buffer) {
+        return out.add(kind, record);
+    }
+    let mut words = [0; Version::MAX_WORDS];
+    let mut version = Writer::new(&mut words);
+    let mut fits = Ok(());
+    verified
+        .version()
+        .spell(&mut |character| fits = fits.and_then(|()| version.u8(character)));
+    fits?;
+    let record = Items {
+        component: match image {
+            Image::Secure => b"SPE",
+            Image::NonSecure => b"NSPE",
+        },
+        version: version.written(),
+        signer: verified.signer().unwrap_or_default(),
+        algorithm: hash_name(verified.digest().len()),
+        measurement: verified.digest(),
+    };
+    let mut writer = Writer::new(&mut buffer);
+    record.write(&mut writer)?;
+    out.add(kind, writer.written())
+}
+
+fn add_components<S: ImageSource>(
+    out: &mut SharedDataWriter<'_>,
+    verified: &Verified<S>,
+    module: &mut u8,
+) -> Result<(), BufferFull> {
+    for entry in verified.component_records() {
+        let mut buffer = [0; BootRecord::MAX_LEN];
+        let record = entry
+            .read(verified.source(), &mut buffer)
+            .map_err(|_| BufferFull)?;
+        if *module > LAST_MODULE {
+            return Err(BufferFull);
+        }
+        out.add(EntryType::measurement(*module, CLAIM_BOOT_RECORD), record)?;
+        *module = module.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// How an image runs.

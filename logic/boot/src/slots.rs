@@ -4,7 +4,7 @@ use crate::flash_map::{Image, Slot};
 use crate::strategy::Standing;
 use crate::trailer_ops::{self, FlashSource};
 use core::fmt;
-use ironroot_image::trailer::Trailer;
+use ironroot_image::trailer::{SwapType, Trailer};
 use ironroot_image::{Header, Refusal, Version, peek};
 use ironroot_platform::Flash;
 
@@ -50,10 +50,14 @@ pub enum Reason {
     CounterOutOfReach,
     /// The mark that its trial begins could not be written.
     MarkFailed,
+    /// It is older than the image that runs, and the device's rules do not take it.
+    Downgrade,
+    /// Another image of its set is refused, and they go together.
+    SetIncomplete,
 }
 
 /// Numbers of the boot's own reasons; below are those of [`Refusal`].
-const OWN_REASONS: [(u8, Reason, &str); 6] = [
+const OWN_REASONS: [(u8, Reason, &str); 8] = [
     (0x80, Reason::NotMarked, "nobody asked for it to be booted"),
     (
         0x81,
@@ -79,6 +83,16 @@ const OWN_REASONS: [(u8, Reason, &str); 6] = [
         0x85,
         Reason::MarkFailed,
         "the beginning of its trial could not be marked",
+    ),
+    (
+        0x86,
+        Reason::Downgrade,
+        "it is older than the image that runs",
+    ),
+    (
+        0x87,
+        Reason::SetIncomplete,
+        "an image that belongs with it is refused",
     ),
 ];
 
@@ -200,6 +214,15 @@ pub enum Event {
         /// From which slot.
         slot: Slot,
     },
+    /// Sectors are about to move for this image, or go on moving after a reset.
+    Update {
+        /// Which image.
+        image: Image,
+        /// What for.
+        kind: SwapType,
+        /// It was interrupted.
+        resumed: bool,
+    },
     /// A confirmed image raised the hardware counter: older images are out from now on.
     CounterRaised {
         /// Which image's counter.
@@ -239,8 +262,28 @@ impl fmt::Display for Event {
                 write!(f, "{image} slot {slot} is the last resort")
             }
             Self::TrialBegins { image, slot } => write!(f, "{image} slot {slot}: trial begins"),
+            Self::Update {
+                image,
+                kind,
+                resumed,
+            } => {
+                let kind = update_words(*kind);
+                let resumed = if *resumed { " goes on" } else { "" };
+                write!(f, "{image}: {kind}{resumed}")
+            }
             Self::CounterRaised { image, value } => write!(f, "{image} counter raised to {value}"),
         }
+    }
+}
+
+/// What an update is for, in words.
+#[must_use]
+pub const fn update_words(kind: SwapType) -> &'static str {
+    match kind {
+        SwapType::None => "nothing to install",
+        SwapType::Test => "installing for a trial",
+        SwapType::Permanent => "installing for good",
+        SwapType::Revert => "going back",
     }
 }
 

@@ -443,7 +443,7 @@ fn flash_that_changes_between_reads_never_starts_what_was_not_signed() {
             suites: common::SUITES,
         };
         let launch = boot(&RamLoad, &mut device, &memory, &mut |_: &Event| ()).unwrap();
-        match launch.running(Secure).slot {
+        match launch.running(Secure).unwrap().slot {
             A => {
                 tampered += 1;
                 assert_eq!(launch.payload(Secure), b"payload");
@@ -477,7 +477,7 @@ fn measurements_name_images_components_and_slots() {
         let len = launch
             .write_shared_data(&mut area, Version::new(0, 1, 0))
             .unwrap();
-        let digest = |image| launch.verified(image).digest().to_vec();
+        let digest = |image| launch.verified(image).unwrap().digest().to_vec();
         (area[..len].to_vec(), digest(Secure), digest(NonSecure))
     });
     let (_, (area, secure_digest, non_secure_digest)) = outcome.unwrap();

@@ -16,3 +16,23 @@
 //! | `device` | the boot that uses all of them |
 
 pub mod decide;
+mod journal;
+pub mod layout;
+pub mod method;
+mod mover;
+mod moving;
+mod offset;
+mod overwrite;
+mod scratch;
+pub mod set;
+pub(crate) mod swapper;
+mod view;
+
+pub use moving::SwapMove;
+pub use offset::SwapOffset;
+pub use overwrite::Overwrite;
+pub use scratch::SwapScratch;
+pub use view::FlashImage;
+
+pub(crate) use journal::Journal;
+pub(crate) use method::{Areas, Method, Party};

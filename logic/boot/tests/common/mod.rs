@@ -294,8 +294,8 @@ impl Bench {
             events.push(*event);
         });
         let outcome = launch.map(|launch| {
-            let running = |image| launch.running(image);
-            let version = |image| launch.verified(image).version().major;
+            let running = |image| launch.running(image).unwrap();
+            let version = |image| launch.verified(image).unwrap().version().major;
             let outcome = Outcome {
                 running: PerImage {
                     secure: running(Image::Secure),

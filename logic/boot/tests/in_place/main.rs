@@ -1,0 +1,4 @@
+//! Devices whose images run from the primary slot: swap by offset, move and scratch, and overwriting.
+
+mod bench;
+mod upgrade;
