@@ -64,6 +64,44 @@ static uint32_t seize_control(void)
     return write_word(0xE000ED94u); /* MPU_CTRL */
 }
 
+/* Messages that this life of the partition got: a restart forgets them. */
+static uint32_t messages;
+
+static uint32_t reply_twice(psa_handle_t handle)
+{
+    psa_reply(handle, PSA_SUCCESS);
+    psa_reply(handle, PSA_SUCCESS);
+    return WITNESS;
+}
+
+static _Noreturn void loop(void)
+{
+    for (;;) {
+        __asm__ volatile("");
+    }
+}
+
+static _Noreturn void loop_with_supervisor_calls(void)
+{
+    for (;;) {
+        psa_version(0x80);
+    }
+}
+
+/* Each call is a whole request to the Crypto service, which refuses it. */
+static _Noreturn void loop_with_services(void)
+{
+    for (;;) {
+        psa_call(0x40000100, 0, 0, 0, 0, 0);
+    }
+}
+
+static uint32_t loop_without_stack(uint32_t address)
+{
+    __asm__ volatile("mov sp, %0\n1: b 1b" : : "r"(address) : "memory");
+    return WITNESS;
+}
+
 static uint32_t attempt(const psa_msg_t *message, uint32_t address)
 {
     psa_invec in = {(const void *)address, 4};
@@ -88,6 +126,12 @@ static uint32_t attempt(const psa_msg_t *message, uint32_t address)
     case 14: __asm__ volatile("udf #0"); return WITNESS;
     case 15: __asm__ volatile("bkpt #1"); return WITNESS;
     case 16: return seize_control();
+    case 17: return messages;
+    case 18: return reply_twice(message->handle);
+    case 19: loop();
+    case 20: loop_with_supervisor_calls();
+    case 21: loop_with_services();
+    case 22: return loop_without_stack(address);
     default: return 0;
     }
 }
@@ -102,6 +146,7 @@ void partition_main(void)
         if (psa_get(SIGNAL, &message) != PSA_SUCCESS) {
             continue;
         }
+        messages++;
         if (message.in_size[0] >= sizeof address) {
             psa_read(message.handle, 0, &address, sizeof address);
         }

@@ -55,9 +55,13 @@ pub(crate) enum Fault {
     EntryPoint,
     /// SFSR.INVER: an exception return that claims to come from a secure exception.
     ExceptionReturn,
+    /// SFSR.INVIS: an exception return from secure state finds no integrity signature on the stack.
+    Signature,
     /// UFSR.INVPC: a return whose popped state cannot be. The non-secure world has no UsageFault handler
     /// enabled, so it escalates to the secure world's HardFault.
     ReturnState,
+    /// The same when a gate's own return finds such a state: the secure world's UsageFault.
+    ReturnStateInside,
 }
 
 impl Fault {
@@ -67,7 +71,9 @@ impl Fault {
             Self::Attribution => "SecureFault AUVIOL",
             Self::EntryPoint => "SecureFault INVEP",
             Self::ExceptionReturn => "SecureFault INVER",
+            Self::Signature => "SecureFault INVIS",
             Self::ReturnState => "HardFault FORCED (UsageFault INVPC)",
+            Self::ReturnStateInside => "UsageFault INVPC",
         }
     }
 }
@@ -78,7 +84,7 @@ impl Expect {
         let Self::StatusAtLevels { levels, status } = self else {
             return self;
         };
-        let level = match mailbox::argument() {
+        let level = match mailbox::argument() & 0xFF {
             level @ 1..=3 => level,
             _ => 3,
         };

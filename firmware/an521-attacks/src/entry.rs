@@ -31,6 +31,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(95, "forged-exception-return", Expect::Fault(Fault::ExceptionReturn), forged_exception_return),
     attack(96, "forged-function-return", Expect::Fault(Fault::ReturnState), forged_function_return),
     attack(97, "forged-link-register", INVEP, forged_link_register),
+    attack(98, "tail-call-to-an-exception-return", Expect::Fault(Fault::Signature), tail_call_to_exception_return),
+    attack(99, "tail-call-to-a-function-return", Expect::Fault(Fault::ReturnStateInside), tail_call_to_function_return),
 ];
 
 /// What the handler saw.
@@ -85,6 +87,28 @@ fn forged_exception_return() -> u32 {
 /// Returns to secure code that called nobody: the words popped are the idle stack's seal.
 fn forged_function_return() -> u32 {
     probe::forge_function_return()
+}
+
+/// A handler ends by a branch to a gate, its own exception return value in the link register, but with the
+/// bit set that says "to the secure world". The gate refuses handlers and returns by that value; what it would
+/// pop is the idle secure stack's seal, which is no integrity signature.
+fn tail_call_to_exception_return() -> u32 {
+    handler_mode::run(|| {
+        probe::call_and_return_to(
+            raw::tfm_psa_version_veneer as *const () as usize as u32,
+            0xFFFF_FFFD,
+        )
+    });
+    0
+}
+
+/// A thread calls a gate with FNC_RETURN to return to: the gate's return, in secure state, would pop from the
+/// idle secure stack, whose seal is no state that can be.
+fn tail_call_to_function_return() -> u32 {
+    probe::call_and_return_to(
+        raw::tfm_psa_version_veneer as *const () as usize as u32,
+        0xFEFF_FFFF,
+    )
 }
 
 /// Calls a gate with a secure address, lowest bit set, to return to.

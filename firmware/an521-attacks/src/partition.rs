@@ -56,12 +56,17 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(215, "partition-calls-with-root-vectors", ALWAYS, || ask(9, ROOT_DATA)),
     attack(216, "partition-calls-undeclared-service", Expect::Status(REFUSED), || got(10, 0)),
     attack(217, "partition-makes-unknown-call", ALWAYS, || ask(11, 0)),
-    attack(218, "partition-replies-twice", Expect::Word(0), || got(12, 0)),
+    attack(218, "partition-writes-after-its-reply", Expect::Word(1), || ends_after_its_reply(12)),
     attack(219, "partition-borrows-root-stack", ALWAYS, || ask(13, ROOT_DATA_END)),
     attack(220, "partition-undefined-instruction", ALWAYS, || ask(14, 0)),
     attack(221, "partition-breakpoint", ALWAYS, || ask(15, 0)),
     attack(222, "partition-seizes-control", FROM_2, || ask(16, 0)),
     attack(223, "partition-executes-root-code", ALWAYS, || ask(3, ROOT_CODE)),
+    attack(224, "partition-replies-twice", Expect::Word(1), || ends_after_its_reply(18)),
+    attack(225, "partition-loops", ALWAYS, || lives_again(19, 0)),
+    attack(226, "partition-loops-with-supervisor-calls", ALWAYS, || lives_again(20, 0)),
+    attack(227, "partition-loops-with-services", ALWAYS, || lives_again(21, 0)),
+    attack(228, "partition-loops-without-a-stack", ALWAYS, || lives_again(22, UNUSED_DATA)),
 ];
 
 /// Stateless handle of the hostile partition: the manifest's number 8, so index 7; version 1.
@@ -77,6 +82,8 @@ const OTHER_PARTITION: u32 = 0x3001_4000;
 const DEVICE: u32 = 0x5020_1FE0;
 const OTP: u32 = 0x80FF_0000;
 const NON_SECURE_DATA: u32 = 0x2800_0000;
+/// Behind the last partition's memory: nobody's, and above every partition's stack limit.
+const UNUSED_DATA: u32 = 0x3001_F000;
 /// MPU_CTRL.
 const MEMORY_PROTECTION: u32 = 0xE000_ED94;
 
@@ -92,8 +99,37 @@ fn ask(kind: i32, address: u32) -> u32 {
     status.cast_unsigned()
 }
 
-/// The same for an attempt that the partition survives: what it got, if the call did not fail. After a reply
-/// nothing more of the partition's reaches the caller: the word stays 0.
+/// How many messages the present life of the partition got, this one included. 1: it was restarted.
+fn messages_of_this_life() -> u32 {
+    got(17, 0)
+}
+
+/// The partition answers and then breaks a rule: its caller has the answer (and nothing that came after it),
+/// and the partition has lost its life all the same. 1 is what a new life says.
+fn ends_after_its_reply(kind: i32) -> u32 {
+    // A second message before it, so that an old life would count three.
+    if got(0, 0) != WITNESS || request(kind, 0) != (0, 0) {
+        return PREPARATION_FAILED;
+    }
+    messages_of_this_life()
+}
+
+/// The partition must lose its life, and its next caller must be served by a new one.
+fn lives_again(kind: i32, address: u32) -> u32 {
+    let status = ask(kind, address);
+    if messages_of_this_life() == 1 {
+        status
+    } else {
+        PREPARATION_FAILED
+    }
+}
+
+/// What an honest answer of the hostile partition is.
+const WITNESS: u32 = 0x600D_F00D;
+/// A step around the attack did not do what it should.
+const PREPARATION_FAILED: u32 = 0xBAD0_0000;
+
+/// The same for an attempt that the partition survives: what it got, if the call did not fail.
 fn got(kind: i32, address: u32) -> u32 {
     match request(kind, address) {
         (0, word) => word,

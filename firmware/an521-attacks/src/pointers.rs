@@ -6,7 +6,7 @@
 use ironroot_port_armv8m::nonsecure::probe::{self, Foreign, Place, Scratch};
 
 use crate::attack::{Attack, Attempt, Expect};
-use crate::request::{DIGEST, INPUTS, MESSAGE, OUTPUTS, Request};
+use crate::request::{DIGEST, INPUTS, MESSAGE, OUTPUTS, PACKED, Request};
 
 const REFUSED: Expect = Expect::Status(-129);
 
@@ -112,31 +112,48 @@ fn input_is_output() -> u32 {
     }
 }
 
-/// The digest overwrites the vector that says where it goes; the length is written back over the digest
-/// or refused. Only this world's memory may differ.
+/// The digest overwrites the vector that says where it goes. Vectors are read once, before the service runs,
+/// and lengths are written last: all of the digest is there but its second word, which is the length.
 fn output_is_its_own_vector() -> u32 {
     let request = Request::valid();
     output(Place::Scratch(OUTPUTS as u32 * 4), 32);
     let status = request.make();
-    u32::from(status != 0 && status != (-129i32).cast_unsigned())
+    if status != 0 {
+        return status;
+    }
+    let length = Scratch.get(OUTPUTS + 1);
+    Scratch.set(OUTPUTS + 1, Request::digest_word(1));
+    let whole = Request::digest_is_right_at(OUTPUTS as u32 * 4);
+    u32::from(length != 32) | u32::from(!whole) << 1
 }
 
-/// One array serves as both: the first input is then the first output, too.
+/// One array serves as both: the first input, the packed request, is then the first output, too. Its length
+/// becomes the digest's; the second input's vector stays as it was.
 fn vector_arrays_overlap() -> u32 {
     let mut request = Request::valid();
     request.outputs = request.inputs;
+    let message = (Scratch.get(INPUTS + 2), Scratch.get(INPUTS + 3));
     let status = request.make();
+    if status != 0 {
+        return status;
+    }
     let length = Scratch.get(INPUTS + 1);
-    u32::from(!(status == 0 && length == 32 || status == (-129i32).cast_unsigned()))
+    let changed = message != (Scratch.get(INPUTS + 2), Scratch.get(INPUTS + 3));
+    u32::from(length != 32)
+        | u32::from(!Request::digest_is_right_at(PACKED)) << 1
+        | u32::from(changed) << 2
 }
 
-/// A vector of no bytes names no memory, so its base cannot be wrong. What matters is that nothing is
-/// read there: the digest is that of the empty message, or the request is refused.
+/// A vector of no bytes names no memory, so its base cannot be wrong: the request is served, nothing is
+/// read there, and the digest is that of the empty message.
 fn empty_vector_anywhere() -> u32 {
     let request = Request::valid();
     input(secure_data(), 0);
     let status = request.make();
+    if status != 0 {
+        return status;
+    }
     // FIPS 180-4: SHA-256 of nothing begins e3 b0 c4 42.
     let first = Scratch.get((DIGEST / 4) as usize);
-    u32::from(!(status == 0 && first == 0x42C4_B0E3 || status == (-129i32).cast_unsigned()))
+    u32::from(first != 0x42C4_B0E3)
 }

@@ -21,7 +21,8 @@ pub(crate) const OUTPUTS: usize = 8;
 pub(crate) const MESSAGE: u32 = 128;
 /// Scratch byte of the digest.
 pub(crate) const DIGEST: u32 = 160;
-const PACKED: u32 = 64;
+/// Scratch byte of the packed request.
+pub(crate) const PACKED: u32 = 64;
 
 /// SHA-256("abc"), FIPS 180-4 example.
 const ABC: [u32; 8] = [
@@ -80,6 +81,11 @@ impl Request {
     /// Whether the digest in scratch memory is the right one.
     pub(crate) fn digest_is_right() -> bool {
         Self::digest_is_right_at(DIGEST)
+    }
+
+    /// Word `place` of the right digest, as it lies in memory.
+    pub(crate) fn digest_word(place: usize) -> u32 {
+        ABC.get(place).map_or(0, |word| word.swap_bytes())
     }
 
     /// The same for a digest at another scratch byte (a multiple of 4).

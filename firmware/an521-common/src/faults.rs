@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use ironroot_boot::fault::{Cause, FaultArea, FaultRecord, Origin};
 use ironroot_port_armv8m::cpu::scb;
 use ironroot_port_armv8m::secure::fault::{self as captured, Capture};
+use ironroot_port_armv8m::secure::runner::OUT_OF_TIME;
 
 /// Which boot this is, for records. The image sets it once it has read the counter.
 static BOOT_COUNT: AtomicU32 = AtomicU32::new(0);
@@ -28,7 +29,7 @@ pub fn record(mut fault: FaultRecord) {
     " of ".print();
     who(fault.origin).print();
     // What a program found out by itself has no place and no status.
-    if fault.program_counter != 0 {
+    if fault.program_counter | fault.status | fault.secure_status != 0 {
         " at ".print();
         Address(fault.program_counter).print();
         ", address ".print();
@@ -60,6 +61,7 @@ pub fn from_capture(capture: &Capture, own: Origin) -> FaultRecord {
         5 => Cause::BusFault,
         6 => Cause::UsageFault,
         7 => Cause::SecureFault,
+        OUT_OF_TIME => Cause::OutOfTime,
         _ => Cause::HardFault,
     };
     let origin = match capture.origin {

@@ -16,7 +16,7 @@ use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_armv8m::boards::an521::{map, protect, psram::PsramFlash};
 use ironroot_port_armv8m::cpu::{scb, start};
 use ironroot_port_armv8m::secure::memory::Memory;
-use ironroot_port_armv8m::secure::runner::{IsolationLevel, PartitionImage, Runner};
+use ironroot_port_armv8m::secure::runner::{IsolationLevel, PartitionImage, Runner, TimeBudget};
 use ironroot_psa::{ImageRules, ImageSlots, Parts, RootOfTrust, System};
 use ironroot_spm::{PartitionInfo, ServiceInfo, Spm, Tables};
 use ironroot_vault::Vault;
@@ -30,6 +30,12 @@ mod partitions {
     use super::{PartitionImage, PartitionInfo, ServiceInfo};
     include!(env!("IRONROOT_PARTITION_TABLE_FILE"));
 }
+
+/// How long a partition may work on one request: see docs/decisions/0005-partition-time-budget.md.
+const TIME_BUDGET: TimeBudget = TimeBudget {
+    cycles_per_tick: map::CLOCK_HZ / 100,
+    ticks: root::TIME_BUDGET,
+};
 
 /// What the bootloader accepts, for the update service to accept nothing else.
 const IMAGE_RULES: ImageRules = ImageRules {
@@ -68,6 +74,8 @@ type Kernel = Spm<root::Services<Services>, Runner, Memory>;
 mod root {
     pub(super) use core::convert::identity as with_test_services;
     pub(super) use ironroot_psa::SERVICES;
+    /// Hundredths of a second: ten seconds, many times the longest honest request.
+    pub(super) const TIME_BUDGET: u32 = 1000;
     pub(super) type Services<S> = S;
 }
 #[cfg(test_services)]
@@ -148,7 +156,7 @@ fn build() -> Result<(), Step> {
     let otp = otp::read(&AN521.otp.of(flash()).map_err(|_| Step::Otp)?).map_err(|_| Step::Otp)?;
     let lifecycle = u32::from(otp.facts.lifecycle as u16);
     let services = services(otp, boot_count)?;
-    let runner = Runner::new(partitions::IMAGES, ISOLATION_LEVEL);
+    let runner = Runner::new(partitions::IMAGES, ISOLATION_LEVEL, TIME_BUDGET);
     let memory = Memory::new(&protect::NON_SECURE_MEMORY, partitions::IMAGES);
     // SAFETY: no gate can be called yet, and `BUILT` is not set.
     let place = unsafe { &mut *KERNEL.0.get() };

@@ -19,10 +19,13 @@ use ironroot_port_armv8m::secure::{enter, runner};
 
 #[unsafe(link_section = ".vectors")]
 #[used]
-static VECTORS: VectorTable = start::vector_table(
-    start::reset,
-    runner::fault_handler(),
-    runner::supervisor_call_handler(),
+static VECTORS: VectorTable = start::with_system_tick(
+    start::vector_table(
+        start::reset,
+        runner::fault_handler(),
+        runner::supervisor_call_handler(),
+    ),
+    runner::tick_handler(),
 );
 
 /// After start-up code: protection first, then what needs protecting, then the other world.

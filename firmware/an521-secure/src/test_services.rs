@@ -1,9 +1,15 @@
-//! Test images only: an echo service in the PSA Root of Trust, for measuring a bare call.
+//! Test images only: an echo service in the PSA Root of Trust, for measuring a bare call, and the witness of
+//! the attacks by DMA ([`dma`]).
+
+mod dma;
 
 use ironroot_psa_api::Status;
 use ironroot_spm::{
     Message, PartitionFailure, Provider, RootServices, ServiceAccess, ServiceInfo, VersionPolicy,
 };
+
+/// Hundredths of a second: short, for the attack tests exhaust it many times.
+pub(crate) const TIME_BUDGET: u32 = 50;
 
 /// Number of the echo among the root services.
 const ECHO: u32 = 0xEC40;
@@ -34,7 +40,11 @@ pub(crate) fn with_test_services<S>(product: S) -> Services<S> {
 impl<S: RootServices> RootServices for Services<S> {
     fn call(&mut self, service: u32, message: &mut Message<'_>) -> Status {
         if service == ECHO {
-            echo(message)
+            match message.kind() {
+                dma::COPY => dma::copy(message),
+                dma::INSPECT => dma::inspect(message),
+                _ => echo(message),
+            }
         } else {
             self.0.call(service, message)
         }

@@ -57,6 +57,8 @@ pub enum Cause {
     PartitionPanic = 0x11,
     /// A partition used up its restarts and stays down.
     PartitionDown = 0x12,
+    /// A partition had no time left for the request it worked on.
+    OutOfTime = 0x13,
     /// An image was refused at boot; the detail is [`crate::Refused::detail`].
     BootRefused = 0x20,
     /// No slot of an image could be booted; the detail is the image number.
@@ -68,7 +70,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::HardFault,
         Self::MemManage,
         Self::BusFault,
@@ -77,6 +79,7 @@ impl Cause {
         Self::Panic,
         Self::PartitionPanic,
         Self::PartitionDown,
+        Self::OutOfTime,
         Self::BootRefused,
         Self::NothingToBoot,
         Self::RootOfTrust,
@@ -101,6 +104,7 @@ impl Cause {
             Self::Panic => "panic",
             Self::PartitionPanic => "partition gave up",
             Self::PartitionDown => "partition stays down",
+            Self::OutOfTime => "no time left",
             Self::BootRefused => "image refused",
             Self::NothingToBoot => "nothing to boot",
             Self::RootOfTrust => "root of trust not usable",

@@ -14,7 +14,8 @@ pub enum Trap {
         /// Registers r0 to r3 at the call.
         args: [u32; 4],
     },
-    /// It did what the hardware forbids; the port has written the fault record already.
+    /// It did what the hardware forbids, or had no time left ([`PartitionRunner::begin_turn`]); the port
+    /// has written the fault record already.
     Fault,
 }
 
@@ -30,6 +31,20 @@ pub trait PartitionRunner {
 
     /// Lets it run, `result` being what its last supervisor call returns in r0 (ignored at the start).
     fn resume(&mut self, partition: PartitionIndex, result: u32) -> Trap;
+
+    /// A partition's turn begins: it is resumed again and again from here until it waits. A port that
+    /// bounds the time of a turn starts counting, and ends a partition that used too much with
+    /// [`Trap::Fault`]. Turns nest when one partition asks another, and each counts by itself. The
+    /// answer is to be given to [`end_turn`](Self::end_turn).
+    fn begin_turn(&mut self) -> u32 {
+        0
+    }
+
+    /// The turn that began with the answer `outer` is over: `well` if the partition waits, not if it
+    /// failed. What a turn that ended well used counts for the one around it, too.
+    fn end_turn(&mut self, outer: u32, well: bool) {
+        let _ = (outer, well);
+    }
 }
 
 impl<R: PartitionRunner + ?Sized> PartitionRunner for &mut R {
@@ -38,5 +53,11 @@ impl<R: PartitionRunner + ?Sized> PartitionRunner for &mut R {
     }
     fn resume(&mut self, partition: PartitionIndex, result: u32) -> Trap {
         (**self).resume(partition, result)
+    }
+    fn begin_turn(&mut self) -> u32 {
+        (**self).begin_turn()
+    }
+    fn end_turn(&mut self, outer: u32, well: bool) {
+        (**self).end_turn(outer, well);
     }
 }

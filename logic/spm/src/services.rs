@@ -39,7 +39,7 @@ pub struct PartitionFailure {
 /// Why a partition failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCause {
-    /// It did what the hardware forbids. The port has written the fault record.
+    /// It did what the hardware forbids, or had no time left. The port has written the fault record.
     Hardware,
     /// It called `psa_panic`.
     Panic,

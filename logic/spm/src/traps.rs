@@ -97,8 +97,19 @@ where
         }
     }
 
-    /// Runs a partition until it waits.
-    fn run(&mut self, partition: PartitionIndex, mut result: u32) -> Result<(), FailureCause> {
+    /// One turn of a partition: until it waits, or fails.
+    fn run(&mut self, partition: PartitionIndex, result: u32) -> Result<(), FailureCause> {
+        let outer = self.runner.begin_turn();
+        let ended = self.run_until_it_waits(partition, result);
+        self.runner.end_turn(outer, ended.is_ok());
+        ended
+    }
+
+    fn run_until_it_waits(
+        &mut self,
+        partition: PartitionIndex,
+        mut result: u32,
+    ) -> Result<(), FailureCause> {
         loop {
             let next = match self.runner.resume(partition, result) {
                 Trap::Call { number, args } => self.supervisor_call(partition, number, args),

@@ -21,7 +21,7 @@ pub union Vector {
 unsafe impl Sync for Vector {}
 
 /// The sixteen architectural exceptions. Device interrupts are never taken by the secure world: all of
-/// them belong to the non-secure world (ITNS), so its latency never depends on ours.
+/// them belong to the non-secure world (ITNS), so its latency does not depend on our devices.
 pub type VectorTable = [Vector; 16];
 
 unsafe extern "C" {
@@ -58,6 +58,16 @@ pub const fn vector_table(
         unused, // PendSV
         unused, // SysTick
     ]
+}
+
+/// The same table with a handler for the SysTick exception of the secure world.
+#[must_use]
+pub const fn with_system_tick(
+    mut table: VectorTable,
+    handler: unsafe extern "C" fn(),
+) -> VectorTable {
+    table[15] = Vector { handler };
+    table
 }
 
 /// Reset handler: fills `.data`, clears `.bss`, seals and limits the main stack, moves thread mode to

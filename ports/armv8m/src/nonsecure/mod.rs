@@ -5,7 +5,7 @@
 //! - [`veneers`]: the calls into the secure world, by TF-M's names; [`prepared`]: the same, measured.
 //! - [`context`]: client identities for a kernel with more than one thread.
 //! - [`console`], [`semihosting`], [`mailbox`]: how a program on the emulated board talks to its host.
-//! - [`threads`], [`handler_mode`], [`probe`]: what the attack application needs to misbehave.
+//! - [`threads`], [`handler_mode`], [`mpu`], [`probe`]: what the attack application needs to misbehave.
 //!
 //! Nothing here is trusted by the secure world. Its `unsafe` defends only the application's own memory.
 
@@ -13,6 +13,7 @@ pub mod console;
 pub mod context;
 pub mod handler_mode;
 pub mod mailbox;
+pub mod mpu;
 pub mod prepared;
 pub mod probe;
 pub mod semihosting;

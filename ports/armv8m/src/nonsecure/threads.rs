@@ -60,6 +60,64 @@ pub fn run_two(first: fn(), second: fn(), period: u32) {
     unsafe { on_process_stack(first_thread, top_of(&FIRST_STACK)) };
 }
 
+/// Runs `first`, and once, `delay` processor cycles after its start, `second` in its middle. `second` must
+/// begin with [`stop_timer`] and end with [`give_back`], after which it is forgotten. `delay` must leave
+/// `second` the time to stop the timer before it strikes again.
+pub fn interrupt_once(first: fn(), second: fn(), delay: u32) {
+    LEAKED.store(0, Ordering::Relaxed);
+    run_two(first, second, delay);
+}
+
+/// Runs `job` in the tick's handler, `delay` cycles after the timer starts; `meanwhile` is what it interrupts,
+/// with the supervisor call's handler below the tick in priority. `job` is told whether it interrupted the
+/// secure world, and must begin with [`stop_timer`].
+pub fn interrupt_handler(meanwhile: fn(), job: extern "C" fn(in_secure_world: u32), delay: u32) {
+    JOB.store(job as usize as u32, Ordering::Relaxed);
+    // SAFETY: SHPR2 of this world: SVCall at half of the range, SysTick at its top (the reset value).
+    unsafe { Register::at(0xE000_ED1C) }.write(0x8000_0000);
+    RELOAD.write(delay & 0x00FF_FFFF);
+    CURRENT.write(0);
+    CONTROL.write(RUN);
+    meanwhile();
+    stop_timer();
+    JOB.store(0, Ordering::Relaxed);
+}
+
+/// What the tick's handler does instead of switching threads; 0 for nothing.
+static JOB: AtomicU32 = AtomicU32::new(0);
+
+/// No more ticks until the next start.
+pub fn stop_timer() {
+    CONTROL.write(0);
+    barrier();
+}
+
+/// Gives the processor to the waiting thread, as if the tick had come.
+pub fn give_back() {
+    // SAFETY: ICSR of this world; PENDSTSET only makes the tick pending.
+    unsafe { Register::at(0xE000_ED04) }.write(1 << 26);
+    barrier();
+}
+
+/// Whether the thread that waits was interrupted in the secure world.
+#[must_use]
+pub fn waiting_in_secure_world() -> bool {
+    let kept = WAITING.load(Ordering::Relaxed) as usize as *const u32;
+    // SAFETY: the tick handler stored nine words there, the ninth being EXC_RETURN (bit 6: secure).
+    let exc_return = unsafe { kept.wrapping_add(KEPT - 1).read_volatile() };
+    exc_return & 1 << 6 != 0
+}
+
+/// All general registers that the tick handler found when it had interrupted the secure world, one or-ed to
+/// the other, since [`interrupt_once`] began: the processor must have cleared them.
+#[must_use]
+pub fn leaked() -> u32 {
+    LEAKED.load(Ordering::Relaxed)
+}
+
+/// See [`leaked`].
+static LEAKED: AtomicU32 = AtomicU32::new(0);
+
 /// How often the tick switched threads since the program started.
 #[must_use]
 pub fn switches() -> u32 {
@@ -141,6 +199,32 @@ unsafe extern "C" fn on_process_stack(job: extern "C" fn(), top: u32) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ns_system_tick() {
     naked_asm!(
+        // Anything of the secure world's in a register? (EXC_RETURN.S)
+        "tst lr, #0x40",
+        "beq 1f",
+        "orr r0, r0, r1",
+        "orr r0, r0, r2",
+        "orr r0, r0, r3",
+        "orr r0, r0, r4",
+        "orr r0, r0, r5",
+        "orr r0, r0, r6",
+        "orr r0, r0, r7",
+        "orr r0, r0, r8",
+        "orr r0, r0, r9",
+        "orr r0, r0, r10",
+        "orr r0, r0, r11",
+        "orr r0, r0, r12",
+        "ldr r1, ={leaked}",
+        "ldr r2, [r1]",
+        "orr r0, r0, r2",
+        "str r0, [r1]",
+        "1:",
+        "ldr r0, ={job}",
+        "ldr r1, [r0]",
+        "cbz r1, 2f",
+        "ubfx r0, lr, #6, #1", // EXC_RETURN.S
+        "bx r1",
+        "2:",
         "mrs r0, psp",
         "stmdb r0!, {{r4-r11, lr}}",
         "ldr r1, ={waiting}",
@@ -155,5 +239,7 @@ unsafe extern "C" fn ns_system_tick() {
         "bx lr",
         waiting = sym WAITING,
         switches = sym SWITCHES,
+        leaked = sym LEAKED,
+        job = sym JOB,
     )
 }

@@ -17,7 +17,7 @@ pub enum Origin {
 /// One fault as captured by the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capture {
-    /// Exception number (3 HardFault … 7 SecureFault).
+    /// Exception number (3 HardFault … 7 SecureFault; 15, SysTick: a partition had no time left).
     pub exception: u32,
     /// Fault status registers and the refused address.
     pub status: FaultStatus,

@@ -37,8 +37,17 @@ unsafe extern "C" {
 
 /// `PSA_ERROR_CONNECTION_BUSY`: a service is in progress, call again later.
 const BUSY: i32 = -131;
-/// `TFM_NS_CLIENT_ERR_INVALID_ACCESS`: contexts are the kernel's, from its exception handlers.
-const THREADS_MAY_NOT: u32 = 3;
+/// What a context veneer answers to whoever may not call it: threads, for contexts are the kernel's; and a
+/// handler that interrupted another one inside such a veneer. TF-M's header: no contexts (`tfm_nsce_init`), no
+/// token (`tfm_nsce_acquire_ctx`; any smaller number could be somebody's token),
+/// `TFM_NS_CLIENT_ERR_INVALID_ACCESS`.
+const fn context_refusal(operation: u32) -> u32 {
+    match operation {
+        0 => 0,
+        1 => u32::MAX,
+        _ => 3,
+    }
+}
 /// `PSA_ERROR_NOT_PERMITTED`: services are not for exception handlers.
 const NOT_PERMITTED: i32 = -133;
 
@@ -95,7 +104,7 @@ macro_rules! thread_gate {
 }
 
 /// A gate for the non-secure kernel's context switch: from its handlers only, where it runs on our main
-/// stack. It touches one table and returns.
+/// stack, which must be at its idle top. It touches one table and returns.
 macro_rules! context_gate {
     ($name:ident, $alias:literal, $operation:literal) => {
         // SAFETY: entered by its gateway stub only.
@@ -108,6 +117,13 @@ macro_rules! context_gate {
                 "mrs r12, ipsr",
                 "cmp r12, #0",
                 "beq 8f",
+                // Handlers interrupt each other, as deep as there are priorities. One at a time may be in
+                // here, or they would nest to the end of the main stack, on which faults are handled.
+                "movw r12, #:lower16:__main_stack_top",
+                "movt r12, #:upper16:__main_stack_top",
+                "add r2, sp, #8", // the seal
+                "cmp r2, r12",
+                "bne 8f",
                 "push {{r4, lr}}",
                 "mov r2, r1",
                 "mov r1, r0",
@@ -120,11 +136,11 @@ macro_rules! context_gate {
                 "mov r12, #0",
                 "msr apsr_nzcvq, r12",
                 "bxns lr",
-                "8: movs r0, #{refused}",
+                "8: mov r0, #{refused}",
                 "b 7b",
                 target = sym ironroot_gate_context,
                 operation = const $operation,
-                refused = const THREADS_MAY_NOT,
+                refused = const context_refusal($operation),
             )
         }
         global_asm!(concat!(".global ", $alias), concat!(".type ", $alias, ",%function"),
@@ -306,7 +322,7 @@ pub(super) fn answer_closed(exc_return: u32, secure_status: u32) -> bool {
         Closed::Service if from_thread => BUSY.cast_unsigned(),
         Closed::Service => NOT_PERMITTED.cast_unsigned(),
         Closed::FrameworkVersion => 0x0101,
-        Closed::Context(_) if from_thread => THREADS_MAY_NOT,
+        Closed::Context(operation) if from_thread => context_refusal(operation),
         Closed::Context(operation) => ironroot_gate_context(operation, first, second),
     };
     // SAFETY: as above.

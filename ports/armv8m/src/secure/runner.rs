@@ -1,9 +1,12 @@
 //! Partitions as coroutines: memory regions, initial state, resume.
 
+use super::clock;
+use super::fault;
 use super::switch::{self, Context, STOPPED_BY_CALL};
 use crate::cpu::mpu::{self, Region, Rights};
 use ironroot_platform::{PartitionIndex, PartitionRunner, Trap};
 
+pub use super::clock::{OUT_OF_TIME, TimeBudget, tick_handler};
 pub use super::switch::{fault_handler, supervisor_call_handler};
 
 /// Most partitions one image can hold.
@@ -64,9 +67,14 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner for `images` (at most [`MAX_PARTITIONS`]); nothing runs yet.
+    /// A runner for `images` (at most [`MAX_PARTITIONS`]); nothing runs yet. Sets the secure SysTick up.
     #[must_use]
-    pub const fn new(images: &'static [PartitionImage], level: IsolationLevel) -> Self {
+    pub fn new(
+        images: &'static [PartitionImage],
+        level: IsolationLevel,
+        budget: TimeBudget,
+    ) -> Self {
+        clock::set_budget(budget);
         Self {
             images,
             level,
@@ -150,6 +158,12 @@ impl PartitionRunner for Runner {
         if context.stack_pointer == 0 {
             return Trap::Fault;
         }
+        // Its last tick came while a service worked for it.
+        if clock::is_over() {
+            fault::contained(&context.out_of_time(context.stack_pointer));
+            context.stack_pointer = 0;
+            return Trap::Fault;
+        }
         // r0 of its frame: what its supervisor call returns.
         write_word(context.stack_pointer, result);
         switch::run(context);
@@ -162,6 +176,14 @@ impl PartitionRunner for Runner {
             context.stack_pointer = 0;
             Trap::Fault
         }
+    }
+
+    fn begin_turn(&mut self) -> u32 {
+        clock::begin_turn()
+    }
+
+    fn end_turn(&mut self, outer: u32, well: bool) {
+        clock::end_turn(outer, well);
     }
 }
 

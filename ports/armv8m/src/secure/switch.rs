@@ -58,6 +58,18 @@ impl Context {
         }
     }
 
+    /// What is recorded of a partition that has no time left; `stack` is where its frame lies.
+    pub(super) fn out_of_time(&self, stack: u32) -> Capture {
+        let status = scb::FaultStatus::default();
+        Capture::partition(
+            super::clock::OUT_OF_TIME,
+            status,
+            stack,
+            self.index,
+            self.ram,
+        )
+    }
+
     /// Forgets the registers of an earlier life.
     pub(super) fn clear_registers(&mut self) {
         self.saved = [0; 8];
@@ -163,7 +175,7 @@ pub(super) unsafe extern "C" fn supervisor_call() {
 
 /// Tail of both handlers: back to the manager, privileged, on its own stack.
 #[unsafe(naked)]
-unsafe extern "C" fn restore_manager() {
+pub(super) unsafe extern "C" fn restore_manager() {
     naked_asm!(
         "ldr r1, ={shared}",
         "movs r3, #0",
@@ -205,9 +217,13 @@ pub(super) unsafe extern "C" fn fault_taken() {
 }
 
 /// Bits of EXC_RETURN that say "secure thread on the process stack".
-const FROM_SECURE_THREAD: u32 = 1 << 6 | 1 << 3 | 1 << 2;
+pub(super) const FROM_SECURE_THREAD: u32 = 1 << 6 | 1 << 3 | 1 << 2;
+// SAFETY: architectural register address of SHCSR.
+const SHCSR: Register = unsafe { Register::at(0xE000_ED24) };
 /// SHCSR.SVCALLPENDED.
 const SUPERVISOR_CALL_PENDED: u32 = 1 << 15;
+/// SHCSR: USGFAULTPENDED, MEMFAULTPENDED, BUSFAULTPENDED, SECUREFAULTPENDED.
+const FAULTS_PENDED: u32 = 1 << 12 | 1 << 13 | 1 << 14 | 1 << 20;
 /// Number of the SecureFault exception.
 const SECURE_FAULT: u32 = 7;
 
@@ -230,9 +246,7 @@ extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32)
     };
     // A supervisor call whose frame could not be stacked is still pending; taken later it would pass
     // for the manager's.
-    // SAFETY: architectural register address of SHCSR.
-    let shcsr = unsafe { Register::at(0xE000_ED24) };
-    shcsr.modify(|value| value & !SUPERVISOR_CALL_PENDED);
+    SHCSR.modify(|value| value & !SUPERVISOR_CALL_PENDED);
     context.stopped_by = STOPPED_BY_FAULT;
     fault::contained(&Capture::partition(
         exception,
@@ -242,6 +256,27 @@ extern "C" fn fault_entered(exception: u32, exc_return: u32, psp: u32, msp: u32)
         context.ram,
     ));
     0
+}
+
+/// Ends the partition that the calling handler interrupted, after `record`; `false` if the manager was
+/// interrupted, which goes on.
+///
+/// A fault that is pending is the partition's, raised while the exception was entered (its stack took no
+/// frame): it is taken next and ends the partition by itself.
+pub(super) fn stop_current(record: impl FnOnce(&Context)) -> bool {
+    let shared = SHARED.0.get();
+    // SAFETY: handlers do not nest (one priority), so nobody else looks at the cell.
+    let current = unsafe { (*shared).current };
+    // SAFETY: `current` is null or the context that `run` borrowed mutably and has not got back yet.
+    let Some(context) = (unsafe { current.as_mut() }) else {
+        return false;
+    };
+    if SHCSR.read() & FAULTS_PENDED != 0 {
+        return false;
+    }
+    context.stopped_by = STOPPED_BY_FAULT;
+    record(context);
+    true
 }
 
 /// The SVCall handler, for an image's vector table.

@@ -6,6 +6,9 @@
 /// A range of addresses, `start..end`.
 pub type Range = (u32, u32);
 
+/// Cycles of the processor's clock per second.
+pub const CLOCK_HZ: u32 = 20_000_000;
+
 /// Immutable bootloader, secure alias.
 pub const BOOTLOADER: Range = (0x1000_0000, 0x1001_0000);
 /// The running secure image with its header, secure alias.
