@@ -57,9 +57,10 @@ pub fn run(
     if files.board() != Board::Host {
         return Err(DeviceError::NotHere);
     }
-    if let Some(line) = &options.recovery {
-        recovery::recover(files, line, console)?;
-    }
+    let line = options.recovery.as_ref();
+    let _line = line
+        .map(|line| recovery::recover(files, line, console))
+        .transpose()?;
     for resets in 0..=MAX_RESETS {
         let programs = boot(files, console)?;
         match programs.run(files, options)? {

@@ -18,12 +18,13 @@ pub enum RecoveryLine {
     Socket(PathBuf),
 }
 
-/// Serves the line until a client asks for a reset.
+/// Serves the line until a client asks for a reset. The line is given back: it is the device's, and stays as
+/// long as the device runs.
 pub(crate) fn recover(
     files: &DeviceFiles,
     line: &RecoveryLine,
     console: &mut dyn FnMut(&str),
-) -> Result<(), DeviceError> {
+) -> Result<SerialPort, DeviceError> {
     let failed = |error| DeviceError::Process("the serial line cannot be used", error);
     let port = match line {
         RecoveryLine::Pty => SerialPort::pty(),
@@ -82,8 +83,9 @@ pub(crate) fn recover(
                 Event::Cancelled => console("recovery: transfer given up"),
                 Event::Reset => {
                     flash.flush().map_err(failed)?;
+                    port.drain(SECOND).map_err(failed)?;
                     console("recovery: reset");
-                    return Ok(());
+                    return Ok(port);
                 }
             }
         }

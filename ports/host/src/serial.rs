@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bits per second of a real serial port; sockets and pseudo-terminals do not care.
 pub const BAUD: u32 = 115_200;
@@ -88,7 +88,7 @@ enum End {
     Pty {
         controller: File,
         /// Held open: a pseudo-terminal whose last user left would report an error.
-        _user: File,
+        user: File,
     },
     Socket {
         listener: UnixListener,
@@ -117,7 +117,7 @@ impl SerialPort {
         Ok(Self {
             end: End::Pty {
                 controller: controller.into(),
-                _user: user,
+                user,
             },
             name: path.display().to_string(),
         })
@@ -181,6 +181,22 @@ impl SerialPort {
                 Ok(received.unwrap_or(0))
             }
         }
+    }
+
+    /// Waits at most `patience` until a client has taken in what was sent.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn drain(&mut self, patience: Duration) -> io::Result<()> {
+        let End::Pty { user, .. } = &self.end else {
+            // A socket keeps what was sent after it was closed.
+            return Ok(());
+        };
+        let end = Instant::now() + patience;
+        while rustix::io::ioctl_fionread(user)? != 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Sends bytes; without a client they are lost, as on a line that nobody is connected to.
