@@ -203,6 +203,7 @@ fn sample(number: u32) -> FaultRecord {
         address: Some(0x3000_0800),
         program_counter: 0x1004_0010,
         link_register: 0x1004_0001,
+        detail: number,
         boot_count: number,
         ..FaultRecord::new(Cause::BusFault, Origin::Partition(1))
     }
@@ -277,6 +278,58 @@ fn a_full_log_keeps_the_newest_faults() {
     for back in [limits::FAULTS, limits::FAULTS + 1, u32::MAX] {
         assert_eq!(fault(&mut rig, back), Err(Error::DoesNotExist));
     }
+}
+
+fn collect(rig: &mut Rig, records: &[FaultRecord]) {
+    let mut memory = [0; 8 * RECORD_SIZE];
+    let mut area = FaultArea::new(&mut memory);
+    records.iter().for_each(|record| area.append(record));
+    rig.collect_faults(&mut area);
+    assert_eq!(area.records().count(), 0);
+}
+
+#[test]
+fn a_fault_that_repeats_the_newest_one_is_told_once() {
+    let mut rig = Rig::default();
+    let again = |boot_count| FaultRecord {
+        boot_count,
+        ..sample(1)
+    };
+    collect(&mut rig, &[again(1), again(2), again(2)]);
+    collect(&mut rig, &[again(3)]);
+    assert_eq!(fault(&mut rig, 0).unwrap().1, 1);
+    assert_eq!(fault(&mut rig, 0).unwrap().0.boot_count, 1);
+    collect(&mut rig, &[sample(2), again(4)]);
+    assert_eq!(
+        fault(&mut rig, 0).unwrap().1,
+        3,
+        "after another one it is told again"
+    );
+    let mut different = again(5);
+    different.program_counter += 2;
+    collect(&mut rig, &[different]);
+    assert_eq!(fault(&mut rig, 0).unwrap().1, 4);
+}
+
+#[test]
+fn refusals_at_every_boot_push_no_fault_out() {
+    let mut rig = Rig::default();
+    collect(&mut rig, &[sample(1)]);
+    let refused = |detail, boot_count| FaultRecord {
+        detail,
+        boot_count,
+        ..FaultRecord::new(Cause::BootRefused, Origin::Bootloader)
+    };
+    for boot in 2..40 {
+        collect(
+            &mut rig,
+            &[refused(0x80_01_00, boot), refused(0x80_01_01, boot)],
+        );
+    }
+    assert_eq!(fault(&mut rig, 0).unwrap().1, 3);
+    assert_eq!(fault(&mut rig, 2).unwrap().0.detail, 1);
+    collect(&mut rig, &[refused(0x81_01_00, 41)]);
+    assert_eq!(fault(&mut rig, 0).unwrap().1, 4, "another reason is news");
 }
 
 #[test]

@@ -308,6 +308,7 @@ impl Machine {
         let Some(shared_data) = self.bootloader(&otp.facts.root_keys) else {
             return false;
         };
+        let violations = self.violations();
         let Parked { vault, counter } = self.parked.take().unwrap();
         let mut drbg = Drbg::new(&Secret::new([0x44; 32]), &self.boots.to_le_bytes());
         let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
@@ -334,7 +335,17 @@ impl Machine {
             profile: ironroot_attest::Profile::Rfc9783,
             boot_count: self.boots,
         }));
+        assert_eq!(
+            self.violations(),
+            violations,
+            "the service broke the flash's rules"
+        );
         self.power.is_on()
+    }
+
+    /// Operations on the slots that flash does not allow. The bootloader may try one after a second cut.
+    fn violations(&self) -> u32 {
+        self.flash.0.borrow().violations()
     }
 
     /// Boots. Whatever was cut before, something correctly signed must start.
@@ -383,11 +394,11 @@ impl Machine {
                 return None;
             }
         };
-        let version = |image| launch.verified(image).version().major;
+        let version = |image| launch.verified(image).unwrap().version().major;
         self.versions = (version(Image::Secure), version(Image::NonSecure));
         self.running = PerImage {
-            secure: launch.running(Image::Secure),
-            non_secure: launch.running(Image::NonSecure),
+            secure: launch.running(Image::Secure)?,
+            non_secure: launch.running(Image::NonSecure)?,
         };
         let mut area = [0; 1024];
         let len = launch
@@ -449,8 +460,15 @@ impl Machine {
     ) -> (Status, Vec<Vec<u8>>) {
         let handle = ironroot_psa_api::service::FIRMWARE_UPDATE.handle;
         let number = service_number(handle).unwrap();
+        let violations = self.violations();
         let root = self.root.as_mut().expect("a device that runs");
-        call_service(root, number, ClientId::NON_SECURE, kind, inputs, out_sizes)
+        let answer = call_service(root, number, ClientId::NON_SECURE, kind, inputs, out_sizes);
+        assert_eq!(
+            self.violations(),
+            violations,
+            "the service broke the flash's rules"
+        );
+        answer
     }
 }
 

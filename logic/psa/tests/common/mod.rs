@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod firmware;
+pub(crate) mod update_model;
 pub(crate) mod vectors;
 
 use ironroot_attest::Profile;
