@@ -125,7 +125,8 @@ impl P384PublicKey {
 /// Reads a DER signature into r ‖ s, as strictly as [`crate::ecdsa::der::parse`].
 pub fn parse_der(bytes: &[u8]) -> Result<[u8; SIGNATURE_LEN], CryptoError> {
     let mut signature = [0; SIGNATURE_LEN];
-    read_integers(bytes, &mut signature)?;
+    let (r_out, s_out) = signature.split_at_mut(SCALAR_LEN);
+    read_integers(bytes, r_out, s_out)?;
     Ok(signature)
 }
 

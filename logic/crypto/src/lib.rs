@@ -20,7 +20,10 @@ pub mod hash;
 pub mod kdf;
 pub mod key_tree;
 pub mod key_wrap;
+pub mod lms;
 pub mod mac;
+#[cfg(feature = "password")]
+pub mod password;
 pub mod rsa;
 pub mod x25519;
 

@@ -1,10 +1,12 @@
-//! Signing keys of the kinds an image can be signed with.
+//! Keys of the kinds an image can be signed with, or encrypted for.
 
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::{self, P256PrivateKey};
+use ironroot_crypto::ecdsa_p384::{self, P384PrivateKey};
 use ironroot_crypto::ed25519::Ed25519PrivateKey;
 use ironroot_crypto::hash::HashAlgorithm;
 use ironroot_crypto::rsa::{RsaPrivateKey, RsaSize};
+use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_image::build::Unsigned;
 use ironroot_image::{Suite, suites};
 use ironroot_port_host::OsEntropy;
@@ -30,6 +32,13 @@ pub(super) static P256: Kind = Kind {
     suites: &[&suites::P256_SHA256],
     pure: None,
 };
+pub(super) static P384: Kind = Kind {
+    type_name: "ecdsa-p384",
+    name: "P-384",
+    symbol: "ecdsa",
+    suites: &[&suites::P384_SHA384],
+    pure: None,
+};
 pub(super) static ED25519: Kind = Kind {
     type_name: "ed25519",
     name: "Ed25519",
@@ -52,7 +61,27 @@ pub(super) static RSA3072: Kind = Kind {
     pure: None,
 };
 
+/// For encryption only.
+pub(super) static X25519: Kind = Kind {
+    type_name: "x25519",
+    name: "X25519",
+    symbol: "x25519",
+    suites: &[],
+    pure: None,
+};
+
 impl Kind {
+    /// Refuses a key that cannot sign, or check signatures.
+    pub(super) fn must_sign(&self) -> anyhow::Result<()> {
+        match self.suites {
+            [] => Err(super::usage(format!(
+                "{} keys encrypt; they cannot sign",
+                self.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The kind of an RSA key of this size.
     pub(super) fn of_rsa(size: RsaSize) -> &'static Self {
         match size {
@@ -71,12 +100,14 @@ pub(super) struct PublicKey {
 /// A private key.
 pub(super) enum PrivateKey {
     P256(P256PrivateKey),
+    P384(P384PrivateKey),
+    X25519(X25519PrivateKey),
     Ed25519(Ed25519PrivateKey),
     Rsa(Box<RsaPrivateKey>),
 }
 
 /// A random bit generator for one command.
-fn generator() -> anyhow::Result<Drbg> {
+pub(super) fn generator() -> anyhow::Result<Drbg> {
     Drbg::from_entropy(&mut OsEntropy, b"ironroot image")
         .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))
 }
@@ -87,6 +118,8 @@ impl PrivateKey {
         let drbg = &mut generator()?;
         Ok(match kind.type_name {
             "ed25519" => Self::Ed25519(Ed25519PrivateKey::generate(drbg)),
+            "ecdsa-p384" => Self::P384(P384PrivateKey::generate(drbg)),
+            "x25519" => Self::X25519(X25519PrivateKey::generate(drbg)),
             "rsa-2048" => Self::Rsa(Box::new(RsaPrivateKey::generate(RsaSize::Rsa2048, drbg))),
             "rsa-3072" => Self::Rsa(Box::new(RsaPrivateKey::generate(RsaSize::Rsa3072, drbg))),
             _ => Self::P256(P256PrivateKey::generate(drbg)),
@@ -97,6 +130,8 @@ impl PrivateKey {
     pub(super) fn kind(&self) -> &'static Kind {
         match self {
             Self::P256(_) => &P256,
+            Self::P384(_) => &P384,
+            Self::X25519(_) => &X25519,
             Self::Ed25519(_) => &ED25519,
             Self::Rsa(key) => Kind::of_rsa(key.size()),
         }
@@ -111,6 +146,15 @@ impl PrivateKey {
                 let len = ecdsa::der::encode(&key.sign_prehash(image.digest()), &mut der);
                 der[..len].to_vec()
             }
+            Self::P384(key) => {
+                let signature = key
+                    .sign_prehash(image.digest())
+                    .map_err(|error| anyhow::anyhow!("P-384 signing failed: {error:?}"))?;
+                let mut der = [0; ecdsa_p384::MAX_DER_LEN];
+                let len = ecdsa_p384::encode_der(&signature, &mut der);
+                der[..len].to_vec()
+            }
+            Self::X25519(_) => return Err(super::usage("X25519 keys encrypt; they cannot sign")),
             Self::Ed25519(key) => {
                 let pure = suite.signature().is_some_and(|signature| signature.pure);
                 let message = if pure {

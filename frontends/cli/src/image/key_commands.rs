@@ -1,8 +1,10 @@
-//! `keygen`, `getpub`, `getpubhash`.
+//! `keygen`, `getpub`, `getpubhash`, `getpriv`.
 
 use super::arguments::to_hex;
+use super::encryption::{self, KeyBytes};
 use super::files::{self, Readers};
-use super::key::{ED25519, Kind, P256, PrivateKey, RSA2048, RSA3072};
+use super::key::{ED25519, Kind, P256, P384, PrivateKey, RSA2048, RSA3072, X25519};
+use super::password::Password;
 use super::{key_file, usage};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -17,8 +19,13 @@ enum KeyType {
     Rsa3072,
     #[value(name = "ecdsa-p256")]
     P256,
+    #[value(name = "ecdsa-p384")]
+    P384,
     #[value(name = "ed25519")]
     Ed25519,
+    /// For encryption only
+    #[value(name = "x25519")]
+    X25519,
 }
 
 impl KeyType {
@@ -27,7 +34,9 @@ impl KeyType {
             Self::Rsa2048 => &RSA2048,
             Self::Rsa3072 => &RSA3072,
             Self::P256 => &P256,
+            Self::P384 => &P384,
             Self::Ed25519 => &ED25519,
+            Self::X25519 => &X25519,
         }
     }
 }
@@ -41,6 +50,9 @@ pub(crate) struct Keygen {
     /// Kind of key
     #[arg(short = 't', long = "type", value_name = "TYPE")]
     kind: KeyType,
+    /// Protect the key with a password, which is asked for (or taken from IRONROOT_KEY_PASSWORD)
+    #[arg(short, long)]
+    password: bool,
     /// Overwrite a key that is there already (it is gone then, and with it the devices that trust it)
     #[arg(long)]
     force: bool,
@@ -51,12 +63,10 @@ impl Keygen {
         if !self.force {
             files::must_not_exist(&self.key, "--force overwrites it")?;
         }
+        let password = self.password.then(Password::choose).transpose()?;
         let key = PrivateKey::generate(self.kind.kind())?;
-        files::write(
-            &self.key,
-            key_file::private_pem(&key).as_bytes(),
-            Readers::Owner,
-        )?;
+        let pem = key_file::private_pem(&key, password.as_ref().map(Password::as_bytes))?;
+        files::write(&self.key, pem.as_bytes(), Readers::Owner)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -177,6 +187,50 @@ impl Getpubhash {
             HashEncoding::Hex => format!("{}\n", to_hex(digest.as_slice())).into_bytes(),
         };
         files::write_or_print(self.output.as_deref(), &output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a private key is written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrivateEncoding {
+    /// A C array
+    LangC,
+    /// A Rust slice
+    LangRust,
+    /// The bytes
+    Raw,
+    /// Hexadecimal digits
+    Hex,
+}
+
+/// Options of `getpriv`.
+#[derive(Args)]
+pub(crate) struct Getpriv {
+    /// Private key: P-256, X25519 or RSA-2048
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// How to write it
+    #[arg(short, long, value_name = "ENCODING", default_value = "lang-c")]
+    encoding: PrivateEncoding,
+    /// File to write, for its owner only, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Getpriv {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (key, _) = encryption::device_bytes(&key_file::load_private(&self.key)?)?;
+        let output = KeyBytes(match self.encoding {
+            PrivateEncoding::LangC => c_array("enc_priv_key", &key.0).into_bytes(),
+            PrivateEncoding::LangRust => rust_slice("ENC_PRIV_KEY", &key.0).into_bytes(),
+            PrivateEncoding::Raw => key.0.clone(),
+            PrivateEncoding::Hex => format!("{}\n", to_hex(&key.0)).into_bytes(),
+        });
+        match &self.output {
+            Some(path) => files::write(path, &output.0, Readers::Owner)?,
+            None => files::write_or_print(None, &output.0)?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,18 +2,20 @@
 //! public ones.
 //!
 //! PKCS#8 is RFC 5958, SEC 1 keys RFC 5915, PKCS#1 RFC 8017 appendix A.1, public keys RFC 5280 with
-//! RFC 5480 (P-256), RFC 8410 (Ed25519), RFC 8017 (RSA). Written are PKCS#8 and SubjectPublicKeyInfo, as
+//! RFC 5480 (P-256, P-384), RFC 8410 (Ed25519, X25519), RFC 8017 (RSA). Private ones may be under a password. Written are PKCS#8 and SubjectPublicKeyInfo, as
 //! imgtool does.
 
 use super::files;
-use super::key::{ED25519, Kind, P256, PrivateKey, PublicKey};
-use super::pem;
+use super::key::{ED25519, Kind, P256, P384, PrivateKey, PublicKey, X25519};
+use super::{password, pem};
 use anyhow::{Context, bail};
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
 use der::{Reader, SliceReader, Tag, TagNumber, Tagged};
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
+use ironroot_crypto::ecdsa_p384::{P384PrivateKey, P384PublicKey};
 use ironroot_crypto::ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 use ironroot_crypto::rsa::{MAX_PRIVATE_DER_LEN, MAX_PUBLIC_DER_LEN, RsaPrivateKey, RsaPublicKey};
+use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_crypto::{Secret, wipe};
 use std::path::Path;
 
@@ -27,6 +29,9 @@ const ID_X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
 /// SubjectPublicKeyInfo up to the key's bytes, which have one length each.
 pub(super) const P256_PREFIX: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
     \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+pub(super) const P384_PREFIX: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+    \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
+pub(super) const X25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x6e\x03\x21\x00";
 const ED25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 /// AlgorithmIdentifier of RSA: rsaEncryption, NULL.
 const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
@@ -84,14 +89,27 @@ fn parse_pem(text: &str) -> anyhow::Result<Key> {
         "RSA PRIVATE KEY" => rsa_private(&block.der),
         "PUBLIC KEY" => public_info(&block.der),
         "RSA PUBLIC KEY" => rsa_public(&block.der),
-        "ENCRYPTED PRIVATE KEY" => bail!(
-            "the key is protected by a password, which is not supported; \
-             take it off with `openssl pkcs8 -in KEY -out PLAIN`"
-        ),
-        label => bail!("a {label} is not a key that images are signed with"),
+        "ENCRYPTED PRIVATE KEY" => protected(&mut block.der),
+        label => bail!("a {label} is not a key that images are signed with or encrypted for"),
     };
     wipe(&mut block.der);
     key
+}
+
+/// EncryptedPrivateKeyInfo (RFC 5958, section 3), decrypted in place.
+fn protected(der: &mut [u8]) -> anyhow::Result<Key> {
+    let (identifier, at, len) = {
+        let mut reader = whole_sequence(der)?;
+        let identifier: AnyRef<'_> = reader.decode().map_err(broken)?;
+        let data: &OctetStringRef = reader.decode().map_err(broken)?;
+        reader.finish().map_err(broken)?;
+        let len = data.as_bytes().len();
+        (element(0x30, identifier.value()), der.len() - len, len)
+    };
+    let data = &mut der[at..at + len];
+    let len = password::open(&identifier, data)?;
+    // A wrong password slips through CBC's padding once in 200 times.
+    pkcs8(&data[..len]).context("the password is wrong, or the key is broken")
 }
 
 /// DER does not say what it is; the forms cannot be taken for each other.
@@ -120,7 +138,9 @@ fn parse_der(bytes: &[u8]) -> anyhow::Result<Key> {
 /// What an AlgorithmIdentifier says.
 enum Algorithm {
     P256,
+    P384,
     Ed25519,
+    X25519,
     Rsa,
 }
 
@@ -131,7 +151,7 @@ fn algorithm(fields: AnyRef<'_>) -> anyhow::Result<Algorithm> {
         EC_PUBLIC_KEY => curve(reader.decode().map_err(broken)?),
         RSA_ENCRYPTION => Ok(Algorithm::Rsa),
         ID_ED25519 => Ok(Algorithm::Ed25519),
-        ID_X25519 => Err(super::usage("an X25519 key encrypts; it cannot sign")),
+        ID_X25519 => Ok(Algorithm::X25519),
         other => Err(super::usage(format!(
             "keys of algorithm {other} are not supported"
         ))),
@@ -141,7 +161,7 @@ fn algorithm(fields: AnyRef<'_>) -> anyhow::Result<Algorithm> {
 fn curve(oid: ObjectIdentifier) -> anyhow::Result<Algorithm> {
     match oid {
         CURVE_P256 => Ok(Algorithm::P256),
-        CURVE_P384 => Err(super::usage("P-384 keys are not supported yet")),
+        CURVE_P384 => Ok(Algorithm::P384),
         other => Err(super::usage(format!(
             "keys on curve {other} are not supported"
         ))),
@@ -178,16 +198,26 @@ fn pkcs8(der: &[u8]) -> anyhow::Result<Key> {
     let key: &OctetStringRef = reader.decode().map_err(broken)?;
     match algorithm {
         Algorithm::P256 => sec1(key.as_bytes(), Some(CURVE_P256)),
+        Algorithm::P384 => sec1(key.as_bytes(), Some(CURVE_P384)),
         Algorithm::Rsa => rsa_private(key.as_bytes()),
         Algorithm::Ed25519 => {
-            let mut reader = SliceReader::new(key.as_bytes()).map_err(broken)?;
-            let seed: &OctetStringRef = reader.decode().map_err(broken)?;
-            let seed = Secret::from_slice(seed.as_bytes()).context("not an Ed25519 seed")?;
+            let seed = inner_secret(key.as_bytes())?;
             Ok(Key::Private(PrivateKey::Ed25519(
                 Ed25519PrivateKey::from_seed(&seed),
             )))
         }
+        Algorithm::X25519 => Ok(Key::Private(PrivateKey::X25519(
+            X25519PrivateKey::from_bytes(inner_secret(key.as_bytes())?),
+        ))),
     }
+}
+
+/// CurvePrivateKey (RFC 8410, section 7): an octet string in the octet string.
+fn inner_secret(key: &[u8]) -> anyhow::Result<Secret<32>> {
+    let mut reader = SliceReader::new(key).map_err(broken)?;
+    let secret: &OctetStringRef = reader.decode().map_err(broken)?;
+    reader.finish().map_err(broken)?;
+    Secret::from_slice(secret.as_bytes()).context("not a private key of 32 bytes")
 }
 
 /// ECPrivateKey; the curve stands in it unless the PKCS#8 around it said so.
@@ -204,18 +234,24 @@ fn sec1(der: &[u8], curve_outside: Option<ObjectIdentifier>) -> anyhow::Result<K
             curve_inside = Some(inner.decode().map_err(broken)?);
         }
     }
-    curve(
+    let curve = curve(
         curve_inside
             .or(curve_outside)
             .context("an EC key without its curve")?,
     )?;
-    let scalar = Secret::from_slice(scalar.as_bytes()).context("not a P-256 key")?;
-    let key = P256PrivateKey::from_bytes(&scalar)
-        .ok()
-        .filter(|_| version == 1);
-    Ok(Key::Private(PrivateKey::P256(
-        key.context("not a P-256 key")?,
-    )))
+    if version != 1 {
+        bail!("an EC key of unknown version");
+    }
+    let scalar = scalar.as_bytes();
+    let key = match curve {
+        Algorithm::P384 => Secret::from_slice(scalar)
+            .and_then(|scalar| P384PrivateKey::from_bytes(&scalar).ok())
+            .map(PrivateKey::P384),
+        _ => Secret::from_slice(scalar)
+            .and_then(|scalar| P256PrivateKey::from_bytes(&scalar).ok())
+            .map(PrivateKey::P256),
+    };
+    Ok(Key::Private(key.context("not a key of its curve")?))
 }
 
 fn rsa_private(der: &[u8]) -> anyhow::Result<Key> {
@@ -254,6 +290,13 @@ fn public_info(der: &[u8]) -> anyhow::Result<Key> {
                 .map_err(|_| anyhow::anyhow!("not an uncompressed point of P-256"))?;
             (&P256, [P256_PREFIX, key].concat())
         }
+        Algorithm::P384 => {
+            P384PublicKey::from_sec1(key)
+                .map_err(|_| anyhow::anyhow!("not an uncompressed point of P-384"))?;
+            (&P384, [P384_PREFIX, key].concat())
+        }
+        Algorithm::X25519 if key.len() == 32 => (&X25519, [X25519_PREFIX, key].concat()),
+        Algorithm::X25519 => bail!("not an X25519 key"),
         Algorithm::Ed25519 => {
             let point = key.try_into().ok().map(Ed25519PublicKey::from_bytes);
             if !matches!(point, Some(Ok(_))) {
@@ -269,6 +312,8 @@ fn public_info(der: &[u8]) -> anyhow::Result<Key> {
 pub(super) fn public(key: &PrivateKey) -> anyhow::Result<PublicKey> {
     let der = match key {
         PrivateKey::P256(key) => [P256_PREFIX, &key.public().to_sec1()].concat(),
+        PrivateKey::P384(key) => [P384_PREFIX, &key.public().to_sec1()].concat(),
+        PrivateKey::X25519(key) => [X25519_PREFIX, &key.public()].concat(),
         PrivateKey::Ed25519(key) => [ED25519_PREFIX, &key.public().to_bytes()].concat(),
         PrivateKey::Rsa(key) => {
             let public = key.public().map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -295,20 +340,49 @@ pub(super) fn public_pem(key: &PublicKey) -> String {
     )
 }
 
-/// A private key as PEM, PKCS#8.
-pub(super) fn private_pem(key: &PrivateKey) -> String {
-    let mut der = match key {
+/// A private key as PEM, PKCS#8; under a password if there is one.
+pub(super) fn private_pem(key: &PrivateKey, password: Option<&[u8]>) -> anyhow::Result<String> {
+    let mut der = private_der(key);
+    let text = match password {
+        None => pem::encode("PRIVATE KEY", &der),
+        Some(password) => {
+            let (identifier, mut sealed) = password::seal(password, &der)?;
+            let data = element(0x04, &sealed);
+            wipe(&mut sealed);
+            pem::encode(
+                "ENCRYPTED PRIVATE KEY",
+                &element(0x30, &[&identifier[..], &data].concat()),
+            )
+        }
+    };
+    wipe(&mut der);
+    Ok(text)
+}
+
+fn private_der(key: &PrivateKey) -> Vec<u8> {
+    match key {
         PrivateKey::Ed25519(key) => {
             let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
             key.to_seed().expose(|seed| [&head[..], seed].concat())
         }
+        PrivateKey::X25519(key) => {
+            let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x6e\x04\x22\x04\x20";
+            key.expose(|scalar| [&head[..], scalar].concat())
+        }
+        // SEQUENCE { 0, algorithm, OCTET STRING { SEQUENCE { 1, scalar, [1] point } } }
         PrivateKey::P256(key) => {
-            // SEQUENCE { 0, algorithm, OCTET STRING { SEQUENCE { 1, scalar, [1] point } } }
             let head = b"\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
                 \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x04\x6d\x30\x6b\x02\x01\x01\x04\x20";
             let point = key.public().to_sec1();
             key.to_bytes()
                 .expose(|scalar| [&head[..], scalar, b"\xa1\x44\x03\x42\x00", &point].concat())
+        }
+        PrivateKey::P384(key) => {
+            let head = b"\x30\x81\xb6\x02\x01\x00\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+                \x06\x05\x2b\x81\x04\x00\x22\x04\x81\x9e\x30\x81\x9b\x02\x01\x01\x04\x30";
+            let point = key.public().to_sec1();
+            key.to_bytes()
+                .expose(|scalar| [&head[..], scalar, b"\xa1\x64\x03\x62\x00", &point].concat())
         }
         PrivateKey::Rsa(key) => {
             let mut buffer = Secret::<MAX_PRIVATE_DER_LEN>::zeroed();
@@ -318,10 +392,7 @@ pub(super) fn private_pem(key: &PrivateKey) -> String {
                 element(0x30, &[b"\x02\x01\x00", RSA_ALGORITHM, &inner].concat())
             })
         }
-    };
-    let text = pem::encode("PRIVATE KEY", &der);
-    wipe(&mut der);
-    text
+    }
 }
 
 /// One DER element. Lengths here are below 65536.

@@ -6,14 +6,18 @@
 
 mod arguments;
 mod dump;
+mod encryption;
 mod files;
+mod hex;
 mod key;
 mod key_commands;
 mod key_file;
+mod password;
 mod pem;
 pub(crate) mod shared;
 mod sign;
 mod sign_options;
+mod uuid;
 mod verify;
 
 use clap::Subcommand;
@@ -23,13 +27,15 @@ use std::process::ExitCode;
 /// Subcommands of `ironroot image`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a signing key (a PEM file, PKCS#8)
+    /// Make a key for signing or encryption (a PEM file, PKCS#8)
     Keygen(key_commands::Keygen),
     /// Print the public half of a key, for a bootloader or for `verify`
     Getpub(key_commands::Getpub),
     /// Print the hash of the public key, for a device that stores only that
     Getpubhash(key_commands::Getpubhash),
-    /// Make an image from a payload and sign it
+    /// Print what a device needs of a private key to open images encrypted for it
+    Getpriv(key_commands::Getpriv),
+    /// Make an image from a payload, sign it, and encrypt it if wanted
     #[command(alias = "create", args_override_self = true, after_help = sign_options::EXAMPLES)]
     Sign(Box<sign_options::Sign>),
     /// Judge an image as a device with this policy does: exit 0 accepted, 1 refused
@@ -46,6 +52,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keygen(options) => (options.run(), 1),
         Command::Getpub(options) => (options.run(), 1),
         Command::Getpubhash(options) => (options.run(), 1),
+        Command::Getpriv(options) => (options.run(), 1),
         Command::Sign(options) => (options.run(), 1),
         Command::Verify(options) => (options.run(), 2),
         Command::Dump(options) => (options.run(), 1),

@@ -17,6 +17,7 @@ pub(crate) struct RootKey {
 /// Reads the public half of a key file.
 pub(crate) fn root_key(path: &Path) -> anyhow::Result<RootKey> {
     let key = key_file::load_public(path)?;
+    key.kind.must_sign()?;
     let suites = key.kind.suites.iter().copied().chain(key.kind.pure);
     Ok(RootKey {
         name: key.kind.name,

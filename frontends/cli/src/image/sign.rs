@@ -1,16 +1,20 @@
 //! `sign`: from a payload to an image.
 //!
 //! Steps: read the payload (with room for the header, or without), choose the suite from the key,
-//! assemble what is signed, sign it (or take a signature made elsewhere), pad.
+//! assemble what is signed, sign it (or take a signature made elsewhere), encrypt, pad.
 
 use super::arguments::{Component, short_number, tlv_value};
+use super::encryption::Recipient;
 use super::files::{self, Readers};
 use super::key::{PrivateKey, PublicKey};
 use super::sign_options::{PublicKeyFormat, Sign, VectorToSign};
-use super::{key_file, pem, usage};
+use super::uuid::{DNS, Identifier};
+use super::{hex, key_file, pem, usage};
 use anyhow::{Context, bail};
-use ironroot_image::build::{BuildError, KeyForm, Mark, Placement, Recipe, Reserve, Unsigned, pad};
-use ironroot_image::trailer::{Alignment, Layout};
+use ironroot_image::build::{
+    BuildError, Encryption, KeyForm, Mark, Placement, Recipe, Reserve, Unsigned, pad,
+};
+use ironroot_image::trailer::{Alignment, FLAG_SET, Layout, MAGIC_LEN};
 use ironroot_image::{BootRecord, Suite, suites, tlv};
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,18 +31,20 @@ impl Sign {
         self.check_options()?;
         let payload = self.payload()?;
         let signer = self.signer()?;
+        let recipient = self.recipient()?;
         let custom = self.custom_tlvs()?;
         let custom: Vec<_> = custom
             .iter()
             .map(|(kind, data)| (*kind, data.as_slice()))
             .collect();
         let records = self.component_records(&signer)?;
-        let recipe = self.recipe(&signer, &custom, &records);
+        let mut recipe = self.recipe(&signer, &custom, &records);
+        recipe.recipe.encryption = recipient.as_ref().map(|recipient| recipient.scheme);
 
-        let room = payload.len() + usize::from(self.header_size) + 0x2_1000;
+        let room = payload.bytes.len() + usize::from(self.header_size) + 0x2_1000;
         let mut out = vec![0; room.max(self.slot_size.unwrap_or(0) as usize)];
         let unsigned = recipe
-            .assemble(&payload, &mut out)
+            .assemble(&payload.bytes, &mut out)
             .map_err(|error| self.explain(error))?;
         if let Some(what) = self.vector_to_sign {
             let bytes = match what {
@@ -49,12 +55,8 @@ impl Sign {
             return Ok(ExitCode::SUCCESS);
         }
         let signature = self.signature(&signer, &unsigned)?;
-        let image = unsigned
-            .finish(signature.as_deref())
-            .map_err(|error| self.explain(error))?;
-        let len = image.len();
-        let len = self.fill_slot(&mut out, len)?;
-        files::write(&self.outfile, &out[..len], Readers::Everyone)?;
+        let len = self.finish(unsigned, signature.as_deref(), recipient.as_ref())?;
+        self.write(&mut out, len, payload.address, recipient.as_ref())?;
         if let (Some(path), Some(signature)) = (&self.sig_out, &signature) {
             files::write(
                 path,
@@ -65,21 +67,61 @@ impl Sign {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn recipient(&self) -> anyhow::Result<Option<Recipient>> {
+        let read =
+            |argument: &String| Recipient::read(argument, self.encrypt_keylen, self.hmac_sha);
+        self.encrypt.as_ref().map(read).transpose()
+    }
+
+    /// Completes the image and gives its length.
+    fn finish(
+        &self,
+        unsigned: Unsigned<'_, '_>,
+        signature: Option<&[u8]>,
+        recipient: Option<&Recipient>,
+    ) -> anyhow::Result<usize> {
+        let image = match recipient {
+            None => unsigned.finish(signature),
+            Some(recipient) => {
+                let (key, wrapped) = recipient.content_key(unsigned.digest())?;
+                let encryption = Encryption {
+                    key: &key,
+                    wrapped: wrapped.as_slice(),
+                    clear: self.clear,
+                };
+                unsigned.finish_encrypted(signature, &encryption)
+            }
+        };
+        image
+            .map(|image| image.len())
+            .map_err(|error| self.explain(error))
+    }
+
     /// The payload without the room for the header.
-    fn payload(&self) -> anyhow::Result<Vec<u8>> {
-        let mut bytes = files::read(&self.infile)?;
-        if self.pad_header {
-            return Ok(bytes);
-        }
+    fn payload(&self) -> anyhow::Result<Payload> {
+        let mut payload = Payload::read(&self.infile)?;
         let size = usize::from(self.header_size);
-        if bytes.len() < size || bytes[..size].iter().any(|byte| *byte != 0) {
+        if self.pad_header {
+            let before = |address: u32| match address {
+                0 => Some(0),
+                address => address.checked_sub(u32::from(self.header_size)),
+            };
+            if let Some(address) = payload.address {
+                let moved = before(address);
+                payload.address =
+                    Some(moved.context("there is no room for the header below INFILE's address")?);
+            }
+            return Ok(payload);
+        }
+        if payload.bytes.len() < size || payload.bytes[..size].iter().any(|byte| *byte != 0) {
             bail!(
                 "{} does not start with {size} zero bytes for the header; \
                  with --pad-header they are put in front of it",
                 self.infile.display()
             );
         }
-        Ok(bytes.split_off(size))
+        payload.bytes.drain(..size);
+        Ok(payload)
     }
 
     fn signer(&self) -> anyhow::Result<Signer> {
@@ -114,6 +156,7 @@ impl Sign {
             });
         };
         let name = key.kind.name;
+        key.kind.must_sign()?;
         if self.pure {
             if !matches!(self.sha.as_str(), "auto" | "512") {
                 return Err(usage("--pure goes with SHA-512"));
@@ -198,6 +241,9 @@ impl Sign {
             (None, Some(address)) => Placement::Rom(address),
             (None, None) => Placement::Anywhere,
         };
+        let vendor = self.vid.as_ref().map(|vendor| vendor.in_namespace(&DNS));
+        let class = |class: &Identifier| class.in_namespace(&vendor.unwrap_or_default());
+        let class = self.cid.as_ref().map(class);
         let recipe = Recipe {
             header_size: self.header_size,
             header_fill: if self.pad_header { self.erased_val } else { 0 },
@@ -208,8 +254,8 @@ impl Sign {
                 .map(|counter| counter.value(&self.version)),
             boot_record: self.boot_record.as_deref(),
             dependencies: self.dependencies.as_ref().map_or(&[], |list| &list.0),
-            vendor_uuid: self.vid,
-            class_uuid: self.cid,
+            vendor_uuid: vendor,
+            class_uuid: class,
             custom,
             ..Recipe::new(signer.suite, key, self.version)
         };
@@ -257,11 +303,44 @@ impl Sign {
         Ok(Some(signature))
     }
 
-    /// Checks that the image fits its slot, and fills the slot up if that was asked. Gives the length
-    /// to write.
-    fn fill_slot(&self, out: &mut [u8], len: usize) -> anyhow::Result<usize> {
+    /// Checks that the image fits its slot, fills the slot up if that was asked, and writes.
+    fn write(
+        &self,
+        out: &mut [u8],
+        len: usize,
+        address: Option<u32>,
+        recipient: Option<&Recipient>,
+    ) -> anyhow::Result<()> {
+        let trailer = self.trailer(len, recipient)?;
+        if hex::is_hex(&self.outfile) {
+            let address = self.hex_addr.or(address).ok_or_else(|| {
+                usage("an Intel HEX file needs an address, and INFILE has none: --hex-addr ADDRESS")
+            })?;
+            let text = self.hex_pieces(&out[..len], address, trailer.as_ref())?;
+            return files::write(&self.outfile, text.as_bytes(), Readers::Everyone);
+        }
+        let Some((layout, reserved)) = trailer else {
+            return files::write(&self.outfile, &out[..len], Readers::Everyone);
+        };
+        let mark = if self.confirms() {
+            Mark::Confirmed
+        } else {
+            Mark::Trial
+        };
+        let slot = &mut out[..layout.slot_size() as usize];
+        pad(slot, len, &layout, reserved, mark, self.erased_val)
+            .map_err(|error| self.explain(error))?;
+        files::write(&self.outfile, slot, Readers::Everyone)
+    }
+
+    /// The trailer to be written, and what it reserves; `None` without padding.
+    fn trailer(
+        &self,
+        len: usize,
+        recipient: Option<&Recipient>,
+    ) -> anyhow::Result<Option<(Layout, u32)>> {
         let Some(slot_size) = self.slot_size else {
-            return Ok(len);
+            return Ok(None);
         };
         let by_unit = Alignment::for_write_unit(self.align).unwrap_or(Alignment::Eight);
         let alignment = self.max_align.unwrap_or(by_unit);
@@ -270,11 +349,15 @@ impl Sign {
             write_unit: self.align,
             max_sectors: self.max_sectors,
             overwrite_only: self.overwrite_only,
-            content_key: 0,
+            content_key: match recipient {
+                None => 0,
+                Some(recipient) if self.save_enctlv => u32::from(recipient.scheme.tlv_len()),
+                // imgtool's figure for AES-256 too.
+                Some(_) => 16,
+            },
         };
-        let reserved = reserve
-            .bytes()
-            .filter(|reserved| *reserved <= slot_size)
+        let reserved = reserve.bytes().filter(|reserved| *reserved <= slot_size);
+        let reserved = reserved
             .with_context(|| format!("a slot of {slot_size:#x} bytes has no room for a trailer"))?;
         if len > (slot_size - reserved) as usize {
             bail!(
@@ -283,7 +366,12 @@ impl Sign {
             );
         }
         if !self.pads() {
-            return Ok(len);
+            return Ok(None);
+        }
+        if self.confirm && self.overwrite_only {
+            eprintln!(
+                "ironroot: note: overwriting devices have no confirmation; --confirm only pads"
+            );
         }
         let layout = Layout::new(slot_size, alignment).ok_or_else(|| {
             usage(format!(
@@ -291,20 +379,41 @@ impl Sign {
                 alignment.bytes()
             ))
         })?;
-        let mark = if self.confirm && !self.overwrite_only {
-            Mark::Confirmed
-        } else {
-            Mark::Trial
-        };
-        if self.confirm && self.overwrite_only {
-            eprintln!(
-                "ironroot: note: overwriting devices have no confirmation; --confirm only pads"
-            );
+        Ok(Some((layout, reserved)))
+    }
+
+    fn confirms(&self) -> bool {
+        self.confirm && !self.overwrite_only
+    }
+
+    /// Image and trailer, without what lies between; as imgtool does.
+    fn hex_pieces(
+        &self,
+        image: &[u8],
+        address: u32,
+        trailer: Option<&(Layout, u32)>,
+    ) -> anyhow::Result<String> {
+        let mut pieces = vec![(address, image)];
+        let mut flag = [self.erased_val; ironroot_image::trailer::MAX_ALIGNMENT];
+        if self.confirms() {
+            flag[0] = FLAG_SET;
         }
-        let slot = &mut out[..slot_size as usize];
-        pad(slot, len, &layout, reserved, mark, self.erased_val)
-            .map_err(|error| self.explain(error))?;
-        Ok(slot.len())
+        if let Some((layout, _)) = trailer {
+            let at = |offset: u32| {
+                address
+                    .checked_add(offset)
+                    .context("the slot ends beyond 4 GiB")
+            };
+            if (self.test || self.confirm) && !self.overwrite_only {
+                let unit = layout.alignment().bytes() as usize;
+                pieces.push((at(layout.image_ok())?, &flag[..unit]));
+            }
+            pieces.push((
+                at(layout.magic())?,
+                &layout.alignment().magic()[..MAGIC_LEN],
+            ));
+        }
+        hex::write(&pieces).context("the image ends beyond 4 GiB")
     }
 
     fn explain(&self, error: BuildError) -> anyhow::Error {
@@ -320,8 +429,35 @@ impl Sign {
                 BootRecord::MAX_LEN
             )),
             BuildError::Signature => usage("a signature without a key, or the other way round"),
+            BuildError::Encryption => anyhow::anyhow!("the content key is of another scheme"),
             BuildError::SlotTooSmall => anyhow::anyhow!("the slot is too small for the image"),
         }
+    }
+}
+
+/// What an image is made from.
+struct Payload {
+    bytes: Vec<u8>,
+    /// Of the first byte, where the file says it.
+    address: Option<u32>,
+}
+
+impl Payload {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let bytes = files::read(path)?;
+        if !hex::is_hex(path) {
+            return Ok(Self {
+                bytes,
+                address: None,
+            });
+        }
+        let text = std::str::from_utf8(&bytes).ok();
+        let text = text.with_context(|| format!("{}: not Intel HEX", path.display()))?;
+        let (address, bytes) = hex::parse(text).with_context(|| format!("{}", path.display()))?;
+        Ok(Self {
+            bytes,
+            address: Some(address),
+        })
     }
 }
 

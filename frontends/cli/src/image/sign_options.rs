@@ -1,7 +1,10 @@
 //! The options of `sign`: imgtool's names and defaults.
 
 use super::arguments::{self as arg, Component, Counter, Dependencies, short_number};
+use super::encryption::HmacHash;
+use super::hex::is_hex;
 use super::usage;
+use super::uuid::{Identifier, identifier};
 use clap::{Args, ValueEnum};
 use ironroot_image::Version;
 use ironroot_image::trailer::Alignment;
@@ -12,6 +15,8 @@ Examples:
   ironroot image sign -k key.pem -v 1.2.3 -H 0x200 --pad-header -S 0x80000 app.bin app.signed.bin
   ironroot image sign -k key.pem -v 1.2.3 -s auto --boot-record SPE --public-key-format full \\
       -H 0x400 --pad-header -S 0x80000 -L 0x10010000 spe.bin spe.signed.bin
+  ironroot image sign -k key.pem -E device.pub.pem --encrypt-keylen 256 -v 1.2.3 -H 0x200 --pad-header \\
+      app.bin app.encrypted.bin          (open it with `verify --decryption-key device.pem`)
   Signing elsewhere: `--vector-to-sign digest` writes what is to be signed, `--fix-sig` and
   `--fix-sig-pubkey` take the signature (base64) back.";
 
@@ -89,12 +94,12 @@ pub(crate) struct Sign {
     /// Add a protected vendor TLV with a file's contents. May be repeated
     #[arg(long, num_args = 2, value_names = ["TYPE", "FILE"])]
     pub(super) custom_tlv_file: Vec<String>,
-    /// Vendor identifier (UUID)
-    #[arg(long, value_name = "UUID", value_parser = arg::uuid)]
-    pub(super) vid: Option<[u8; 16]>,
-    /// Device class identifier (UUID)
-    #[arg(long, value_name = "UUID", value_parser = arg::uuid)]
-    pub(super) cid: Option<[u8; 16]>,
+    /// Vendor identifier: a UUID, or a domain name that one is made from
+    #[arg(long, value_name = "UUID|NAME", value_parser = identifier)]
+    pub(super) vid: Option<Identifier>,
+    /// Device class identifier: a UUID, or a name that one is made from, with --vid
+    #[arg(long, value_name = "UUID|NAME", value_parser = identifier)]
+    pub(super) cid: Option<Identifier>,
     /// Hash; `auto` is the usual one for the key
     #[arg(long, value_name = "BITS", default_value = "auto", value_parser = ["auto", "256", "384", "512"])]
     pub(super) sha: String,
@@ -124,16 +129,37 @@ pub(crate) struct Sign {
     /// Write the signature (base64) to this file too
     #[arg(long, value_name = "FILE")]
     pub(super) sig_out: Option<PathBuf>,
-    /// Not supported yet
-    #[arg(short = 'E', long, value_name = "FILE", hide = true)]
-    pub(super) encrypt: Option<PathBuf>,
-    /// Not supported yet
+    /// Encrypt the payload for the device with this key: a file with a P-256, X25519 or RSA-2048 key, public
+    /// or private; or the 32 or 64 digits of the key that signer and device share (AES key wrap)
+    #[arg(short = 'E', long, value_name = "FILE|HEX")]
+    pub(super) encrypt: Option<String>,
+    /// Length of the payload's AES key (default 128; with AES key wrap that of the shared key)
+    #[arg(long, value_name = "BITS", value_parser = key_length, requires = "encrypt")]
+    pub(super) encrypt_keylen: Option<u16>,
+    /// Hash of ECIES; 512 goes with X25519 only
+    #[arg(
+        long,
+        value_name = "BITS",
+        default_value = "auto",
+        requires = "encrypt"
+    )]
+    pub(super) hmac_sha: HmacHash,
+    /// Leave the payload of an encrypted image in the clear: for programming a primary slot directly
+    #[arg(short, long, requires = "encrypt")]
+    pub(super) clear: bool,
+    /// The device's trailer keeps wrapped keys instead of plain ones: a larger trailer
+    #[arg(long)]
+    pub(super) save_enctlv: bool,
+    /// Address of the image's first byte in an OUTFILE that is Intel HEX
+    #[arg(short = 'x', long, value_name = "ADDRESS", value_parser = arg::number)]
+    pub(super) hex_addr: Option<u32>,
+    /// Not supported: imgtool compresses, and devices refuse
     #[arg(long, value_name = "METHOD", hide = true)]
     pub(super) compression: Option<String>,
-    /// Payload, a plain binary
+    /// Payload: a plain binary, or Intel HEX if it is named *.hex
     #[arg(value_name = "INFILE")]
     pub(super) infile: PathBuf,
-    /// Image to write
+    /// Image to write; Intel HEX if it is named *.hex
     #[arg(value_name = "OUTFILE")]
     pub(super) outfile: PathBuf,
 }
@@ -154,6 +180,14 @@ pub(super) enum VectorToSign {
     Payload,
     /// Their hash
     Digest,
+}
+
+fn key_length(text: &str) -> Result<u16, String> {
+    match text {
+        "128" => Ok(128),
+        "256" => Ok(256),
+        _ => Err("128 or 256".to_owned()),
+    }
 }
 
 fn write_unit(text: &str) -> Result<u32, String> {
@@ -180,18 +214,13 @@ fn erased(text: &str) -> Result<u8, String> {
 impl Sign {
     /// Refuses what the parser cannot see: options that need or exclude each other, or do not work yet.
     pub(super) fn check_options(&self) -> anyhow::Result<()> {
-        if self.encrypt.is_some() {
-            return Err(usage(
-                "encrypted images are not supported yet; imgtool makes them",
-            ));
-        }
         if self
             .compression
             .as_deref()
             .is_some_and(|method| method != "disabled")
         {
             return Err(usage(
-                "compressed images are not supported yet; imgtool makes them",
+                "compressed images are not supported: Ironroot's bootloader refuses them; sign the plain payload",
             ));
         }
         if self.pads() && self.slot_size.is_none() {
@@ -200,16 +229,13 @@ impl Sign {
         if self.load_addr == Some(0) || self.rom_fixed == Some(0) {
             return Err(usage("address 0 means \"none\" in an image header"));
         }
-        for path in [&self.infile, &self.outfile] {
-            if path
-                .extension()
-                .is_some_and(|extension| extension.eq_ignore_ascii_case("hex"))
-            {
-                return Err(usage(format!(
-                    "{}: Intel HEX is not supported; convert with `objcopy -I ihex -O binary`",
-                    path.display()
-                )));
-            }
+        if matches!(self.cid, Some(Identifier::Name(_))) && self.vid.is_none() {
+            return Err(usage(
+                "a class identifier's name needs a vendor: --vid, or give a UUID",
+            ));
+        }
+        if self.hex_addr.is_some() && !is_hex(&self.outfile) {
+            return Err(usage("--hex-addr is for an OUTFILE named *.hex"));
         }
         Ok(())
     }

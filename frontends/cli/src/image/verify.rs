@@ -3,12 +3,15 @@
 //! It is the bootloader's own code (`ironroot_image::Verified`) that judges, not a second opinion.
 
 use super::arguments::{self as arg, Bytes, to_hex};
-use super::key::{ED25519, Kind, P256, PublicKey, RSA2048, RSA3072};
-use super::{files, key_file, usage};
+use super::encryption::DeviceKey;
+use super::key::{ED25519, Kind, P256, P384, PublicKey, RSA2048, RSA3072};
+use super::{files, hex, key_file, usage};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use ironroot_image::encryption::{Decrypted, Decryption, EncryptionScheme};
 use ironroot_image::trailer::{Alignment, Layout};
 use ironroot_image::{
-    AddressRange, ImageSource, Keys, Policy, Refusal, Slot, Suite, Verified, suites,
+    AddressRange, ImageSource, Keys, Policy, Refusal, Slot, Suite, Verified, suites, tlv,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +20,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   ironroot image verify --key pub.pem --slot-size 0x80000 app.signed.bin
   ironroot image verify --hw-key-hash 4674c1…08b3 --key-type p256 --min-security-counter 5 app.bin
+  ironroot image verify --key pub.pem --decryption-key device.pem app.encrypted.bin
   ironroot image verify --unsigned --hash sha256 app.bin
 
 Exit status: 0 accepted, 1 refused (the reason is printed), 2 no verdict: wrong usage or a file that
@@ -53,9 +57,20 @@ pub(crate) struct Verify {
     /// Alignment of the trailer's items
     #[arg(long, value_name = "BYTES", default_value = "8", value_parser = ["8", "16", "32"])]
     max_align: String,
-    /// Slot the image stands in
-    #[arg(long, value_name = "SLOT", default_value = "primary")]
-    slot: SlotName,
+    /// Slot the image stands in: in the secondary one encrypted images are decrypted, in the primary one they
+    /// lie in the clear (default: primary, or secondary with --decryption-key)
+    #[arg(long, value_name = "SLOT")]
+    slot: Option<SlotName>,
+    /// The device's key for encrypted images: a file with a private P-256, X25519 or RSA-2048 key; or the 32
+    /// or 64 digits of the key that signer and device share (AES key wrap)
+    #[arg(long, value_name = "FILE|HEX")]
+    decryption_key: Option<String>,
+    /// The device takes this length of AES key only (default: either; with AES key wrap the shared key's)
+    #[arg(long, value_name = "BITS", value_parser = ["128", "256"], requires = "decryption_key")]
+    encrypt_keylen: Option<String>,
+    /// The device takes ECIES with this hash only (default: either)
+    #[arg(long, value_name = "BITS", value_parser = ["256", "512"], requires = "decryption_key")]
+    hmac_sha: Option<String>,
     /// Number of this image on the device
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..16))]
     image: u8,
@@ -85,6 +100,7 @@ enum KeyType {
     Rsa2048,
     Rsa3072,
     P256,
+    P384,
     Ed25519,
 }
 
@@ -94,6 +110,7 @@ impl KeyType {
             Self::Rsa2048 => &RSA2048,
             Self::Rsa3072 => &RSA3072,
             Self::P256 => &P256,
+            Self::P384 => &P384,
             Self::Ed25519 => &ED25519,
         }
     }
@@ -130,24 +147,79 @@ impl Verify {
         } else {
             Keys::Hashes(&hashes)
         };
-        let bytes = files::read(&self.file)?;
+        let device = self
+            .decryption_key
+            .as_deref()
+            .map(DeviceKey::read)
+            .transpose()?;
+        let bytes = self.image()?;
         let policy = self.policy(suite, trust)?;
-        let verdict = self.judge(&bytes, &policy);
+        let verdict = self.judge(&bytes, policy, device.as_ref())?;
         Ok(report(&verdict))
+    }
+
+    fn image(&self) -> anyhow::Result<Vec<u8>> {
+        let bytes = files::read(&self.file)?;
+        if !hex::is_hex(&self.file) {
+            return Ok(bytes);
+        }
+        let text = std::str::from_utf8(&bytes).ok().context("not Intel HEX");
+        let parsed = text.and_then(hex::parse);
+        Ok(parsed
+            .with_context(|| format!("{}", self.file.display()))?
+            .1)
     }
 
     fn judge<'a>(
         &self,
         bytes: &'a [u8],
-        policy: &Policy<'_>,
-    ) -> Result<Verified<&'a [u8]>, Refusal> {
+        policy: Policy<'_>,
+        device: Option<&DeviceKey>,
+    ) -> anyhow::Result<Result<Verified<Decrypted<&'a [u8]>>, Refusal>> {
         if self
             .slot_size
             .is_some_and(|size| ImageSource::len(bytes) > size)
         {
-            return Err(Refusal::TooLarge);
+            return Ok(Err(Refusal::TooLarge));
         }
-        Verified::check(bytes, policy)
+        let Some(device) = device else {
+            return Ok(Verified::check(Decrypted::plain(bytes), &policy));
+        };
+        // A device has one scheme. Which of those that the key can belong to, the image says; the first
+        // verdict about anything else counts.
+        let mut verdict = None;
+        for scheme in device
+            .schemes
+            .iter()
+            .copied()
+            .filter(|scheme| self.takes(scheme))
+        {
+            let found = check_with(bytes, policy, scheme, device);
+            if !matches!(found, Err(Refusal::EncryptionScheme)) {
+                return Ok(found);
+            }
+            verdict = Some(found);
+        }
+        verdict.ok_or_else(|| usage("no scheme has this key with --encrypt-keylen and --hmac-sha"))
+    }
+
+    fn takes(&self, scheme: &EncryptionScheme) -> bool {
+        let bits = (scheme.key_len() * 8).to_string();
+        let hmac = match scheme.tlv() {
+            tlv::ENC_X25519_SHA512 => "512",
+            tlv::ENC_X25519 | tlv::ENC_EC256 => "256",
+            _ => {
+                return self.hmac_sha.is_none()
+                    && self
+                        .encrypt_keylen
+                        .as_ref()
+                        .is_none_or(|only| *only == bits);
+            }
+        };
+        self.encrypt_keylen
+            .as_ref()
+            .is_none_or(|only| *only == bits)
+            && self.hmac_sha.as_ref().is_none_or(|only| only == hmac)
     }
 
     /// The device's one suite, from what was said about its keys.
@@ -180,6 +252,7 @@ impl Verify {
                 "a device has one signature type, not {one} and {two}"
             )));
         }
+        kind.must_sign()?;
         self.suite_of(kind)
     }
 
@@ -238,9 +311,9 @@ impl Verify {
         let mut policy = Policy::new(suite, keys, size_limit);
         policy.image = self.image;
         policy.images = self.images;
-        policy.slot = match self.slot {
-            SlotName::Primary => Slot::Primary,
-            SlotName::Secondary => Slot::Secondary,
+        policy.slot = match (self.slot, &self.decryption_key) {
+            (Some(SlotName::Primary), _) | (None, None) => Slot::Primary,
+            (Some(SlotName::Secondary), _) | (None, Some(_)) => Slot::Secondary,
         };
         policy.min_security_counter = self.min_security_counter;
         policy.ram_window = Some(self.ram_window.unwrap_or(ANY_RAM));
@@ -251,7 +324,25 @@ impl Verify {
     }
 }
 
-fn report(verdict: &Result<Verified<&[u8]>, Refusal>) -> ExitCode {
+/// The verdict of a device with this scheme.
+fn check_with<'a>(
+    bytes: &'a [u8],
+    policy: Policy<'_>,
+    scheme: &'static EncryptionScheme,
+    device: &DeviceKey,
+) -> Result<Verified<Decrypted<&'a [u8]>>, Refusal> {
+    let policy = Policy {
+        encryption: Some(scheme),
+        ..policy
+    };
+    let source = match policy.slot {
+        Slot::Primary => Decrypted::plain(bytes),
+        Slot::Secondary => Decrypted::open(bytes, &Decryption::new(scheme, &device.bytes.0))?,
+    };
+    Verified::check(source, &policy)
+}
+
+fn report(verdict: &Result<Verified<Decrypted<&[u8]>>, Refusal>) -> ExitCode {
     match verdict {
         Ok(image) => {
             println!("accepted: version {}", image.version());

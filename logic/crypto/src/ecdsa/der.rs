@@ -16,16 +16,21 @@ pub const MAX_LEN: usize = 72;
 /// negative or needlessly padded integers, and integers of more than 256 bits.
 pub fn parse(bytes: &[u8]) -> Result<[u8; SIGNATURE_LEN], CryptoError> {
     let mut signature = [0; SIGNATURE_LEN];
-    read_integers(bytes, &mut signature)?;
+    let (r_out, s_out) = signature.split_at_mut(SCALAR_LEN);
+    read_integers(bytes, r_out, s_out)?;
     Ok(signature)
 }
 
-/// Reads two integers into the halves of `signature`, for a curve of any size.
-pub(crate) fn read_integers(bytes: &[u8], signature: &mut [u8]) -> Result<(), CryptoError> {
+/// Reads two integers, for a curve of any size.
+#[inline]
+pub(crate) fn read_integers(
+    bytes: &[u8],
+    r_out: &mut [u8],
+    s_out: &mut [u8],
+) -> Result<(), CryptoError> {
     let mut integers = Integers::open(bytes)?;
     let (r, s) = (integers.next()?, integers.next()?);
     integers.close()?;
-    let (r_out, s_out) = signature.split_at_mut(signature.len() / 2);
     write_right_aligned(r_out, r)?;
     write_right_aligned(s_out, s)
 }
