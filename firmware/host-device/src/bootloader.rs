@@ -128,6 +128,7 @@ fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, 
             non_secure: crate::slots::security_counter(&flash, map, Image::NonSecure)?,
         },
         suites: ALL_SUITES,
+        decryption: None,
     };
     let mut tell = |event: &Event| {
         if !matches!(event, Event::Found { state, .. } if state.version().is_none()) {

@@ -77,6 +77,7 @@ pub fn provision<F: Flash>(
             hardware_unique_key: drbg.secret(),
             attestation_key: attestation_key.to_bytes(),
             entropy_seed: drbg.secret(),
+            decryption_key: None,
         },
         implementation_id: choices
             .implementation_id

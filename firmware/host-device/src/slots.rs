@@ -95,6 +95,7 @@ pub fn judge(
         counter: counter.read()?,
         counter_limit: counter.limit(),
         window: load_window(map, image),
+        decryption: None,
     };
     Ok(demands.examine(bytes).map(|verified| Accepted {
         version: verified.version(),

@@ -20,6 +20,7 @@ use crate::otp::{RootKey, Scheme};
 use crate::slots::{Event, Reason, Refused, Report, SlotState};
 use crate::strategy::{Standing, Strategy};
 use crate::trailer_ops::{self, FlashSource};
+use ironroot_image::encryption::{Decrypted, Decryption};
 use ironroot_image::{Candidate, Policy, Refusal, Suite, Verified, Version};
 use ironroot_platform::{CounterError, Flash, FlashError, FlashRegion, HardwareCounter};
 
@@ -55,6 +56,8 @@ pub struct Device<'d, F, C> {
     pub counters: PerImage<C>,
     /// The signature schemes this bootloader has.
     pub suites: &'d [(Scheme, &'static Suite)],
+    /// How encrypted images are opened; nothing on a device that takes none.
+    pub decryption: Option<Decryption<'d>>,
 }
 
 /// What is known of one slot during the boot.
@@ -240,8 +243,11 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
             counter: *self.minimums.get(image),
             counter_limit: self.device.counters.get(image).limit(),
             window: Some(window.range()),
+            decryption: self.device.decryption,
         };
-        let verified = demands.judge(|policy| copy_and_verify(&region, window, policy))?;
+        let verified = demands.judge(|policy| {
+            copy_and_verify(&region, window, policy, demands.decryption.as_ref())
+        })?;
         Ok(Chosen {
             slot,
             standing,
@@ -344,26 +350,40 @@ fn best(slots: &PerSlot<Contender>) -> Option<Slot> {
     }
 }
 
-/// Copies the image at the start of `slot` into `window`, no byte more, and verifies the copy.
+/// Copies the image at the start of `slot` into `window`, no byte more, decrypts the copy if it is encrypted,
+/// and verifies what came of it.
 fn copy_and_verify<'m, F: Flash>(
     slot: &FlashRegion<F>,
     window: &'m WindowCell<'_>,
     policy: &Policy<'_>,
+    decryption: Option<&Decryption<'_>>,
 ) -> Result<Verified<Frozen<'m>>, Refusal> {
-    // What flash says here decides only how much is copied to where; the copy is judged on its own.
-    let (place, len) = {
+    // What flash says here decides only how much is copied to where and how it is opened; the copy is judged
+    // on its own.
+    let (place, len, cipher) = {
         let source = FlashSource(slot);
         let candidate = Candidate::parse(&source, policy)?;
+        let cipher = match decryption {
+            None => None,
+            Some(decryption) => Decrypted::open(&source, decryption)?.into_cipher(),
+        };
         (
             window
                 .place(candidate.header())
                 .ok_or(Refusal::LoadAddress)?,
             candidate.total_len(),
+            cipher,
         )
     };
     let copied = match window.open(place, len) {
         None => Err(Refusal::TooLarge),
-        Some(mut bytes) => slot.read(0, &mut bytes).map_err(|_| Refusal::Unreadable),
+        Some(mut bytes) => {
+            let read = slot.read(0, &mut bytes).map_err(|_| Refusal::Unreadable);
+            if let Some(cipher) = cipher {
+                cipher.apply(0, &mut bytes);
+            }
+            read
+        }
     };
     let verified = copied.and_then(|()| verify_copy(window, place, len, policy));
     if verified.is_err() {

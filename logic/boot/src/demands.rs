@@ -4,7 +4,7 @@
 use crate::flash_map::{IMAGES, Image, Slot};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::Reason;
-use ironroot_image::encryption;
+use ironroot_image::encryption::{self, Decrypted, Decryption};
 use ironroot_image::{
     AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Suite, Verified,
 };
@@ -28,6 +28,8 @@ pub struct Demands<'d> {
     pub counter_limit: u32,
     /// The addresses it may ask to be loaded to; nothing on a machine that does not load.
     pub window: Option<AddressRange>,
+    /// How encrypted images are opened; nothing on a device that takes none.
+    pub decryption: Option<Decryption<'d>>,
 }
 
 /// What binds an image to a device, a place and a key, beside its signature.
@@ -40,12 +42,16 @@ pub(crate) struct Bindings {
 }
 
 impl Demands<'_> {
-    /// Judges an image where it lies. What is to be *started* is copied first and judged then:
-    /// [`crate::boot()`].
+    /// Judges an image where it lies, an encrypted one through its content key. What is to be *started* is
+    /// copied first and judged then: [`crate::boot()`].
     ///
     /// # Errors
     /// The first [`Reason`] found.
-    pub fn examine<S: ImageSource>(&self, source: S) -> Result<Verified<S>, Reason> {
+    pub fn examine<S: ImageSource>(&self, source: S) -> Result<Verified<Decrypted<S>>, Reason> {
+        let source = match &self.decryption {
+            None => Decrypted::plain(source),
+            Some(decryption) => Decrypted::open(source, decryption).map_err(Reason::Image)?,
+        };
         self.judge(|policy| Verified::check(source, policy))
     }
 
@@ -112,6 +118,7 @@ impl Demands<'_> {
             },
             min_security_counter: Some(self.counter),
             ram_window: self.window,
+            encryption: self.decryption.as_ref().map(Decryption::scheme),
             ..Policy::new(suite, Keys::Hashes(&key_hashes), self.size_limit)
         };
         judge(&policy).map_err(Reason::Image)

@@ -144,6 +144,8 @@ struct Job {
 struct Facts {
     version: Version,
     size: u32,
+    /// The beginning of its hash.
+    digest: [u8; 32],
     /// The least versions it needs of the others.
     needs: PerImage<Option<Version>>,
 }
@@ -309,7 +311,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         };
         let leaving = self.judge_structure(image, &largest, 0, Party::Leaving);
         let size = facts.size.max(leaving.unwrap_or(0));
-        let doubtful = !M::REVERTS && !self.is_untouched(image, &largest);
+        // Another bootloader that overwrites begins without a word. Only a whole image other than the candidate
+        // shows that it did not.
+        let untouched = |present: Facts| present.digest != facts.digest;
+        let doubtful = !M::REVERTS && !self.judge_primary(image).is_ok_and(untouched);
         let swap = self.swapper(image)?.swap(kind, size);
         Ok(swap.map(|swap| Job {
             kind,
@@ -319,25 +324,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             asked,
             doubtful,
         }))
-    }
-
-    /// For overwriting, which keeps no status: a primary slot that holds a whole image other than the candidate was
-    /// not begun to be overwritten.
-    fn is_untouched(&self, image: Image, swap: &Swap) -> bool {
-        let digest = |party| {
-            let verified = self.verify(image, swap, 0, party).ok()?;
-            ironroot_crypto::hash::digest(
-                ironroot_crypto::hash::HashAlgorithm::Sha256,
-                verified.digest(),
-            )
-            .as_slice()
-            .first_chunk::<32>()
-            .copied()
-        };
-        match (digest(Party::Leaving), digest(Party::Coming)) {
-            (Some(present), Some(candidate)) => present != candidate,
-            _ => false,
-        }
     }
 
     /// An interrupted swap goes on if either image is whole. A status under which neither is, is a lie.
@@ -707,6 +693,8 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             counter: *self.minimums.get(image),
             counter_limit: self.device.counters.get(image).limit(),
             window: None,
+            // Known from the bindings: a swap opens images on its own.
+            decryption: None,
         }
     }
 
@@ -800,6 +788,7 @@ fn facts<S: ImageSource>(verified: &Verified<S>) -> Facts {
     Facts {
         version: verified.version(),
         size: verified.total_len(),
+        digest: verified.digest().first_chunk().copied().unwrap_or_default(),
         needs,
     }
 }

@@ -441,6 +441,7 @@ fn flash_that_changes_between_reads_never_starts_what_was_not_signed() {
                 non_secure: &mut bench.counters.non_secure,
             },
             suites: common::SUITES,
+            decryption: None,
         };
         let launch = boot(&RamLoad, &mut device, &memory, &mut |_: &Event| ()).unwrap();
         match launch.running(Secure).unwrap().slot {

@@ -86,6 +86,7 @@ impl<F: Flash, S: Strategy> Slots<'_, F, S> {
             counter,
             counter_limit,
             window: *self.windows.get(place.image),
+            decryption: None,
         };
         Ok(judge(&demands, &region)?)
     }

@@ -15,10 +15,12 @@
 //! The area is trusted (on-chip on real parts, written in the factory); its checksums are against
 //! accidents. Whatever reads it reads it once, at boot.
 
+mod decryption;
 mod lifecycle;
 mod provision;
 mod record;
 
+pub use decryption::{DecryptionKey, Wrapping};
 pub use lifecycle::{Lifecycle, advance};
 pub use provision::{Provisioned, provision};
 
@@ -227,6 +229,8 @@ pub struct Secrets {
     pub attestation_key: Secret<32>,
     /// Entropy for parts without a generator; useless without something that never repeats beside it.
     pub entropy_seed: Secret<32>,
+    /// Opens encrypted images; `None` on a device that takes none.
+    pub decryption_key: Option<DecryptionKey>,
 }
 
 /// All that is provisioned.
@@ -277,6 +281,14 @@ pub fn read_boot_facts<F: Flash>(flash: &F) -> Result<BootFacts, OtpError> {
         lifecycle: lifecycle::current(flash, first)?,
         root_keys: body.root_keys(flash)?,
     })
+}
+
+/// Reads the key that opens encrypted images, for a bootloader that takes such.
+///
+/// # Errors
+/// As [`read_facts`].
+pub fn read_decryption_key<F: Flash>(flash: &F) -> Result<Option<DecryptionKey>, OtpError> {
+    record::find(flash)?.decryption_key(flash)
 }
 
 /// Reads what is no secret.

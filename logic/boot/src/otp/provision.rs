@@ -107,7 +107,11 @@ fn encode_items(out: &mut Writer<'_>, what: &Provisioning) -> Result<(), BufferF
         .expose(|key| out.tlv(item::ATTESTATION_KEY, key))?;
     secrets
         .entropy_seed
-        .expose(|seed| out.tlv(item::ENTROPY_SEED, seed))
+        .expose(|seed| out.tlv(item::ENTROPY_SEED, seed))?;
+    match &secrets.decryption_key {
+        None => Ok(()),
+        Some(key) => key.encode(|value| out.tlv(item::DECRYPTION_KEY, value)),
+    }
 }
 
 fn root_key(out: &mut Writer<'_>, kind: u16, key: &RootKey) -> Result<(), BufferFull> {

@@ -16,7 +16,9 @@
 //!
 //! The last 32 bytes are the commit: programmed last, after everything before was read back.
 
-use super::{Facts, Lifecycle, OtpError, ProvisioningFlags, RootKey, Scheme, Secrets, Text};
+use super::{
+    DecryptionKey, Facts, Lifecycle, OtpError, ProvisioningFlags, RootKey, Scheme, Secrets, Text,
+};
 use crate::crc::Crc32;
 use crate::flash_map::PerImage;
 use ironroot_codec::Cursor;
@@ -34,8 +36,8 @@ pub(super) const COMMIT_SIZE: usize = 32;
 
 const _: () = assert!(BODY_SIZE + COMMIT_SIZE == PLACE_SIZE as usize);
 
-/// Types of the items. A number never changes its meaning; a reader that finds one it does not know
-/// refuses the record, so a new item means a new format.
+/// Types of the items. A number never changes its meaning; an item that a reader does not ask for, it does
+/// not look at.
 pub(super) mod item {
     pub(in super::super) const LIFECYCLE: u16 = 1;
     pub(in super::super) const FLAGS: u16 = 2;
@@ -48,6 +50,8 @@ pub(super) mod item {
     pub(in super::super) const HARDWARE_UNIQUE_KEY: u16 = 0x100;
     pub(in super::super) const ATTESTATION_KEY: u16 = 0x101;
     pub(in super::super) const ENTROPY_SEED: u16 = 0x102;
+    /// Only on devices that take encrypted images.
+    pub(in super::super) const DECRYPTION_KEY: u16 = 0x103;
 }
 
 pub(super) const fn place_offset(place: u32) -> u32 {
@@ -166,6 +170,14 @@ fn open<F: Flash>(flash: &F, place: u32) -> Result<Body, OtpError> {
 impl Body {
     /// Place and length of the only item of type `wanted`.
     fn item<F: Flash>(&self, flash: &F, wanted: u16) -> Result<(u32, usize), OtpError> {
+        self.optional_item(flash, wanted)?.ok_or(OtpError::Damaged)
+    }
+
+    fn optional_item<F: Flash>(
+        &self,
+        flash: &F,
+        wanted: u16,
+    ) -> Result<Option<(u32, usize)>, OtpError> {
         let mut found = None;
         let mut offset = 0_u32;
         while offset < self.items_len {
@@ -186,7 +198,7 @@ impl Body {
             }
             offset = end;
         }
-        found.ok_or(OtpError::Damaged)
+        Ok(found)
     }
 
     fn array<F: Flash, const N: usize>(&self, flash: &F, kind: u16) -> Result<[u8; N], OtpError> {
@@ -270,6 +282,22 @@ impl Body {
             hardware_unique_key: self.secret(flash, item::HARDWARE_UNIQUE_KEY)?,
             attestation_key: self.secret(flash, item::ATTESTATION_KEY)?,
             entropy_seed: self.secret(flash, item::ENTROPY_SEED)?,
+            decryption_key: self.decryption_key(flash)?,
         })
+    }
+
+    pub(super) fn decryption_key<F: Flash>(
+        &self,
+        flash: &F,
+    ) -> Result<Option<DecryptionKey>, OtpError> {
+        let Some((at, len)) = self.optional_item(flash, item::DECRYPTION_KEY)? else {
+            return Ok(None);
+        };
+        if len != DecryptionKey::ITEM_SIZE {
+            return Err(OtpError::Damaged);
+        }
+        let mut item = Secret::<{ DecryptionKey::ITEM_SIZE }>::zeroed();
+        item.expose_mut(|bytes| flash.read(at, bytes))?;
+        item.expose(DecryptionKey::decode).map(Some)
     }
 }

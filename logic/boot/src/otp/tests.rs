@@ -25,6 +25,7 @@ fn provisioning(seed: u8) -> Provisioning {
             hardware_unique_key: Secret::new([seed; 32]),
             attestation_key: Secret::new([seed.wrapping_add(1); 32]),
             entropy_seed: Secret::new([seed.wrapping_add(2); 32]),
+            decryption_key: None,
         },
         attestation_public_key: [4; 65],
         implementation_id: [0x33; 32],
@@ -80,6 +81,33 @@ fn what_was_provisioned_comes_back_for_every_write_unit_and_erased_value() {
             assert_eq!(flash.violations(), 0);
         }
     }
+}
+
+#[test]
+fn a_key_for_encrypted_images_comes_back_whole_with_its_wrapping() {
+    for wrapping in Wrapping::ALL {
+        let (_, mut flash) = blank();
+        let key: Vec<u8> = (1..).take(wrapping.key_len()).collect();
+        assert!(DecryptionKey::new(wrapping, &key[1..]).is_none());
+        assert!(DecryptionKey::new(wrapping, &[&key[..], &[0]].concat()).is_none());
+        let mut what = provisioning(1);
+        what.secrets.decryption_key = DecryptionKey::new(wrapping, &key);
+        provision(&mut flash, &what).unwrap();
+        let read_back = read_decryption_key(&flash).unwrap().unwrap();
+        assert_eq!(read_back.wrapping(), wrapping);
+        read_back.expose(|bytes| assert_eq!(bytes, key));
+        let all = read(&flash).unwrap().secrets.decryption_key.unwrap();
+        all.expose(|bytes| assert_eq!(bytes, key));
+    }
+}
+
+#[test]
+fn a_device_without_a_key_for_encrypted_images_has_none() {
+    let (_, mut flash) = blank();
+    assert!(matches!(read_decryption_key(&flash), Err(OtpError::Blank)));
+    provision(&mut flash, &provisioning(1)).unwrap();
+    assert!(matches!(read_decryption_key(&flash), Ok(None)));
+    assert!(Wrapping::from_number(0).is_none() && Wrapping::from_number(9).is_none());
 }
 
 #[test]

@@ -11,7 +11,8 @@ use ironroot_boot::{
 use ironroot_crypto::Secret;
 use ironroot_crypto::ed25519::Ed25519PrivateKey;
 use ironroot_crypto::hash::{HashAlgorithm, digest};
-use ironroot_image::build::{KeyForm, Placement, Recipe};
+use ironroot_image::build::{Encryption, KeyForm, Placement, Recipe};
+use ironroot_image::encryption::Decryption;
 use ironroot_image::{BootRecord, Dependency, Suite, Version, suites};
 use ironroot_platform::model::{ModelCounter, ModelFlash, Power};
 use ironroot_platform::{Flash, FlashRegion, Geometry, HardwareCounter};
@@ -103,6 +104,11 @@ impl Spec<'_> {
     }
 
     pub(crate) fn build(&self) -> Vec<u8> {
+        self.build_for(None)
+    }
+
+    /// Encrypted under a key of its own, which `wrap` wraps for a device.
+    pub(crate) fn build_for(&self, wrap: Option<&Encryption<'_>>) -> Vec<u8> {
         let key = key(self.signer);
         let der = der(&key);
         let dependencies: Vec<_> = self.needs.into_iter().collect();
@@ -112,6 +118,7 @@ impl Spec<'_> {
             dependencies: &dependencies,
             components: self.components,
             boot_record: self.boot_record,
+            encryption: wrap.map(|wrap| wrap.key.scheme()),
             ..Recipe::new(
                 &suites::ED25519_SHA256,
                 Some(KeyForm::Whole(&der)),
@@ -121,7 +128,13 @@ impl Spec<'_> {
         let mut out = [0; 0x800];
         let unsigned = recipe.assemble(self.payload, &mut out).unwrap();
         let signature = key.sign(unsigned.digest());
-        unsigned.finish(Some(&signature)).unwrap().to_vec()
+        match wrap {
+            None => unsigned.finish(Some(&signature)).unwrap().to_vec(),
+            Some(wrap) => unsigned
+                .finish_encrypted(Some(&signature), wrap)
+                .unwrap()
+                .to_vec(),
+        }
     }
 }
 
@@ -166,6 +179,7 @@ pub(crate) struct Bench {
     pub(crate) flash: ModelFlash,
     pub(crate) counters: PerImage<ModelCounter>,
     pub(crate) root_keys: PerImage<RootKey>,
+    pub(crate) decryption: Option<Decryption<'static>>,
 }
 
 impl Bench {
@@ -185,6 +199,7 @@ impl Bench {
                 secure: root(1),
                 non_secure: root(1),
             },
+            decryption: None,
             power,
         }
     }
@@ -209,6 +224,7 @@ impl Bench {
                 non_secure: self.counters.non_secure.fork(&power),
             },
             root_keys: self.root_keys,
+            decryption: self.decryption,
             power,
         }
     }
@@ -289,6 +305,7 @@ impl Bench {
                 non_secure: &mut self.counters.non_secure,
             },
             suites: SUITES,
+            decryption: self.decryption,
         };
         let launch = boot(&RamLoad, &mut device, &memory, &mut |event: &Event| {
             events.push(*event);

@@ -174,7 +174,7 @@ impl Spec {
     pub(crate) fn long(mut self, len: usize) -> Self {
         let now = self.build().len();
         let payload = self.payload.len() + len - now;
-        self.payload.resize(payload, 0x3c);
+        self.payload.resize(payload, 0x30 + self.version.major);
         self
     }
 
@@ -280,6 +280,7 @@ pub(crate) struct Bench<M, K> {
     pub(crate) counters: PerImage<ModelCounter>,
     pub(crate) record: K,
     pub(crate) events: Vec<Event>,
+    root_key: RootKey,
     method: PhantomData<M>,
 }
 
@@ -287,7 +288,9 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
     pub(crate) fn new(shape: Shape) -> Self {
         let power = Power::new();
         let flash = ModelFlash::new(shape.geometry(), &power);
+        let hash = digest(HashAlgorithm::Sha256, &der(&key(1)));
         Self {
+            root_key: RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap(),
             shape,
             rules: ImageRules::default(),
             flash: Handle(Rc::new(RefCell::new(flash))),
@@ -341,6 +344,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
                 non_secure: self.counters.non_secure.fork(&power),
             },
             record: self.record.fork(&power),
+            root_key: self.root_key,
             events: Vec::new(),
             power,
             method: PhantomData,
@@ -444,13 +448,9 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
 
     pub(crate) fn boot_with(&mut self, setup: &Setup<'_>) -> Result<Outcome, BootError> {
         let map = self.shape.map();
-        let root = || {
-            let hash = digest(HashAlgorithm::Sha256, &der(&key(1)));
-            RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap()
-        };
         let root_keys = PerImage {
-            secure: root(),
-            non_secure: root(),
+            secure: self.root_key,
+            non_secure: self.root_key,
         };
         let mut events = Vec::new();
         let mut device = Device {
@@ -462,6 +462,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
                 non_secure: &mut self.counters.non_secure,
             },
             suites: SUITES,
+            decryption: None,
         };
         let mut report = |event: &Event| events.push(*event);
         let launched = boot_in_place(

@@ -5,7 +5,7 @@ use crate::Refusal;
 use ironroot_crypto::{CryptoError, Secret};
 
 /// What a device needs to open encrypted images: the scheme, and its private key, borrowed from where the
-/// device keeps it. It cannot be printed.
+/// device keeps it. Printed is only the scheme.
 #[derive(Clone, Copy)]
 pub struct Decryption<'k> {
     scheme: Scheme,
@@ -56,5 +56,11 @@ impl<'k> Decryption<'k> {
             let key = key.get(..self.scheme.key_len()).unwrap_or(key);
             ContentKey::new(self.scheme, key).ok_or(Refusal::ContentKey)
         })
+    }
+}
+
+impl core::fmt::Debug for Decryption<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Decryption({})", self.scheme.name())
     }
 }

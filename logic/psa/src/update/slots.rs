@@ -96,6 +96,7 @@ impl<F: Flash> ImageSlots<F> {
             counter: minimum,
             counter_limit,
             window,
+            decryption: None,
         };
         let verified = demands.examine(FlashSource(&region))?;
         Ok(Examined {

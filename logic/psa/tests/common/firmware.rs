@@ -381,6 +381,7 @@ impl Machine {
                 non_secure: counter(Image::NonSecure).ok()?,
             },
             suites: rules.suites,
+            decryption: None,
         };
         let mut events = Vec::new();
         let launch = boot(&RamLoad, &mut device, &memory, &mut |event: &Event| {

@@ -172,6 +172,7 @@ impl Device {
                 hardware_unique_key: Secret::new(HUK),
                 attestation_key: Secret::new(ATTESTATION_KEY),
                 entropy_seed: Secret::new([0x33; 32]),
+                decryption_key: None,
             },
         }
     }

@@ -195,6 +195,7 @@ impl Bench {
                 non_secure: &mut self.counters.non_secure,
             },
             suites: SUITES,
+            decryption: None,
         };
         let mut versions = PerImage {
             secure: 0,
