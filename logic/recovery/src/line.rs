@@ -19,7 +19,7 @@ pub enum Event {
 }
 
 /// After a packet of SMP Ymodem does not ask for files for so many seconds.
-const QUIET: u8 = 30;
+const QUIET: u8 = 10;
 
 /// Both protocols on one line: what a byte means is told by what is under way, else by the byte itself.
 #[derive(Debug, Default)]

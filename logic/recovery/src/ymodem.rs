@@ -114,8 +114,8 @@ impl Receiver {
 
     /// Takes one byte from the line. Answers go out through `put`.
     ///
-    /// While nobody sends: `0` and `1` choose the image, `t` a trial and `p` no trial (permanent), `r` ends
-    /// the recovery.
+    /// While nobody sends: `0` and `1` choose the image, `t` a trial and `p` no trial (permanent), each
+    /// answered like a second of silence; `r` ends the recovery.
     pub fn receive(&mut self, byte: u8, store: &mut dyn Store, put: &mut dyn FnMut(u8)) -> Event {
         self.silence = 0;
         if self.wanted != 0 {
@@ -149,11 +149,11 @@ impl Receiver {
                 put(ACK);
                 put(READY);
             }
-            (b'0', State::Idle) => self.image = Image::Secure,
-            (b'1', State::Idle) => self.image = Image::NonSecure,
-            (b't', State::Idle) => self.request = Request::Trial,
-            (b'p', State::Idle) => self.request = Request::Permanent,
             (b'r', State::Idle) => return Event::Reset,
+            (b'0' | b'1' | b't' | b'p', State::Idle) => {
+                self.choose(byte);
+                put(READY);
+            }
             _ => {}
         }
         Event::None
@@ -191,6 +191,15 @@ impl Receiver {
                 put(READY);
                 Event::None
             }
+        }
+    }
+
+    const fn choose(&mut self, letter: u8) {
+        match letter {
+            b'0' => self.image = Image::Secure,
+            b'1' => self.image = Image::NonSecure,
+            b't' => self.request = Request::Trial,
+            _ => self.request = Request::Permanent,
         }
     }
 

@@ -99,7 +99,8 @@ fn the_device_asks_for_files_every_second_until_smp_is_spoken() {
     let mut sender = Sender::new(Bench::blank());
     assert_eq!(sender.wait(3), [READY; 3]);
     sender.send(b"\x06\x09AAAA\n");
-    assert_eq!(sender.wait(29), []);
+    assert_eq!(sender.wait(9), []);
+    assert_eq!(sender.send(b"1"), [READY], "asked for, it answers at once");
     assert_eq!(sender.wait(2), [READY; 2]);
 }
 
@@ -122,7 +123,7 @@ fn a_file_is_verified_marked_and_tried() {
 #[test]
 fn letters_choose_image_and_trial_before_a_file_comes() {
     let mut sender = Sender::new(Bench::in_the_field());
-    sender.send(b"0p");
+    assert_eq!(sender.send(b"0p"), [READY; 2]);
     sender.file(&image(2, 1000), 1024);
     assert_eq!(
         sender.event,

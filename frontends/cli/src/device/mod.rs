@@ -6,6 +6,7 @@ mod boot;
 mod faults;
 mod info;
 mod install;
+mod load;
 mod make;
 mod provision;
 mod values;
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     Update(install::Update),
     /// Confirm the image on trial, from outside; a device does that itself (psa_fwu_accept)
     Confirm(install::Confirm),
+    /// Send an image over a serial line to a device in its recovery mode
+    #[command(long_about = load::ABOUT)]
+    Load(load::Load),
     /// Boot a host device and run it until its application ends
     #[command(long_about = boot::ABOUT)]
     Boot(boot::Boot),
@@ -76,6 +80,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Install(options) => options.run(),
         Command::Update(options) => options.run(),
         Command::Confirm(options) => options.run(),
+        Command::Load(options) => options.run(),
         Command::Boot(options) => options.run(),
         Command::Faults(options) => options.run(),
         Command::Payload(options) => options.run(),
