@@ -1,6 +1,9 @@
 //! `psa/client.h` and `ironroot.h`: the framework's own calls.
 
+use core::mem::offset_of;
+
 use ironroot_client::Transport;
+use ironroot_psa_api::message::PsaMessage;
 use ironroot_psa_api::{Error, Handle, MAX_VECTORS, Status, VERSION_NONE};
 
 use crate::memory::{Bytes, ReadOne, ReadPointer, Room, WriteOne, WritePointer};
@@ -22,6 +25,15 @@ pub(crate) struct COutVec {
     base: WritePointer,
     len: usize,
 }
+
+// The same numbers as in the header.
+const _: () = {
+    assert!(size_of::<CInVec>() == 2 * size_of::<usize>());
+    assert!(size_of::<COutVec>() == 2 * size_of::<usize>());
+    assert!(offset_of!(CInVec, len) == size_of::<usize>());
+    assert!(offset_of!(COutVec, len) == size_of::<usize>());
+    assert!(MAX_VECTORS == 4 && PsaMessage::SIZE == 48);
+};
 
 #[unsafe(no_mangle)]
 extern "C" fn psa_framework_version() -> u32 {

@@ -12,6 +12,9 @@ use crate::transport::Link;
 /// A multipart operation in C is the service's number for it; 0 is none.
 pub(crate) type COperation = u32;
 
+// The same number as in the header.
+const _: () = assert!(size_of::<COperation>() == 4);
+
 /// Begins an operation where none is.
 pub(crate) fn set_up(
     operation: WriteOne<COperation>,

@@ -1,5 +1,7 @@
 //! `psa/crypto.h`: the library, random bytes, keys.
 
+use core::mem::offset_of;
+
 use ironroot_client::{Transport, crypto};
 use ironroot_psa_api::Error;
 use ironroot_psa_api::key::{Algorithm, KeyAttributes, KeyId, KeyType, Lifetime, Usage};
@@ -20,6 +22,15 @@ pub(crate) struct CKeyAttributes {
     second_algorithm: u32,
     id: u32,
 }
+
+// The same numbers as in the header.
+const _: () = {
+    assert!(size_of::<CKeyAttributes>() == 24 && offset_of!(CKeyAttributes, bits) == 2);
+    assert!(offset_of!(CKeyAttributes, lifetime) == 4 && offset_of!(CKeyAttributes, usage) == 8);
+    assert!(offset_of!(CKeyAttributes, algorithm) == 12);
+    assert!(offset_of!(CKeyAttributes, second_algorithm) == 16);
+    assert!(offset_of!(CKeyAttributes, id) == 20);
+};
 
 impl From<CKeyAttributes> for KeyAttributes {
     fn from(c: CKeyAttributes) -> Self {

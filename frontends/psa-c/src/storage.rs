@@ -1,5 +1,7 @@
 //! `psa/internal_trusted_storage.h` and `psa/protected_storage.h`.
 
+use core::mem::offset_of;
+
 use ironroot_client::{its, ps};
 use ironroot_psa_api::Error;
 use ironroot_psa_api::storage::{CreateFlags, StorageInfo, StorageUid};
@@ -16,6 +18,13 @@ pub(crate) struct CStorageInfo {
     size: usize,
     flags: u32,
 }
+
+// The same numbers as in the header.
+const _: () = {
+    assert!(offset_of!(CStorageInfo, size) == size_of::<usize>());
+    assert!(offset_of!(CStorageInfo, flags) == 2 * size_of::<usize>());
+    assert!(size_of::<CStorageInfo>() == 3 * size_of::<usize>());
+};
 
 impl From<StorageInfo> for CStorageInfo {
     fn from(info: StorageInfo) -> Self {

@@ -1,7 +1,9 @@
 //! `psa/update.h`. Firmware Update API 1.0, chapter 5.
 
+use core::mem::offset_of;
+
 use ironroot_client::fwu::{self, Completion};
-use ironroot_psa_api::fwu::ComponentInfo;
+use ironroot_psa_api::fwu::{ComponentInfo, LOG2_WRITE_ALIGN, MAX_WRITE_SIZE};
 use ironroot_psa_api::{Error, Status};
 
 use crate::memory::{ReadPointer, WriteOne};
@@ -32,6 +34,19 @@ struct CImageVersion {
     patch: u16,
     build: u32,
 }
+
+// The same numbers as in the header.
+const _: () = {
+    assert!(size_of::<CImageVersion>() == 8 && offset_of!(CImageVersion, patch) == 2);
+    assert!(offset_of!(CImageVersion, minor) == 1 && offset_of!(CImageVersion, build) == 4);
+    assert!(size_of::<CComponentInfo>() == 68 && ComponentInfo::SIZE == 68);
+    assert!(offset_of!(CComponentInfo, error) == 4 && offset_of!(CComponentInfo, version) == 8);
+    assert!(offset_of!(CComponentInfo, max_size) == 16 && offset_of!(CComponentInfo, flags) == 20);
+    assert!(offset_of!(CComponentInfo, location) == 24);
+    assert!(offset_of!(CComponentInfo, candidate_digest) == 28);
+    assert!(offset_of!(CComponentInfo, written) == 60 && offset_of!(CComponentInfo, reason) == 64);
+    assert!(MAX_WRITE_SIZE == 1024 && LOG2_WRITE_ALIGN == 2);
+};
 
 impl From<ComponentInfo> for CComponentInfo {
     fn from(info: ComponentInfo) -> Self {

@@ -4,9 +4,8 @@ mod common;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
-use common::{Linked, build_example, built, succeed, text};
+use common::{Linked, PATIENCE, build_example, built, run, text};
 use ironroot_port_host::Server;
 
 #[test]
@@ -18,7 +17,7 @@ fn the_example_links_statically_and_dynamically_and_says_when_there_is_no_device
         let mut app = Command::new(program);
         app.env_remove("IRONROOT_DEVICE")
             .env_remove("IRONROOT_SECURE_SOCKET");
-        let output = app.output().unwrap();
+        let output = run(&mut app);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert_eq!(text(&output.stderr), "no device: status -135\n");
     }
@@ -33,12 +32,12 @@ fn app_against_server(calls: usize, status: i32) -> Output {
     let server = Server::listen(&socket).unwrap();
     let serving = std::thread::spawn(move || {
         for _ in 0..calls {
-            let call = server.next(Duration::from_secs(20)).expect("a call");
+            let call = server.next(PATIENCE).expect("a call");
             let memory = call.question.memory.clone();
             call.answer(status.cast_unsigned(), memory);
         }
     });
-    let output = Command::new(app).arg(&socket).output().unwrap();
+    let output = run(Command::new(app).arg(&socket));
     serving.join().unwrap();
     output
 }
@@ -59,23 +58,25 @@ fn a_device_that_goes_away_is_an_error_to_a_c_program_and_not_its_end() {
 
 /// `ironroot` with these words and paths, in `directory`.
 fn ironroot(tool: &Path, directory: &Path, words: &str) -> Output {
-    succeed(
-        Command::new(tool)
-            .args(words.split_whitespace())
-            .current_dir(directory),
-    )
+    let output = run(Command::new(tool)
+        .args(words.split_whitespace())
+        .current_dir(directory));
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "ironroot {words}\n{said}");
+    output
 }
 
 /// The whole way: the C program is signed, installed as the device's non-secure image, verified, started by
 /// the bootloader, and uses every service of the secure world's process.
 #[test]
 fn a_c_program_is_a_host_devices_application_and_uses_every_service() {
-    let programs = built(&["ironroot-cli", "ironroot-host-device"]);
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
-    let tool = programs.join("ironroot");
+    let programs = ["ironroot", "ironroot-host-secure"];
+    built(&["ironroot-cli", "ironroot-host-device"], &programs, at);
+    let tool = at.join("ironroot");
     build_example(&at.join("app"), Linked::Statically);
-    std::fs::copy(programs.join("ironroot-host-secure"), at.join("secure")).unwrap();
+    std::fs::rename(at.join("ironroot-host-secure"), at.join("secure")).unwrap();
 
     ironroot(&tool, at, "image keygen --key root.pem --type ecdsa-p256");
     ironroot(&tool, at, "device new --board host dev");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ironroot_psa_api::fwu::ComponentState;
+use ironroot_psa_api::fwu::{self, ComponentState};
 use ironroot_psa_api::key::{
     Algorithm, DerivationStep, EccFamily, KeyId, KeyType, Lifetime, Usage,
 };
@@ -272,6 +272,33 @@ fn the_framework_storage_and_update_have_the_numbers_they_have_in_rust() {
         ("PSA_FWU_STAGED", ComponentState::Staged as i128),
         ("PSA_FWU_TRIAL", ComponentState::Trial as i128),
         ("PSA_FWU_UPDATED", ComponentState::Updated as i128),
+        ("PSA_FWU_FAILED", ComponentState::Failed as i128),
+        ("PSA_FWU_REJECTED", ComponentState::Rejected as i128),
+        ("PSA_FWU_WRITING", ComponentState::Writing as i128),
+        ("PSA_FWU_CANDIDATE", ComponentState::Candidate as i128),
+        ("PSA_FWU_MAX_WRITE_SIZE", fwu::MAX_WRITE_SIZE as i128),
+        ("PSA_FWU_LOG2_WRITE_ALIGN", fwu::LOG2_WRITE_ALIGN.into()),
+        (
+            "sizeof(psa_fwu_component_info_t)",
+            fwu::ComponentInfo::SIZE as i128,
+        ),
+        (
+            "IRONROOT_FWU_REASON_NOT_NEWER",
+            fwu::reason::NOT_NEWER.into(),
+        ),
+        (
+            "IRONROOT_FWU_REASON_CANCELLED",
+            fwu::reason::CANCELLED.into(),
+        ),
+        ("IRONROOT_FWU_REASON_REJECTED", fwu::reason::REJECTED.into()),
+        (
+            "IRONROOT_FWU_REASON_SET_BROKEN",
+            fwu::reason::SET_BROKEN.into(),
+        ),
+        (
+            "IRONROOT_FWU_REASON_NOT_STARTED",
+            fwu::reason::NOT_STARTED.into(),
+        ),
         ("PSA_LIFECYCLE_SECURED", svc::lifecycle::SECURED.into()),
         (
             "PSA_LIFECYCLE_DECOMMISSIONED",

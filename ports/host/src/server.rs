@@ -145,13 +145,14 @@ impl Drop for Connected {
 fn carry_frames(mut stream: UnixStream, calls: &Sender<Call>) -> io::Result<()> {
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let client = greet(&mut stream)?;
-    let (reply, answers) = mpsc::channel();
     loop {
         let question = wire::receive_question(&mut stream)?;
+        // One for each call: a call that nobody answers any more drops the only sender, and the wait ends.
+        let (reply, answers) = mpsc::channel();
         let call = Call {
             client,
             question,
-            reply: reply.clone(),
+            reply,
         };
         let gone = |_| io::Error::from(io::ErrorKind::ConnectionAborted);
         calls
@@ -243,6 +244,22 @@ mod tests {
         assert_eq!(client_id(1001, 1000, -7), id);
         assert_ne!(client_id(1002, 1000, -7), id);
         assert_ne!(client_id(0, 1000, -7), id);
+    }
+
+    #[test]
+    fn a_call_that_is_never_answered_ends_with_the_secure_world_and_does_not_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let server = Server::listen(&path).unwrap();
+        let client = thread::spawn(move || {
+            let mut connection = Connection::open(&path, -1).unwrap();
+            connection.call(9, [0; 4], &mut []).is_err()
+        });
+        let call = server.next(Duration::from_secs(60)).unwrap();
+        // Taken, or still in the queue: it goes with the server.
+        drop(call);
+        drop(server);
+        assert!(client.join().unwrap());
     }
 
     #[test]

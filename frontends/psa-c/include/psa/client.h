@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ironroot_layout.h"
 #include "psa/error.h"
 
 #ifdef __cplusplus
@@ -43,6 +44,12 @@ typedef struct psa_outvec {
     void *base;
     size_t len;
 } psa_outvec;
+
+IRONROOT_CHECK(sizeof(psa_invec) == sizeof(void *) + sizeof(size_t));
+IRONROOT_CHECK(sizeof(psa_outvec) == sizeof(psa_invec));
+IRONROOT_CHECK_AT(psa_invec, len, sizeof(void *));
+IRONROOT_CHECK_AT(psa_outvec, len, sizeof(void *));
+IRONROOT_CHECK(sizeof(psa_handle_t) == 4);
 
 /* Version of the framework that the secure world implements. */
 uint32_t psa_framework_version(void);

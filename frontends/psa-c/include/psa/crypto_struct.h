@@ -3,6 +3,7 @@
 #ifndef PSA_CRYPTO_STRUCT_H
 #define PSA_CRYPTO_STRUCT_H
 
+#include "ironroot_layout.h"
 #include "psa/crypto_types.h"
 #include "psa/crypto_values.h"
 
@@ -20,6 +21,14 @@ typedef struct psa_key_attributes_s {
     psa_algorithm_t private_alg2; /* always 0: a second permitted algorithm is not offered */
     psa_key_id_t private_id;
 } psa_key_attributes_t;
+
+IRONROOT_CHECK(sizeof(psa_key_attributes_t) == 24);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_bits, 2);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_lifetime, 4);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_usage, 8);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_alg, 12);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_alg2, 16);
+IRONROOT_CHECK_AT(psa_key_attributes_t, private_id, 20);
 
 #define PSA_KEY_ATTRIBUTES_INIT {0, 0, 0, 0, 0, 0, 0}
 
@@ -124,6 +133,10 @@ typedef struct psa_mac_operation_s {
 typedef struct psa_key_derivation_operation_s {
     uint32_t private_handle;
 } psa_key_derivation_operation_t;
+
+IRONROOT_CHECK(sizeof(psa_hash_operation_t) == 4);
+IRONROOT_CHECK(sizeof(psa_mac_operation_t) == 4);
+IRONROOT_CHECK(sizeof(psa_key_derivation_operation_t) == 4);
 
 #define PSA_HASH_OPERATION_INIT {0}
 #define PSA_MAC_OPERATION_INIT {0}

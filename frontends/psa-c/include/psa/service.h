@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ironroot_layout.h"
 #include "psa/client.h"
 
 #ifdef __cplusplus
@@ -38,6 +39,14 @@ typedef struct psa_msg_t {
     size_t in_size[PSA_MAX_IOVEC]; /* bytes of each input, 0 for an absent one */
     size_t out_size[PSA_MAX_IOVEC];
 } psa_msg_t;
+
+IRONROOT_CHECK(PSA_MAX_IOVEC == 4);
+IRONROOT_CHECK(sizeof(void *) != 4 || sizeof(psa_msg_t) == 48);
+IRONROOT_CHECK_AT(psa_msg_t, handle, 4);
+IRONROOT_CHECK_AT(psa_msg_t, client_id, 8);
+IRONROOT_CHECK(sizeof(void *) != 4 || offsetof(psa_msg_t, rhandle) == 12);
+IRONROOT_CHECK(sizeof(void *) != 4 || offsetof(psa_msg_t, in_size) == 16);
+IRONROOT_CHECK(sizeof(void *) != 4 || offsetof(psa_msg_t, out_size) == 32);
 
 /* Waits for one of the signals. */
 psa_signal_t psa_wait(psa_signal_t signal_mask, uint32_t timeout);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ironroot_layout.h"
 #include "psa/error.h"
 
 /* Names a stored object within its owner's objects; 0 is no name. */
@@ -26,6 +27,11 @@ struct psa_storage_info_t {
     size_t size;                      /* what it holds */
     psa_storage_create_flags_t flags; /* as it was created */
 };
+
+IRONROOT_CHECK_AT(struct psa_storage_info_t, size, sizeof(size_t));
+IRONROOT_CHECK_AT(struct psa_storage_info_t, flags, 2 * sizeof(size_t));
+IRONROOT_CHECK(sizeof(struct psa_storage_info_t) == 3 * sizeof(size_t));
+IRONROOT_CHECK(sizeof(psa_storage_create_flags_t) == 4);
 
 /* psa_ps_get_support(): the optional pair psa_ps_create(), psa_ps_set_extended() exists. */
 #define PSA_STORAGE_SUPPORT_SET_EXTENDED (1u << 0)

@@ -1,4 +1,4 @@
-/* Firmware update from the application's side. PSA Certified Firmware Update API 1.0, chapter 5.
+/* Firmware update from the application's side. PSA Certified Firmware Update API 1.0.1, chapter 5.
  * Components of AN521 and of the host device: 0 is the secure image, 1 the non-secure image. */
 #ifndef PSA_UPDATE_H
 #define PSA_UPDATE_H
@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ironroot_layout.h"
 #include "psa/error.h"
 
 #ifdef __cplusplus
@@ -70,8 +71,26 @@ typedef struct psa_fwu_component_info_t {
     psa_fwu_impl_info_t impl;
 } psa_fwu_component_info_t;
 
+IRONROOT_CHECK(sizeof(psa_fwu_component_t) == 1);
+IRONROOT_CHECK(sizeof(psa_fwu_image_version_t) == 8);
+IRONROOT_CHECK_AT(psa_fwu_image_version_t, minor, 1);
+IRONROOT_CHECK_AT(psa_fwu_image_version_t, patch, 2);
+IRONROOT_CHECK_AT(psa_fwu_image_version_t, build, 4);
+IRONROOT_CHECK(sizeof(psa_fwu_impl_info_t) == 40);
+IRONROOT_CHECK_AT(psa_fwu_impl_info_t, written, 32);
+IRONROOT_CHECK_AT(psa_fwu_impl_info_t, reason, 36);
+IRONROOT_CHECK(sizeof(psa_fwu_component_info_t) == 68);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, error, 4);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, version, 8);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, max_size, 16);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, flags, 20);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, location, 24);
+IRONROOT_CHECK_AT(psa_fwu_component_info_t, impl, 28);
+
 #define PSA_FWU_LOG2_WRITE_ALIGN 2u
 #define PSA_FWU_MAX_WRITE_SIZE 1024u
+
+IRONROOT_CHECK((PSA_FWU_MAX_WRITE_SIZE & ((1u << PSA_FWU_LOG2_WRITE_ALIGN) - 1u)) == 0);
 
 psa_status_t psa_fwu_query(psa_fwu_component_t component, psa_fwu_component_info_t *info);
 psa_status_t psa_fwu_start(psa_fwu_component_t component, const void *manifest,
