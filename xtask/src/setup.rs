@@ -27,16 +27,19 @@ pub(crate) enum Need {
     HostCompiler,
     /// `imgtool` and other tools, in a private Python environment.
     Python,
+    /// `sb`, which sends files by Ymodem.
+    Lrzsz,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Rust,
         Self::Qemu,
         Self::ArmCompiler,
         Self::HostCompiler,
         Self::Python,
+        Self::Lrzsz,
     ];
 }
 
@@ -61,6 +64,7 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
                 apt::ensure("cc", &["gcc", "libc6-dev"], || on_path("cc").is_some())?;
             }
             Need::Python => python::ensure(place)?,
+            Need::Lrzsz => apt::ensure("sb", &["lrzsz"], || on_path("sb").is_some())?,
         }
     }
     Ok(())

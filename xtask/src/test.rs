@@ -51,6 +51,9 @@ fn host(place: &Place, options: &Options) -> Result<Tally> {
     if let Err(error) = setup::ensure(place, &[Need::Python]) {
         say!("skipped: tests against Python tools: {error:#}");
     }
+    if let Err(error) = setup::ensure(place, &[Need::Lrzsz]) {
+        say!("skipped: tests against sb: {error:#}");
+    }
     let mut command = cargo(&place.root);
     command.args(["test", "--no-fail-fast"]);
     for package in host_packages(place)? {

@@ -13,6 +13,9 @@ const TOOLS: &[&str] = &[
     // An emulated processor that a test can stop before any instruction: tests/skips.
     "unicorn==2.1.4",
     "pyelftools==0.33",
+    // MCUmgr clients, a library and a program: they speak with the recovery mode.
+    "smpclient==7.3.0",
+    "smpmgr==0.19.1",
 ];
 
 /// Makes `.venv/bin/imgtool` and the libraries work.
