@@ -37,6 +37,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack(113, "tick-at-every-instruction-of-a-partition-call", || sweep(Outer::Partition, 1)),
     attack(114, "tick-at-every-instruction-of-a-hash", || sweep(Outer::Hash, 1)),
     attack(115, "tick-all-over-a-partition-that-calls-services", || sweep(Outer::Storage, stride())),
+    attack(
+        116,
+        "long-switch-away-from-a-partition",
+        long_switch_away,
+    ),
 ];
 
 /// Cycles between two places in the longest call. Bit 8 of the harness's second word asks for every place.
@@ -122,6 +127,54 @@ fn sweep(outer: Outer, step: u32) -> u32 {
         return NEVER_INSIDE;
     }
     outcome
+}
+
+/// A kernel that switches away from a partition's service for longer than the partition has takes nothing from
+/// it: the time is the other world's. The second thread idles inside the call, at some places of it one after
+/// the other, and the call ends well each time.
+fn long_switch_away() -> u32 {
+    OUTER.store(Outer::Partition as u32, Ordering::Relaxed);
+    let mut inside = 0;
+    let mut delay = FIRST_DELAY;
+    loop {
+        for word in [&FIRST, &SECOND] {
+            word.store(u32::MAX, Ordering::Relaxed);
+        }
+        let before = threads::switches();
+        threads::interrupt_once(first, idle_inside, delay);
+        if threads::switches() == before {
+            break;
+        }
+        let wrong = FIRST.load(Ordering::Relaxed) | SECOND.load(Ordering::Relaxed);
+        if wrong != 0 {
+            return wrong;
+        }
+        inside += INSIDE.load(Ordering::Relaxed);
+        delay += APART;
+    }
+    if inside < 3 { NEVER_INSIDE } else { 0 }
+}
+
+/// Cycles from place to place.
+const APART: u32 = 500;
+/// Rounds of an idle loop, three instructions or more each: well over half a second at 64 ns an instruction.
+const LONGER_THAN_THE_BUDGET: u32 = 6_000_000;
+
+fn idle_inside() {
+    threads::stop_timer();
+    let inside = threads::waiting_in_secure_world();
+    INSIDE.store(u32::from(inside), Ordering::Relaxed);
+    SECOND.store(0, Ordering::Relaxed);
+    if inside {
+        // The secure clock's ticks strike in this loop, and must leave no trace in it.
+        let rounds =
+            (0..LONGER_THAN_THE_BUDGET).fold(0u32, |sum, _| core::hint::black_box(sum + 1));
+        SECOND.store(
+            u32::from(rounds != LONGER_THAN_THE_BUDGET) << 8,
+            Ordering::Relaxed,
+        );
+    }
+    threads::give_back();
 }
 
 /// No delay brought the tick into the call: nothing was proven.

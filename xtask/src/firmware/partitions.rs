@@ -83,10 +83,12 @@ pub(super) struct Source {
 /// A partition must not hold BXNS or BLXNS at any halfword: these are not privileged, so a taken-over
 /// partition could leave for the non-secure world by them, past the secure memory protection. It cannot write
 /// code, so what is not there now never will be. Arm v8-M Architecture Reference Manual, C2.4.22 and C2.4.25.
+///
+/// The two lowest bits should be zero; what a processor does when they are not is open, so they do not count.
 fn refuse_branches_out(name: &str, base: u32, image: &[u8]) -> Result<()> {
     for (place, halfword) in image.as_chunks::<2>().0.iter().enumerate() {
         let halfword = u16::from_le_bytes(*halfword);
-        if matches!(halfword & 0xFF87, 0x4704 | 0x4784) {
+        if matches!(halfword & 0xFF84, 0x4704 | 0x4784) {
             bail!(
                 "partition {name} holds {halfword:#06x} at {:#x}, which the processor would take for a \
                  branch into the non-secure world; change the code or the constant there",
@@ -196,5 +198,45 @@ impl Linker<'_> {
                 elf.address("__partition_ram_end")?,
             ),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between two harmless instructions, as the second half of a long one or as data: it is the same halfword.
+    fn holding(halfword: u16) -> Result<()> {
+        let code = [0xbf00, 0xf000, halfword, 0x4770].map(u16::to_le_bytes);
+        refuse_branches_out("test", 0x1001_0600, code.as_flattened())
+    }
+
+    #[test]
+    fn a_partition_with_a_branch_into_the_other_world_is_refused_with_its_place() {
+        // bxns r0 to lr and blxns r0 to lr, as `arm-none-eabi-as -mcpu=cortex-m33` encodes them.
+        for register in 0..15 {
+            for first in [0x4704, 0x4784] {
+                let error = holding(first | register << 3).unwrap_err().to_string();
+                assert!(error.contains("0x10010604"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bits_that_should_be_zero_hide_nothing() {
+        for low in 1..4 {
+            assert!(holding(0x4704 | low).is_err() && holding(0x47F4 | low).is_err());
+        }
+    }
+
+    #[test]
+    fn branches_that_stay_in_this_world_are_let_through() {
+        // bx and blx r0 to lr; and the same bytes as a branch out, but across two halfwords.
+        for register in 0..15 {
+            holding(0x4700 | register << 3).unwrap();
+            holding(0x4780 | register << 3).unwrap();
+        }
+        let across = [0x00, 0x04, 0x47, 0x00];
+        refuse_branches_out("test", 0, &across).unwrap();
     }
 }
