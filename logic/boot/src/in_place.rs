@@ -256,10 +256,21 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             return Ok(None);
         }
         let swapper = self.swapper(image)?;
-        if let Some(under_way) = swapper.find(&self.device.flash)? {
+        let under_way = match phase {
+            Phase::Idle => swapper.find(&self.device.flash)?,
+            // The record says that it is complete, whatever its mark reads.
+            Phase::Trial(mask) if is_member(mask, image) => None,
+            Phase::Trial(_) => swapper.find(&self.device.flash)?,
+            // The mark may have been torn: it is made again.
+            Phase::Installing(_) | Phase::Reverting(_) => {
+                swapper.find_or_last(&self.device.flash)?
+            }
+        };
+        if let Some(under_way) = under_way {
             return self.job_to_go_on(image, under_way);
         }
         let (primary, secondary) = swapper.flags(&self.device.flash);
+        let marked = swapper.request_is_marked(&self.device.flash);
         let memory = *self.memory.get(image);
         let asked = secondary.magic == MagicState::Good && !memory.refused;
         let kind = if asked {
@@ -273,7 +284,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         } else {
             SwapType::None
         };
-        self.job_to_start(image, kind, asked)
+        // A request of ours whose mark is missing may be half written, but then the primary trailer still says why
+        // it was made: it is made again.
+        let whole = kind != SwapType::Revert || marked || !self.goes_back(image, &primary, phase);
+        self.job_to_start(image, kind, asked && whole)
     }
 
     /// Whether the image in the primary slot has to make room for the one before it.

@@ -194,7 +194,14 @@ impl Sheet {
         let info = SwapType::Revert.info(self.image.number());
         self.put(flash, fields.swap_info(), &[info])?;
         self.put(flash, self.layout.swap_size(), &swap_size.to_le_bytes())?;
-        self.put_magic(flash, fields.alignment().magic())
+        self.put_magic(flash, fields.alignment().magic())?;
+        self.enter(flash, 0)
+    }
+
+    /// Whether a request of ours is known to be whole: its magic was complete before the mark was begun. Without
+    /// the mark nothing that it asks for was begun.
+    pub(super) fn is_marked<F: Flash>(&self, flash: &F) -> bool {
+        self.last_entry(flash).is_some()
     }
 
     /// Writes one status entry.
@@ -290,6 +297,19 @@ pub(super) fn renew<F: Flash>(
     }
     primary.write(flash, journal)?;
     secondary.erase(flash)
+}
+
+/// What the primary trailer says of a swap, complete or not, when the secondary slot asks for nothing.
+pub(super) fn last<F: Flash>(
+    flash: &F,
+    primary: &Sheet,
+    secondary: &Sheet,
+) -> Result<Option<(Journal, bool)>, FlashError> {
+    let (first, second) = (primary.flags(flash), secondary.flags(flash));
+    if !is_good(&first) || is_good(&second) {
+        return Ok(None);
+    }
+    Ok(primary.read(flash)?.map(|journal| (journal, false)))
 }
 
 /// Where the journal of an image is, and what it says.

@@ -1,7 +1,9 @@
 //! Overwriting: the candidate is copied over the present image, and there is no way back.
 //!
-//! The request stays until the copy is complete, so a restart repeats the copy. Nothing else is remembered:
-//! the candidate is whole all the time.
+//! The candidate is whole all the time, so no step needs an entry: after a reset the copy begins anew. That it was
+//! begun stands in the primary trailer, as with a swap: MCUboot leaves the request in the secondary slot for
+//! that, which cannot tell a firm request from one that a cut left half written. So we go on with a copy that
+//! MCUboot began, and it does not with one of ours.
 
 use super::decide::Table;
 use super::layout::{Kept, TrailerLayout};

@@ -107,20 +107,35 @@ impl<M: Method> Swapper<M> {
 
     /// The swap that was interrupted, if one was.
     pub(crate) fn find<F: Flash>(&self, flash: &F) -> Result<Option<UnderWay>, FlashError> {
-        if !M::REVERTS {
-            return Ok(None);
-        }
         let found = journal::find(flash, &self.primary, &self.secondary)?;
-        Ok(found.and_then(|(journal, shadow)| {
-            let swap = self.swap(journal.kind, journal.swap_size)?;
-            let done = journal.last_entry.map_or(0, |entry| M::done(&swap, entry));
-            Some(UnderWay {
-                journal,
-                swap,
-                done,
-                shadow,
-            })
-        }))
+        Ok(found.and_then(|found| self.under_way(found)))
+    }
+
+    /// The same, where a swap that says it is complete may have been interrupted while it said so.
+    pub(crate) fn find_or_last<F: Flash>(&self, flash: &F) -> Result<Option<UnderWay>, FlashError> {
+        match self.find(flash)? {
+            Some(under_way) => Ok(Some(under_way)),
+            None => {
+                let last = journal::last(flash, &self.primary, &self.secondary)?;
+                Ok(last.and_then(|last| self.under_way(last)))
+            }
+        }
+    }
+
+    fn under_way(&self, (journal, shadow): (Journal, bool)) -> Option<UnderWay> {
+        let swap = self.swap(journal.kind, journal.swap_size)?;
+        let done = journal.last_entry.map_or(0, |entry| M::done(&swap, entry));
+        Some(UnderWay {
+            journal,
+            swap,
+            done,
+            shadow,
+        })
+    }
+
+    /// Whether a request to go back is known to be whole.
+    pub(crate) fn request_is_marked<F: Flash>(&self, flash: &F) -> bool {
+        self.secondary.is_marked(flash)
     }
 
     /// One of the images, between the steps of a swap.
@@ -143,7 +158,7 @@ impl<M: Method> Swapper<M> {
         }
     }
 
-    /// Whether the image in the secondary slot is asked to be taken back, and the request is whole.
+    /// Asks for the image in the secondary slot to be taken back, and marks the request as whole.
     pub(crate) fn ask_to_go_back<F: Flash>(
         &self,
         flash: &mut F,
@@ -169,9 +184,6 @@ impl<M: Method> Swapper<M> {
         flash: &mut F,
         journal: &Journal,
     ) -> Result<(), FlashError> {
-        if !M::REVERTS {
-            return Ok(());
-        }
         self.primary.write(flash, journal)?;
         self.secondary.erase(flash)
     }
@@ -262,9 +274,6 @@ impl<M: Method> Swapper<M> {
         swap: &Swap,
         journal: &Journal,
     ) -> Result<(), FlashError> {
-        if !M::REVERTS {
-            return self.secondary.erase(flash);
-        }
         if let Some(sector) = M::leftover(swap) {
             let at = self
                 .areas
@@ -273,7 +282,8 @@ impl<M: Method> Swapper<M> {
         }
         // After a revert and a permanent swap there is nothing to confirm; without this the next boot would go
         // back once more.
-        let for_good = matches!(journal.kind, SwapType::Permanent | SwapType::Revert);
+        let for_good =
+            matches!(journal.kind, SwapType::Permanent | SwapType::Revert) || !M::REVERTS;
         if for_good && self.primary.flags(flash).image_ok == FlagState::Unset {
             self.primary.confirm(flash)?;
         }

@@ -1,4 +1,5 @@
 //! Devices whose images run from the primary slot: swap by offset, move and scratch, and overwriting.
 
 mod bench;
+mod sweep;
 mod upgrade;
