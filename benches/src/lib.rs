@@ -3,5 +3,5 @@
 mod report;
 mod rows;
 
-pub use report::{Measured, json, table};
-pub use rows::{INSTRUCTIONS, Row, SIZES, Unit};
+pub use report::{MCUBOOT_AND_BL2, Measured, TFM_PROFILES, json, table};
+pub use rows::{BOOTLOADER_SIZES, INSTRUCTIONS, MCUBOOT, Row, SECURE_SIZES, TFM, Unit};

@@ -15,18 +15,19 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Whether the target holds; `None` if nothing was measured.
+    /// Whether the target holds; `None` if nothing was measured or there is no target.
     #[must_use]
     pub fn met(&self) -> Option<bool> {
-        self.value.map(|value| value <= self.row.target)
+        Some(self.value? <= self.row.target?)
     }
 
     fn verdict(&self) -> &'static str {
-        match self.value {
-            None => "not measured",
-            Some(value) if value <= self.row.goal => "met, goal too",
-            Some(value) if value <= self.row.target => "met",
-            Some(_) => "MISSED",
+        match (self.value, self.row.target, self.row.goal) {
+            (None, _, _) => "not measured",
+            (_, None, _) => "",
+            (Some(value), _, Some(goal)) if value <= goal => "met, goal too",
+            (Some(value), Some(target), _) if value <= target => "met",
+            _ => "MISSED",
         }
     }
 }
@@ -38,14 +39,13 @@ struct Entry<'a> {
     value: Option<u64>,
     unit: &'a str,
     peer: &'a str,
-    peer_value: u64,
-    target: u64,
+    peer_value: Option<u64>,
+    target: Option<u64>,
     met: Option<bool>,
-    goal: u64,
+    goal: Option<u64>,
 }
 
-/// A list of objects {name, value, unit, peer, peer_value, target, met, goal}; the peer is TF-M's
-/// profile_medium.
+/// A list of objects {name, value, unit, peer, peer_value, target, met, goal}; what there is not is null.
 ///
 /// # Errors
 /// None in practice: every field can be written.
@@ -56,8 +56,8 @@ pub fn json(measured: &[Measured]) -> serde_json::Result<String> {
             name: one.row.name,
             value: one.value,
             unit: one.row.unit.name(),
-            peer: "TF-M 2.2.2 profile_medium",
-            peer_value: one.row.medium,
+            peer: one.row.peer,
+            peer_value: one.row.peer_value,
             target: one.row.target,
             met: one.met(),
             goal: one.row.goal,
@@ -66,28 +66,30 @@ pub fn json(measured: &[Measured]) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&entries)
 }
 
+/// Peers of the rows of services and of the secure image.
+pub const TFM_PROFILES: [&str; 2] = ["TF-M medium", "TF-M large"];
+/// Peers of the bootloader's rows.
+pub const MCUBOOT_AND_BL2: [&str; 2] = ["MCUboot alone", "TF-M's BL2"];
+
 /// The same as a table in Markdown, so that it can be pasted into a page.
 #[must_use]
-pub fn table(measured: &[Measured]) -> String {
-    let head = [
-        "",
-        "Ironroot",
-        "TF-M medium",
-        "TF-M large",
-        "target",
-        "",
-        "goal",
-    ];
+pub fn table(peers: [&str; 2], measured: &[Measured]) -> String {
+    let [first, second] = peers;
+    let head = ["", "Ironroot", first, second, "target", "", "goal"];
+    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), grouped);
+    let limit = |value: Option<u64>| {
+        value.map_or_else(String::new, |value| format!("≤ {}", grouped(value)))
+    };
     let mut lines = vec![head.map(str::to_owned)];
     for one in measured {
         lines.push([
             one.row.name.to_owned(),
-            one.value.map_or_else(|| "–".to_owned(), grouped),
-            grouped(one.row.medium),
-            grouped(one.row.large),
-            format!("≤ {}", grouped(one.row.target)),
+            number(one.value),
+            number(one.row.peer_value),
+            number(one.row.second_value),
+            limit(one.row.target),
             one.verdict().to_owned(),
-            format!("≤ {}", grouped(one.row.goal)),
+            limit(one.row.goal),
         ]);
     }
     let mut text = aligned(&lines);
@@ -160,6 +162,17 @@ mod tests {
         assert_eq!(measured(Some(700)).verdict(), "met, goal too");
         assert_eq!(measured(None).verdict(), "not measured");
         assert_eq!(measured(None).met(), None);
+    }
+
+    #[test]
+    fn a_row_without_target_is_neither_met_nor_missed() {
+        let mut free = measured(Some(u64::MAX));
+        free.row = crate::SECURE_SIZES[2];
+        assert_eq!(free.met(), None);
+        assert_eq!(free.verdict(), "");
+        let list: serde_json::Value = serde_json::from_str(&json(&[free]).unwrap()).unwrap();
+        assert_eq!(list[0]["target"], serde_json::Value::Null);
+        assert_eq!(list[0]["peer_value"], 70_992);
     }
 
     #[test]

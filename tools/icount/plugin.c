@@ -9,7 +9,7 @@
  *               lines "ADDRESS COUNT"
  *   stack=LOW-HIGH-FROM-UNTIL
  *               the lowest address in LOW..HIGH that is written between the first time FROM executes and
- *               the first time after that UNTIL does (0: never): a line "lowest LOW ADDRESS" at the end.
+ *               the first time after that UNTIL does (0: never): a line "lowest LOW ADDRESS" then.
  *               What the processor itself stacks on an exception is not seen.
  *
  * Only the plugin interface's calls that have not changed since QEMU 6 are used, declared here so that
@@ -103,6 +103,13 @@ static void at_profiled(unsigned cpu, void *context)
     }
 }
 
+/* At once, for a reader that does not wait for the end. */
+static void tell_stack(const struct stack *stack)
+{
+    fprintf(out, "lowest %" PRIx64 " %" PRIu64 "\n", stack->low, stack->lowest);
+    fflush(out);
+}
+
 static void at_stack_border(unsigned cpu, void *context)
 {
     uint64_t address = (uint64_t)(uintptr_t)context;
@@ -112,6 +119,7 @@ static void at_stack_border(unsigned cpu, void *context)
             stacks[i].state = WATCHING;
         } else if (stacks[i].state == WATCHING && address == stacks[i].until) {
             stacks[i].state = DONE;
+            tell_stack(&stacks[i]);
         }
     }
 }
@@ -186,7 +194,9 @@ static void at_exit(plugin_id id, void *context)
     (void)id;
     (void)context;
     for (size_t i = 0; i < stack_count; i++) {
-        fprintf(out, "lowest %" PRIx64 " %" PRIu64 "\n", stacks[i].low, stacks[i].lowest);
+        if (stacks[i].state != DONE) {
+            tell_stack(&stacks[i]);
+        }
     }
     fprintf(out, "total %" PRIu64 "\n", total);
     fclose(out);

@@ -15,7 +15,7 @@ use crate::setup::{self, Need};
 use crate::shell::say;
 use anyhow::{Context, Result, bail};
 use console::RowReport;
-use ironroot_benches::{INSTRUCTIONS, Measured, Row};
+use ironroot_benches::{INSTRUCTIONS, Measured, Row, TFM_PROFILES};
 use ironroot_icount::{Counter, Log};
 use ironroot_qemu::Qemu;
 use std::collections::BTreeMap;
@@ -37,10 +37,7 @@ pub(crate) struct Options {
 }
 
 /// What runs: the test partitions' echo service is one of the rows.
-const CONFIGURATION: Configuration = Configuration {
-    level: 3,
-    test_partitions: true,
-};
+const CONFIGURATION: Configuration = Configuration::TESTS[0];
 
 /// Marked addresses.
 struct Marks {
@@ -74,7 +71,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
         println!("{}", ironroot_benches::json(&rows)?);
         return Ok(());
     }
-    println!("{}", ironroot_benches::table(&rows));
+    println!("{}", ironroot_benches::table(TFM_PROFILES, &rows));
     println!("level 3 with the echo partition; SHA-256 of the measured ELF files:");
     for name in ["bootloader.elf", "secure.elf", "bench.elf"] {
         println!("{name:<16} {}", crate::size::hash(&images.file(name))?);

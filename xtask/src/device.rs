@@ -21,20 +21,22 @@ impl Device {
     /// A new device with development secrets, the development keys' hashes in OTP, and the secure
     /// image in its first slot. What was in `flash` is lost.
     pub(crate) fn provisioned(place: &Place, images: &Images, flash: &Path) -> Result<Self> {
-        remove(flash)?;
         let signer = Signer::new(place)?;
+        Self::signed_by(&signer, &images.file("secure-1.0.0.signed"), flash)
+    }
+
+    /// The same for another signer's images.
+    pub(crate) fn signed_by(signer: &Signer, secure: &Path, flash: &Path) -> Result<Self> {
+        remove(flash)?;
         let device = Self {
-            ironroot: signer.ironroot,
+            ironroot: signer.ironroot.clone(),
             flash: flash.to_path_buf(),
         };
         device.run(&["new"], &["--board", "an521"])?;
-        let secure = signer.keys.secure.to_string_lossy();
-        let non_secure = signer.keys.non_secure.to_string_lossy();
-        device.run(
-            &["provision"],
-            &["--key", &secure, "--application-key", &non_secure],
-        )?;
-        device.install_secure(images)?;
+        let provisioning = signer.provisioning();
+        let provisioning: Vec<_> = provisioning.iter().map(|word| &**word).collect();
+        device.run(&["provision"], &provisioning)?;
+        device.install("0", secure)?;
         Ok(device)
     }
 

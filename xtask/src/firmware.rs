@@ -9,14 +9,16 @@
 //! 5. the bootloader, and the applications, linked with the import object;
 //! 6. signatures.
 
+mod bootloader;
 mod compile;
 mod pack;
 mod partitions;
 mod sign;
 
+pub(crate) use bootloader::{VARIANTS, Variant};
 pub(crate) use compile::Compiler;
 pub(crate) use partitions::Placed;
-pub(crate) use sign::Signer;
+pub(crate) use sign::{Scheme, Signer};
 
 use crate::elf::Elf;
 use crate::place::Place;
@@ -32,6 +34,28 @@ pub(crate) struct Configuration {
     pub(crate) level: u8,
     /// With the echo and the hostile partition, which are never in a product.
     pub(crate) test_partitions: bool,
+    /// What the services offer.
+    pub(crate) algorithms: Algorithms,
+}
+
+/// What the services of a secure image offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithms {
+    /// Everything there is.
+    All,
+    /// What TF-M's profile_medium has on this board and we have too: no Ed25519, no AES-GCM, no firmware
+    /// update service.
+    Medium,
+}
+
+impl Algorithms {
+    /// Features of the secure image's package.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &["default"],
+            Self::Medium => &[],
+        }
+    }
 }
 
 impl Configuration {
@@ -39,31 +63,34 @@ impl Configuration {
     pub(crate) const PRODUCT: Self = Self {
         level: 3,
         test_partitions: false,
+        algorithms: Algorithms::All,
+    };
+
+    /// The same with what TF-M's profile_medium offers, to be compared with it.
+    pub(crate) const MEDIUM: Self = Self {
+        algorithms: Algorithms::Medium,
+        ..Self::PRODUCT
     };
 
     /// What the attack tests run on.
-    pub(crate) const TESTS: [Self; 3] = [
+    pub(crate) const TESTS: [Self; 3] = [Self::test(3), Self::test(2), Self::test(1)];
+
+    const fn test(level: u8) -> Self {
         Self {
-            level: 3,
+            level,
             test_partitions: true,
-        },
-        Self {
-            level: 2,
-            test_partitions: true,
-        },
-        Self {
-            level: 1,
-            test_partitions: true,
-        },
-    ];
+            algorithms: Algorithms::All,
+        }
+    }
 
     /// Folder name.
     pub(crate) fn name(self) -> String {
-        format!(
-            "level{}{}",
-            self.level,
-            if self.test_partitions { "-test" } else { "" }
-        )
+        let algorithms = match self.algorithms {
+            Algorithms::All => "",
+            Algorithms::Medium => "-medium",
+        };
+        let tests = if self.test_partitions { "-test" } else { "" };
+        format!("level{}{algorithms}{tests}", self.level)
     }
 }
 
@@ -114,25 +141,43 @@ pub(crate) struct Options {
     /// Include the echo and the hostile partition, for the attack tests
     #[arg(long)]
     test_partitions: bool,
-    /// The product and the test images of every level
-    #[arg(long, conflicts_with_all = ["level", "test_partitions"])]
+    /// With what TF-M's profile_medium offers and no more: no Ed25519, AES-GCM, firmware update
+    #[arg(long)]
+    medium: bool,
+    /// The product, the medium one, and the test images of every level
+    #[arg(long, conflicts_with_all = ["level", "test_partitions", "medium", "bootloader"])]
     all: bool,
+    /// Only a bootloader, with these signature schemes and no others; `everything` is in all images
+    #[arg(long, value_name = "VARIANT", value_parser = bootloader::parse,
+        conflicts_with_all = ["level", "test_partitions", "medium"])]
+    bootloader: Option<Variant>,
 }
 
 impl Options {
     fn configurations(&self) -> Vec<Configuration> {
         if self.all {
-            return [&[Configuration::PRODUCT], Configuration::TESTS.as_slice()].concat();
+            let products = [Configuration::PRODUCT, Configuration::MEDIUM];
+            return [&products, Configuration::TESTS.as_slice()].concat();
         }
         vec![Configuration {
             level: self.level,
             test_partitions: self.test_partitions,
+            algorithms: if self.medium {
+                Algorithms::Medium
+            } else {
+                Algorithms::All
+            },
         }]
     }
 }
 
 /// `cargo xtask build`.
 pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
+    if let Some(variant) = options.bootloader {
+        setup::ensure(place, &[Need::Rust, Need::ArmCompiler])?;
+        println!("{}", variant.build(place)?.display());
+        return Ok(());
+    }
     for configuration in options.configurations() {
         let images = build(place, configuration)?;
         println!("{}", images.directory.display());
@@ -157,10 +202,7 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     setup::ensure(place, &[Need::Rust, Need::ArmCompiler])?;
     let directory = place.images(&configuration.name());
     std::fs::create_dir_all(&directory)?;
-    say!(
-        "building AN521 firmware, isolation level {}",
-        configuration.level
-    );
+    say!("building AN521 firmware, {}", configuration.name());
     let compiler = Compiler::new(place)?;
 
     let (system, sources) = pack::system(place, configuration)?;

@@ -67,6 +67,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     let configuration = Configuration {
         level: options.level,
         test_partitions: options.test_partitions || needs_tests,
+        ..Configuration::PRODUCT
     };
     let images = firmware::build(place, configuration)?;
     let flash = flash(place, options, &images)?;

@@ -3,24 +3,37 @@
 mod stacks;
 
 use crate::elf::Elf;
-use crate::firmware::{self, Configuration, Images};
+use crate::firmware::{self, Configuration, Images, VARIANTS, Variant};
 use crate::place::Place;
 use crate::shell::output;
-use anyhow::{Context, Result};
-use ironroot_benches::{Measured, SIZES};
-use std::path::Path;
+use anyhow::{Context, Result, bail};
+use ironroot_benches::{BOOTLOADER_SIZES, MCUBOOT_AND_BL2, Measured, SECURE_SIZES, TFM_PROFILES};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The boot hand-over and the fault record, which no image's sections hold.
 const SHARED_RAM: u64 = 2 * 1024;
 
+const ABOUT: &str = "\
+Builds the secure image (with every algorithm, and with what TF-M's profile_medium offers) and each variant of \
+the bootloader, and prints what they take, beside TF-M and MCUboot.
+
+Flash is what a slot or the bootloader's place must hold: code, constants, initial data, padding. RAM is data, \
+stacks, the boot hand-over (1 KiB) and the fault record (1 KiB). Both come from the one ELF file whose hash is \
+printed. A variant whose ELF file holds code of an algorithm that it leaves out is an error.
+
+--stacks boots devices on QEMU and prints how deep each stack got: of the bootloader with images of each \
+signature scheme, of the secure world while the demonstration and the benchmark run. Where the figures lead: \
+docs/decisions/0006-size-and-speed.md.";
+
 /// Arguments of `cargo xtask size`.
 #[derive(Debug, clap::Args)]
+#[command(long_about = ABOUT)]
 pub(crate) struct Options {
     /// One list of objects {name, value, unit, peer, peer_value, target, met, goal}
     #[arg(long)]
     json: bool,
-    /// Boot the demo application on QEMU and show how deep each stack got
+    /// Boot devices on QEMU too and show each stack: configured, highest seen (some minutes)
     #[arg(long, conflicts_with = "json")]
     stacks: bool,
 }
@@ -34,79 +47,149 @@ struct Memory {
     stacks: u64,
 }
 
-/// Builds the product and prints.
+/// Builds all that is measured and prints.
 pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
-    let images = firmware::build(place, Configuration::PRODUCT)?;
-    let rows = measure(&images)?;
+    let medium = firmware::build(place, Configuration::MEDIUM)?;
+    let product = firmware::build(place, Configuration::PRODUCT)?;
+    refuse_code(place, &medium.file("secure.elf"), MEDIUM_WITHOUT)?;
+    let mut bootloaders = Vec::new();
+    for variant in VARIANTS {
+        let elf = variant.build(place)?;
+        refuse_code(place, &elf, variant.without)?;
+        bootloaders.push((variant, elf));
+    }
+    let secure = secure_rows(&medium, &product)?;
+    let boot = bootloader_rows(&bootloaders)?;
     if options.json {
-        println!("{}", ironroot_benches::json(&rows)?);
+        println!("{}", ironroot_benches::json(&[secure, boot].concat())?);
         return Ok(());
     }
-    parts(&images)?;
-    println!("\n{}", ironroot_benches::table(&rows));
+    files_head();
+    for (_, elf) in &bootloaders {
+        file(elf)?;
+    }
+    for images in [&medium, &product] {
+        println!(
+            "{}:",
+            images.directory.file_name().unwrap_or_default().display()
+        );
+        let bootloader = images.file("bootloader.elf");
+        for path in crate::elfcheck::trusted(images) {
+            if path != bootloader {
+                file(&path)?;
+            }
+        }
+    }
+    println!("\n{}", ironroot_benches::table(TFM_PROFILES, &secure));
+    println!("{}", ironroot_benches::table(MCUBOOT_AND_BL2, &boot));
     if options.stacks {
-        stacks::show(place, &images)?;
+        stacks::show(place, &product, &bootloaders)?;
     }
     Ok(())
 }
 
-/// Each image by itself.
-fn parts(images: &Images) -> Result<()> {
+/// Parts of function names that the medium image must not hold.
+const MEDIUM_WITHOUT: &[&str] = &["curve25519", "polyval", "rsa", "ironroot_image"];
+
+/// An image that says it leaves an algorithm out must not hold its code.
+fn refuse_code(place: &Place, elf: &Path, without: &[&str]) -> Result<()> {
+    for name in crate::disassembly::functions(place, &Elf::read(elf)?)?.values() {
+        let mut words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let found = words.find_map(|word| {
+            let of_word = |part: &&&str| word.strip_prefix(**part).is_some_and(no_letter_first);
+            without.iter().find(of_word)
+        });
+        if let Some(part) = found {
+            bail!("{} leaves {part} out, but holds {name}", elf.display());
+        }
+    }
+    Ok(())
+}
+
+/// `curve25519_dalek` is of `curve25519`, `rsa_private` of `rsa`; `rsanything` is not.
+fn no_letter_first(rest: &str) -> bool {
+    !rest.starts_with(|c: char| c.is_alphanumeric())
+}
+
+/// The line above [`file`]'s.
+pub(crate) fn files_head() {
     println!(
         "{:<22} {:>8} {:>8} {:>8}  SHA-256 of the ELF file",
         "", "flash", "RAM", "stacks"
     );
-    for path in crate::elfcheck::trusted(images) {
-        let memory = Memory::of(&Elf::read(&path)?);
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        println!(
-            "{name:<22} {:>8} {:>8} {:>8}  {}",
-            memory.flash,
-            memory.ram,
-            memory.stacks,
-            hash(&path)?
-        );
-    }
+}
+
+/// One ELF file by itself.
+pub(crate) fn file(path: &Path) -> Result<()> {
+    let memory = Memory::of(&Elf::read(path)?);
+    println!(
+        "{:<22} {:>8} {:>8} {:>8}  {}",
+        path.file_name().unwrap_or_default().display(),
+        memory.flash,
+        memory.ram,
+        memory.stacks,
+        hash(path)?
+    );
     Ok(())
 }
 
-/// The rows of the table of figures to beat.
-pub(crate) fn measure(images: &Images) -> Result<Vec<Measured>> {
-    let bootloader = Memory::of(&Elf::read(&images.file("bootloader.elf"))?);
-    let root = Memory::of(&Elf::read(&images.file("secure.elf"))?);
-    let mut partitions = Vec::new();
-    for partition in &images.partitions {
-        partitions.push(Memory::of(&Elf::read(&partition.elf)?));
+/// The secure image with everything and with less.
+fn secure_rows(medium: &Images, product: &Images) -> Result<Vec<Measured>> {
+    let mut values = Vec::new();
+    for images in [medium, product] {
+        let mut ram = SHARED_RAM + Memory::of(&Elf::read(&images.file("secure.elf"))?).ram;
+        for partition in &images.partitions {
+            ram += Memory::of(&Elf::read(&partition.elf)?).ram;
+        }
+        // The packed payload, gaps and vector table included: what a slot holds.
+        values.push(std::fs::metadata(images.file("secure.bin"))?.len());
+        values.push(ram);
     }
-    // The packed payload, gaps and vector table included: what a slot holds.
-    let secure_flash = std::fs::metadata(images.file("secure.bin"))?.len();
-    let secure_ram = root.ram + partitions.iter().map(|memory| memory.ram).sum::<u64>();
-    let values = [
-        secure_flash,
-        secure_ram + SHARED_RAM,
-        bootloader.flash,
-        bootloader.ram + SHARED_RAM,
-    ];
     let notes = [
-        "the whole image: root of trust and partitions, every algorithm of the list in the README",
+        "root of trust and partitions at isolation level 3; what TF-M's medium has here: no Ed25519, AES-GCM, firmware update",
         "sections and stacks of all parts, boot hand-over and fault record",
-        "all signature algorithms that are compiled in",
-        "sections, stacks, boot hand-over and fault record; reused by partitions after boot",
+        "",
+        "",
     ];
-    Ok(SIZES
-        .into_iter()
-        .zip(values)
-        .zip(notes)
-        .map(|((row, value), note)| Measured {
-            row,
-            value: Some(value),
-            note: note.to_owned(),
-        })
-        .collect())
+    let rows = SECURE_SIZES.into_iter().zip(values).zip(notes);
+    Ok(rows.map(measured).collect())
+}
+
+fn bootloader_rows(bootloaders: &[(Variant, PathBuf)]) -> Result<Vec<Measured>> {
+    let mut rows = Vec::new();
+    for (variant, elf) in bootloaders {
+        let memory = Memory::of(&Elf::read(elf)?);
+        let figures = [("flash", memory.flash), ("ram", memory.ram + SHARED_RAM)];
+        for (what, value) in figures {
+            let key = format!("{}-{what}", variant.name);
+            let row = BOOTLOADER_SIZES.into_iter().find(|row| row.key == key);
+            let note = match &*key {
+                "hash-only-flash" => {
+                    "what all variants share; by itself it starts nothing, for no device does without a signature"
+                }
+                "p256-flash" => {
+                    "MCUboot alone has no board, console, fault record, OTP or hand-over; TF-M's BL2 has, as ours"
+                }
+                "p256-ram" => {
+                    "stacks, boot hand-over and fault record included; used again once booted"
+                }
+                _ => "",
+            };
+            rows.push(measured((
+                (row.context("a variant has no row")?, value),
+                note,
+            )));
+        }
+    }
+    Ok(rows)
+}
+
+fn measured(((row, value), note): ((ironroot_benches::Row, u64), &str)) -> Measured {
+    Measured {
+        row,
+        value: Some(value),
+        note: note.to_owned(),
+    }
 }
 
 impl Memory {

@@ -11,12 +11,16 @@ use ironroot_port_armv8m::say;
 
 mod markers;
 mod rows;
+mod services;
 
 ironroot_port_armv8m::entry!(main);
 
 fn main() -> u32 {
     markers::bench_main();
     let only = mailbox::command();
+    if only == services::COMMAND {
+        return services::run();
+    }
     let failed = rows::ROWS
         .iter()
         .filter(|row| only == 0 || row.id == only || row.id == rows::EMPTY)

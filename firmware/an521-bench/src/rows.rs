@@ -100,7 +100,7 @@ impl Row {
 }
 
 /// For set-up: the call is made once, without markers.
-const UNMEASURED: u32 = 0;
+pub(crate) const UNMEASURED: u32 = 0;
 
 /// Makes a prepared call `times` times between the markers; the first failure ends it.
 fn repeat(call: Option<PreparedCall<'_, '_>>, times: u32) -> i32 {
@@ -169,7 +169,12 @@ fn echo(service: u8, times: u32) -> i32 {
 }
 
 /// Makes a Crypto call `times` times.
-fn crypto(request: CryptoRequest, inputs: &[&[u8]], output: &mut [u8], times: u32) -> i32 {
+pub(crate) fn crypto(
+    request: CryptoRequest,
+    inputs: &[&[u8]],
+    output: &mut [u8],
+    times: u32,
+) -> i32 {
     let packed = request.to_bytes();
     let mut vectors = [InVec::new(&packed); 3];
     for (place, input) in vectors.iter_mut().skip(1).zip(inputs) {

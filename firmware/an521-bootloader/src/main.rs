@@ -2,10 +2,16 @@
 #![no_std]
 #![no_main]
 
+#[cfg(any(feature = "recovery-smp", feature = "recovery-ymodem"))]
+mod recovery;
+#[cfg(not(any(feature = "recovery-smp", feature = "recovery-ymodem")))]
+#[path = "no_recovery.rs"]
+mod recovery;
+
 use ironroot_an521_common::console::{self, Word as _};
 use ironroot_an521_common::{faults, memory, say};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
-use ironroot_boot::otp::{self, OtpError, Scheme};
+use ironroot_boot::otp::{self, BootFacts, OtpError, Scheme};
 use ironroot_boot::{
     BootError, Device, Event, FlashMap, Image, ImageMemory, Launch, PerImage, RamLoad, Slot,
     Window, flash_map, update_words,
@@ -27,6 +33,7 @@ const VERSION: Version = Version {
 
 /// The signature schemes this bootloader can check; what a device uses is in its OTP.
 const SUITES: &[(Scheme, &Suite)] = &[
+    #[cfg(feature = "p256")]
     (Scheme::P256Sha256, &suites::P256_SHA256),
     #[cfg(feature = "ed25519")]
     (Scheme::Ed25519Sha256, &suites::ED25519_SHA256),
@@ -38,6 +45,10 @@ const SUITES: &[(Scheme, &Suite)] = &[
     (Scheme::Rsa2048Sha256, &suites::RSA2048_SHA256),
     #[cfg(feature = "rsa")]
     (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
+    // Without a signature scheme everything else can be measured, and nothing boots: a device has the hash
+    // of a key, and a suite without signature refuses to do without it.
+    #[cfg(not(any(feature = "p256", feature = "ed25519", feature = "rsa")))]
+    (Scheme::P256Sha256, &suites::UNSIGNED_SHA256),
 ];
 
 #[unsafe(link_section = ".vectors")]
@@ -52,6 +63,7 @@ extern "C" fn ironroot_main() -> ! {
     scb::configure_exceptions();
     console::enable();
     say!("boot: Ironroot ", VERSION);
+    recovery::if_requested();
     let entry = prepare();
     // SAFETY: `entry` is the vector table of the image just verified at that place; the wiped range is this
     // image's data and stacks.
@@ -76,9 +88,7 @@ fn part<T, E>(place: u32, result: Result<T, E>) -> T {
 fn prepare() -> u32 {
     let map = &flash_map::AN521;
     count_boot(map);
-    let mut otp = flash();
-    let area = part(1, map.otp.of(&mut otp));
-    let facts = otp::read_boot_facts(&area).unwrap_or_else(|error| halt(&Stop::Otp(error)));
+    let facts = facts(map);
     say!("boot: lifecycle ", facts.lifecycle.words());
 
     let windows = image_memory();
@@ -92,6 +102,7 @@ fn prepare() -> u32 {
             non_secure: counter(map, Image::NonSecure, &mut second),
         },
         suites: SUITES,
+        decryption: None,
     };
     let launch = ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell)
         .unwrap_or_else(|error| halt(&Stop::Boot(error)));
@@ -106,7 +117,16 @@ fn prepare() -> u32 {
     launch.entry(Image::Secure)
 }
 
+/// What provisioning wrote. Apart from its caller, whose stack the verification is on top of.
+#[inline(never)]
+fn facts(map: &FlashMap) -> BootFacts {
+    let mut otp = flash();
+    let area = part(1, map.otp.of(&mut otp));
+    otp::read_boot_facts(&area).unwrap_or_else(|error| halt(&Stop::Otp(error)))
+}
+
 /// One more boot: the secure image seeds its random generator with the number, records carry it.
+#[inline(never)]
 fn count_boot(map: &FlashMap) {
     let mut flash = flash();
     let area = part(2, map.boot_counter.of(&mut flash));
@@ -147,6 +167,7 @@ fn image_memory() -> ImageMemory<'static> {
 }
 
 /// Measurements for attestation, where the secure image looks for them.
+#[inline(never)]
 fn hand_over(launch: &Launch<'_>) {
     // SAFETY: the area is outside every image's data, and the secure image does not run yet.
     let area = unsafe { memory::bytes(map::SHARED_DATA) };
@@ -246,6 +267,7 @@ fn halt(stop: &Stop) -> ! {
         detail,
         ..FaultRecord::new(cause, Origin::Bootloader)
     });
+    recovery::last_resort(cause);
     stay()
 }
 

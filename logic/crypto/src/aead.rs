@@ -79,6 +79,8 @@ impl AeadAlgorithm {
 /// The tag's length is the length of `tag`. Errors: [`CryptoError::KeyLength`],
 /// [`CryptoError::NonceLength`], [`CryptoError::TagLength`], and [`CryptoError::DataLength`] for a
 /// message too long for the algorithm. After an error `buf` **still holds the plaintext**.
+// Always inline, and `open` too: who names one algorithm links that one only.
+#[inline(always)]
 pub fn seal(
     algorithm: AeadAlgorithm,
     key: &[u8],
@@ -101,6 +103,7 @@ pub fn seal(
 /// Errors as [`seal`], and [`CryptoError::Verification`] when tag, nonce, key, associated data and
 /// ciphertext do not belong together. After any error `buf` is all zeros: unauthenticated
 /// plaintext is never seen.
+#[inline(always)]
 pub fn open(
     algorithm: AeadAlgorithm,
     key: &[u8],
@@ -116,6 +119,7 @@ pub fn open(
     opened
 }
 
+#[inline(always)]
 fn open_unwiped(
     algorithm: AeadAlgorithm,
     key: &[u8],

@@ -102,12 +102,14 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
             update: UpdateState::new(shared_data),
             scratch: Scratch::new(),
         };
-        let environment = update::Environment {
-            store: &mut root.vault,
-            slots: &mut root.slots,
-            root_keys: &root.facts.root_keys,
-        };
-        update::settle(&mut root.update, environment);
+        if cfg!(feature = "update") {
+            let environment = update::Environment {
+                store: &mut root.vault,
+                slots: &mut root.slots,
+                root_keys: &root.facts.root_keys,
+            };
+            update::settle(&mut root.update, environment);
+        }
         root
     }
 
@@ -171,6 +173,7 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
                 };
                 attestation::call(&attester, &mut self.scratch, message)
             }
+            Service::Update if cfg!(not(feature = "update")) => return Err(Error::NotSupported),
             Service::Update => {
                 let environment = update::Environment {
                     store: &mut self.vault,

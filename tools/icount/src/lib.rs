@@ -73,7 +73,7 @@ impl Counter {
         machine.counted_time().arg("-plugin").arg(option)
     }
 
-    /// `machine` with an eye on how deep stacks get; [`Log::stacks_used`] tells afterwards. Slow.
+    /// `machine` with an eye on how deep stacks get; [`Log::stack_used`] tells afterwards. Slow.
     #[must_use]
     pub fn watch_stacks(&self, machine: Qemu, log: &Path, stacks: &[Stack]) -> Qemu {
         let mut option = format!("{},out={}", self.library.display(), log.display());

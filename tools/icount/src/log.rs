@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct Log {
     /// (address, instructions executed before it).
     pub hits: Vec<(u32, u64)>,
-    /// First byte and lowest written address of each watched stack, in their order.
+    /// First byte and lowest written address of each watched stack.
     pub lowest: Vec<(u32, u32)>,
     /// Instructions of the whole run; 0 if QEMU was killed.
     pub total: u64,
@@ -88,14 +88,12 @@ impl Log {
         counts
     }
 
-    /// Bytes of each watched stack that were used at its deepest; `stacks` as they were given to be
-    /// watched. Empty if QEMU was killed.
+    /// Bytes of a watched stack that were used at its deepest; `None` if QEMU was killed before it was
+    /// known.
     #[must_use]
-    pub fn stacks_used(&self, stacks: &[Stack]) -> Vec<u32> {
-        let pairs = stacks.iter().zip(&self.lowest);
-        pairs
-            .map(|(stack, (_, lowest))| stack.high.saturating_sub(*lowest))
-            .collect()
+    pub fn stack_used(&self, stack: Stack) -> Option<u32> {
+        let told = self.lowest.iter().find(|(low, _)| *low == stack.low);
+        told.map(|(_, lowest)| stack.high.saturating_sub(*lowest))
     }
 
     /// Instructions before the first time `address` executed.
@@ -151,7 +149,9 @@ mod tests {
             until: 0,
         };
         let log = Log::parse("lowest 30000000 805309312\ntotal 1\n").unwrap();
-        assert_eq!(log.stacks_used(&[stack]), [0x480]);
+        assert_eq!(log.stack_used(stack), Some(0x480));
+        let other = Stack { low: 4, ..stack };
+        assert_eq!(log.stack_used(other), None);
     }
 
     #[test]

@@ -36,11 +36,22 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Builds the program of a package, with `variables` for its build script.
+    /// Builds the program of a package with its default features, and `variables` for its build script.
     pub(crate) fn image(
         &self,
         package: &str,
         program: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Built> {
+        self.variant(package, program, &["default"], variables)
+    }
+
+    /// Builds the program of a package with these features and no others.
+    pub(crate) fn variant(
+        &self,
+        package: &str,
+        program: &str,
+        features: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Built> {
         let mut command = cargo(&self.place.root);
@@ -54,6 +65,9 @@ impl<'a> Compiler<'a> {
             "-p",
             package,
         ]);
+        if features != ["default"] {
+            command.args(["--no-default-features", "--features", &features.join(",")]);
+        }
         command.envs(variables.iter().copied());
         run(&mut command)?;
         Ok(Built {

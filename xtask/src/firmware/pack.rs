@@ -73,19 +73,12 @@ pub(super) fn secure_image(
     // Written by the linker, so away with an old one: what is there afterwards is this build's.
     let fresh = directory.join("veneers.linking");
     let fresh_text = fresh.to_string_lossy();
-    let built = compiler.image(
+    let built = compiler.variant(
         "ironroot-an521-secure",
         "an521-secure",
+        configuration.algorithms.features(),
         &[
             ("IRONROOT_ISOLATION_LEVEL", &level),
-            (
-                "IRONROOT_TEST_SERVICES",
-                if configuration.test_partitions {
-                    "1"
-                } else {
-                    ""
-                },
-            ),
             (
                 "IRONROOT_TEST_SERVICES",
                 if configuration.test_partitions {

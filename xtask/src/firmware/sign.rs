@@ -29,12 +29,74 @@ pub(crate) struct Keys {
     pub(crate) non_secure: PathBuf,
 }
 
+/// How images are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    P256,
+    Ed25519Sha256,
+    Ed25519Sha512,
+    Ed25519Pure,
+    Rsa2048,
+    Rsa3072,
+}
+
+impl Scheme {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::P256,
+        Self::Ed25519Sha256,
+        Self::Ed25519Sha512,
+        Self::Ed25519Pure,
+        Self::Rsa2048,
+        Self::Rsa3072,
+    ];
+
+    /// For people and file names.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "p256",
+            Self::Ed25519Sha256 => "ed25519-sha256",
+            Self::Ed25519Sha512 => "ed25519-sha512",
+            Self::Ed25519Pure => "ed25519-pure",
+            Self::Rsa2048 => "rsa-2048",
+            Self::Rsa3072 => "rsa-3072",
+        }
+    }
+
+    const fn key_type(self) -> &'static str {
+        match self {
+            Self::P256 => "ecdsa-p256",
+            Self::Ed25519Sha256 | Self::Ed25519Sha512 | Self::Ed25519Pure => "ed25519",
+            Self::Rsa2048 => "rsa-2048",
+            Self::Rsa3072 => "rsa-3072",
+        }
+    }
+
+    /// Further arguments of `ironroot image sign`.
+    const fn signing(self) -> &'static [&'static str] {
+        match self {
+            Self::Ed25519Sha512 => &["--sha", "512"],
+            Self::Ed25519Pure => &["--pure"],
+            _ => &[],
+        }
+    }
+
+    /// Further arguments of `ironroot device provision`.
+    const fn provisioning(self) -> &'static [&'static str] {
+        match self {
+            Self::Ed25519Sha512 => &["--signing", "sha512"],
+            Self::Ed25519Pure => &["--signing", "pure"],
+            _ => &[],
+        }
+    }
+}
+
 /// The `ironroot` command with the keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
     /// The built command.
     pub(crate) ironroot: PathBuf,
     pub(crate) keys: Keys,
+    scheme: Scheme,
 }
 
 /// Builds the `ironroot` command for this machine.
@@ -44,13 +106,22 @@ pub(crate) fn build_ironroot(place: &Place) -> Result<PathBuf> {
 }
 
 impl Signer {
-    /// Builds the command and finds or makes the keys.
+    /// Builds the command and finds or makes the keys: P-256.
     pub(crate) fn new(place: &Place) -> Result<Self> {
+        Self::with(place, Scheme::P256)
+    }
+
+    /// The same with keys of another kind.
+    pub(crate) fn with(place: &Place, scheme: Scheme) -> Result<Self> {
         let ironroot = build_ironroot(place)?;
         let directory = place.work().join("keys");
+        let beside = match scheme {
+            Scheme::P256 => String::new(),
+            other => format!("-{}", other.key_type()),
+        };
         let keys = Keys {
-            secure: directory.join("development-secure.pem"),
-            non_secure: directory.join("development-non-secure.pem"),
+            secure: directory.join(format!("development-secure{beside}.pem")),
+            non_secure: directory.join(format!("development-non-secure{beside}.pem")),
         };
         std::fs::create_dir_all(&directory)?;
         for key in [&keys.secure, &keys.non_secure] {
@@ -58,12 +129,34 @@ impl Signer {
                 say!("making a development key (worth nothing outside this checkout)");
                 let mut command = Command::new(&ironroot);
                 command
-                    .args(["image", "keygen", "-t", "ecdsa-p256", "-k"])
+                    .args(["image", "keygen", "-t", scheme.key_type(), "-k"])
                     .arg(key);
                 output(&mut command)?;
             }
         }
-        Ok(Self { ironroot, keys })
+        Ok(Self {
+            ironroot,
+            keys,
+            scheme,
+        })
+    }
+
+    /// Arguments that tell a device whose images to take.
+    pub(crate) fn provisioning(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut arguments = vec![
+            "--key".to_owned(),
+            text(&self.keys.secure),
+            "--application-key".to_owned(),
+            text(&self.keys.non_secure),
+        ];
+        arguments.extend(
+            self.scheme
+                .provisioning()
+                .iter()
+                .map(|word| (*word).to_owned()),
+        );
+        arguments
     }
 
     /// Signs a secure image; each partition becomes a measured component.
@@ -122,6 +215,7 @@ impl Signer {
         command.args(["--load-addr", &format!("{base:#x}")]);
         command
             .args(["--boot-record", record])
+            .args(self.scheme.signing())
             .arg("--key")
             .arg(key);
         command

@@ -8,7 +8,9 @@ use super::key::{Key, KeyKind};
 use super::{Call, algorithm, policy};
 use crate::store::Store;
 use ironroot_crypto::CryptoError;
-use ironroot_crypto::aead::{self, AeadAlgorithm};
+use ironroot_crypto::aead::AeadAlgorithm;
+#[cfg(feature = "gcm")]
+use ironroot_crypto::aead::{open, seal};
 use ironroot_psa_api::Error;
 use ironroot_psa_api::key::Usage;
 
@@ -49,9 +51,7 @@ pub(crate) fn encrypt(call: &mut Call<'_, '_, impl Store>) -> Result<(), Error> 
                 .split_at_mut_checked(len)
                 .ok_or(Error::CorruptionDetected)?;
             key.material
-                .expose(|key| {
-                    aead::seal(aead.algorithm, key, request.nonce(), additional, body, tag)
-                })
+                .expose(|key| seal(aead.algorithm, key, request.nonce(), additional, body, tag))
                 .map_err(to_psa)?;
             Ok(sealed_len)
         },
@@ -71,11 +71,60 @@ pub(crate) fn decrypt(call: &mut Call<'_, '_, impl Store>) -> Result<(), Error> 
             .split_at_mut_checked(len)
             .ok_or(Error::CorruptionDetected)?;
         key.material
-            .expose(|key| aead::open(aead.algorithm, key, request.nonce(), additional, body, tag))
+            .expose(|key| open(aead.algorithm, key, request.nonce(), additional, body, tag))
             .map_err(to_psa)?;
         Ok(len)
     })
 }
+
+/// `seal` and `open` with the algorithms named one by one: the linker drops what no call names.
+#[cfg(not(feature = "gcm"))]
+mod without_gcm {
+    use ironroot_crypto::CryptoError;
+    use ironroot_crypto::aead::{self, AeadAlgorithm};
+
+    /// As [`aead::seal`].
+    pub(super) fn seal(
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+        nonce: &[u8],
+        additional: &[u8],
+        body: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        match algorithm {
+            AeadAlgorithm::AesCcm => {
+                aead::seal(AeadAlgorithm::AesCcm, key, nonce, additional, body, tag)
+            }
+            _ => {
+                let algorithm = AeadAlgorithm::ChaCha20Poly1305;
+                aead::seal(algorithm, key, nonce, additional, body, tag)
+            }
+        }
+    }
+
+    /// As [`aead::open`].
+    pub(super) fn open(
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+        nonce: &[u8],
+        additional: &[u8],
+        body: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), CryptoError> {
+        match algorithm {
+            AeadAlgorithm::AesCcm => {
+                aead::open(AeadAlgorithm::AesCcm, key, nonce, additional, body, tag)
+            }
+            _ => {
+                let algorithm = AeadAlgorithm::ChaCha20Poly1305;
+                aead::open(algorithm, key, nonce, additional, body, tag)
+            }
+        }
+    }
+}
+#[cfg(not(feature = "gcm"))]
+use without_gcm::{open, seal};
 
 fn to_psa(error: CryptoError) -> Error {
     match error {

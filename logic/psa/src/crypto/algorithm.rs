@@ -78,7 +78,7 @@ pub(crate) fn aead(algorithm: Algorithm) -> Result<Aead, Error> {
     }
     let family = match algorithm.with_length(16) {
         Algorithm::CCM => AeadAlgorithm::AesCcm,
-        Algorithm::GCM => AeadAlgorithm::AesGcm,
+        Algorithm::GCM if cfg!(feature = "gcm") => AeadAlgorithm::AesGcm,
         Algorithm::CHACHA20_POLY1305 => AeadAlgorithm::ChaCha20Poly1305,
         _ => return Err(Error::NotSupported),
     };
