@@ -1,9 +1,9 @@
 //! The host's bootloader: chooses and verifies both images, starts exactly the verified bytes, and starts
 //! over when the device resets.
 
-use crate::retained::Retained;
 use crate::recovery::{self, RecoveryLine};
-use crate::slots::ALL_SUITES;
+use crate::retained::Retained;
+use crate::slots::{ALL_ENCRYPTION, ALL_SUITES};
 use crate::{Board, DeviceError, DeviceFiles, exit};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
 use ironroot_boot::otp::{self, ProvisioningFlags};
@@ -11,6 +11,7 @@ use ironroot_boot::{
     BootError, Device, Event, Image, ImageMemory, Launch, PerImage, RamLoad, Window,
 };
 use ironroot_image::Version;
+use ironroot_image::encryption::Decryption;
 use ironroot_platform::{FlashCounter, HardwareCounter as _};
 use ironroot_port_host::{FileFlash, SealedProgram};
 use std::fs::File;
@@ -119,16 +120,9 @@ fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, 
             bytes: &mut windows.non_secure,
         },
     });
-    let mut device = Device {
-        flash: flash.clone(),
-        map,
-        root_keys: &facts.root_keys,
-        counters: PerImage {
-            secure: crate::slots::security_counter(&flash, map, Image::Secure)?,
-            non_secure: crate::slots::security_counter(&flash, map, Image::NonSecure)?,
-        },
-        suites: ALL_SUITES,
-        decryption: None,
+    let counters = PerImage {
+        secure: crate::slots::security_counter(&flash, map, Image::Secure)?,
+        non_secure: crate::slots::security_counter(&flash, map, Image::NonSecure)?,
     };
     let mut tell = |event: &Event| {
         if !matches!(event, Event::Found { state, .. } if state.version().is_none()) {
@@ -138,16 +132,28 @@ fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, 
             record(Cause::BootRefused, refused.detail());
         }
     };
-    let launch =
-        ironroot_boot::boot(&RamLoad, &mut device, &memory, &mut tell).map_err(|error| {
-            match error {
-                BootError::NothingToBoot(image) => {
-                    record(Cause::NothingToBoot, image.number().into())
-                }
-                _ => record(Cause::RootOfTrust, 0),
-            }
-            DeviceError::Boot(error)
-        })?;
+    let start = |decryption: Option<Decryption<'_>>| {
+        let mut device = Device {
+            flash: flash.clone(),
+            map,
+            root_keys: &facts.root_keys,
+            counters,
+            suites: ALL_SUITES,
+            decryption,
+        };
+        ironroot_boot::boot(&RamLoad, &mut device, &memory, &mut tell)
+    };
+    let launch = match otp::read_decryption_key(&map.otp.of(flash.clone())?)? {
+        None => start(None),
+        Some(key) => key.using(ALL_ENCRYPTION, start),
+    };
+    let launch = launch.map_err(|error| {
+        match error {
+            BootError::NothingToBoot(image) => record(Cause::NothingToBoot, image.number().into()),
+            _ => record(Cause::RootOfTrust, 0),
+        }
+        DeviceError::Boot(error)
+    })?;
     programs(&launch, boot_count)
 }
 

@@ -23,7 +23,9 @@ pub use provisioning::{
 pub use recovery::RecoveryLine;
 pub use retained::Retained;
 pub use secure::run as run_secure_world;
-pub use slots::{ALL_SUITES, Accepted, Report, confirm, inspect, judge, security_counter, write};
+pub use slots::{
+    ALL_ENCRYPTION, ALL_SUITES, Accepted, Report, confirm, inspect, judge, security_counter, write,
+};
 
 /// Environment variable that tells an application where the secure world listens.
 pub const SOCKET_VARIABLE: &str = "IRONROOT_SECURE_SOCKET";

@@ -2,7 +2,8 @@
 
 use crate::{Board, DeviceError};
 use ironroot_boot::otp::{
-    self, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKey, Secrets, Text,
+    self, DecryptionKey, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKey,
+    Secrets, Text,
 };
 use ironroot_boot::{FlashMap, PerImage};
 use ironroot_crypto::Secret;
@@ -13,10 +14,12 @@ use ironroot_platform::Flash;
 use ironroot_port_host::OsEntropy;
 
 /// What is chosen for a device; the rest is drawn at random.
-#[derive(Debug, Clone)]
+#[allow(missing_debug_implementations)] // it may hold a secret
 pub struct Choices {
     /// Who may sign each image.
     pub root_keys: PerImage<RootKey>,
+    /// Opens encrypted images; without it the device takes none.
+    pub decryption_key: Option<DecryptionKey>,
     /// The state the device starts its life in.
     pub lifecycle: Lifecycle,
     /// Name of the immutable part; `None` takes the board's own.
@@ -58,7 +61,7 @@ pub fn implementation_id(board: Board) -> [u8; 32] {
 pub fn provision<F: Flash>(
     flash: &mut F,
     board: Board,
-    choices: &Choices,
+    choices: Choices,
 ) -> Result<Identity, DeviceError> {
     let (mut drbg, flags) = match choices.seed {
         None => {
@@ -77,7 +80,7 @@ pub fn provision<F: Flash>(
             hardware_unique_key: drbg.secret(),
             attestation_key: attestation_key.to_bytes(),
             entropy_seed: drbg.secret(),
-            decryption_key: None,
+            decryption_key: choices.decryption_key,
         },
         implementation_id: choices
             .implementation_id

@@ -129,13 +129,14 @@ fn root_of_trust<'a>(
 ) -> Result<Root<'a>, DeviceError> {
     let flash = files.open_flash()?;
     let map = files.map();
-    let otp = otp::read(&map.otp.of(flash.clone())?)?;
+    let mut otp = otp::read(&map.otp.of(flash.clone())?)?;
     let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
     let mut drbg = Drbg::from_entropy(&mut OsEntropy, b"ironroot host secure world")?;
     let vault = mount_vault(files, &flash, &key_tree, &mut drbg)?;
     Ok(RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash, *map, crate::slots::image_rules(map)),
+        slots: ImageSlots::new(flash, *map, crate::slots::image_rules(map))
+            .with_decryption_key(otp.secrets.decryption_key.take()),
         system,
         otp,
         key_tree,

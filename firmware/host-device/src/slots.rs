@@ -1,12 +1,12 @@
 //! Writing images into slots and judging what lies there, by the bootloader's own rules.
 
 use crate::DeviceError;
-use ironroot_boot::otp::RootKey;
-use ironroot_boot::otp::Scheme;
+use ironroot_boot::otp::{self, RootKey, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{
     Demands, FlashMap, Image, PerImage, RamLoad, Reason, Slot, SlotState, Standing, Strategy as _,
 };
+use ironroot_image::encryption::{self, Decryption, schemes};
 use ironroot_image::{BootRecord, ImageSource, Suite, Verified, Version, suites};
 use ironroot_platform::{Flash, FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_host::FileFlash;
@@ -22,11 +22,30 @@ pub const ALL_SUITES: &[(Scheme, &Suite)] = &[
     (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
 ];
 
+/// Every kind of encrypted image whose key fits a device's OTP.
+pub const ALL_ENCRYPTION: &[(Wrapping, encryption::Scheme)] = &[
+    (Wrapping::EciesP256Aes128, &schemes::ECIES_P256_AES128),
+    (Wrapping::EciesP256Aes256, &schemes::ECIES_P256_AES256),
+    (Wrapping::EciesX25519Aes128, &schemes::ECIES_X25519_AES128),
+    (Wrapping::EciesX25519Aes256, &schemes::ECIES_X25519_AES256),
+    (
+        Wrapping::EciesX25519Sha512Aes128,
+        &schemes::ECIES_X25519_SHA512_AES128,
+    ),
+    (
+        Wrapping::EciesX25519Sha512Aes256,
+        &schemes::ECIES_X25519_SHA512_AES256,
+    ),
+    (Wrapping::KeyWrapAes128, &schemes::KEY_WRAP_AES128),
+    (Wrapping::KeyWrapAes256, &schemes::KEY_WRAP_AES256),
+];
+
 /// What a device demands of images, whoever asks: its bootloader, its update service, or a tool.
 #[must_use]
 pub(crate) fn image_rules(map: &FlashMap) -> ImageRules {
     ImageRules {
         suites: ALL_SUITES,
+        encryption: ALL_ENCRYPTION,
         windows: PerImage {
             secure: load_window(map, Image::Secure),
             non_secure: load_window(map, Image::NonSecure),
@@ -97,11 +116,22 @@ pub fn judge(
         window: load_window(map, image),
         decryption: None,
     };
-    Ok(demands.examine(bytes).map(|verified| Accepted {
-        version: verified.version(),
-        security_counter: verified.security_counter().unwrap_or_default(),
-        says: component(&verified),
-    }))
+    let judge = |decryption: Option<Decryption<'_>>| {
+        let demands = Demands {
+            decryption,
+            ..demands
+        };
+        demands.examine(bytes).map(|verified| Accepted {
+            version: verified.version(),
+            security_counter: verified.security_counter().unwrap_or_default(),
+            says: component(&verified),
+        })
+    };
+    let key = otp::read_decryption_key(&map.otp.of(flash.clone())?)?;
+    Ok(match key {
+        None => judge(None),
+        Some(key) => key.using(ALL_ENCRYPTION, judge),
+    })
 }
 
 /// By the component types that the bootloader, too, gives to images without a boot record.

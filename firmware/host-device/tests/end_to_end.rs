@@ -92,6 +92,7 @@ impl Bench {
                 secure: key,
                 non_secure: key,
             },
+            decryption_key: None,
             lifecycle: Lifecycle::Secured,
             implementation_id: None,
             certification_reference: Text::EMPTY,
@@ -99,7 +100,7 @@ impl Bench {
             seed: Some([7; 32]),
         };
         let mut flash = bench.files.open_flash().unwrap();
-        provision(&mut flash, Board::Host, &choices).unwrap();
+        provision(&mut flash, Board::Host, choices).unwrap();
         drop(flash);
         bench.install(
             Image::Secure,

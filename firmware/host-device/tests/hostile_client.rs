@@ -34,13 +34,14 @@ impl World {
                 secure: key,
                 non_secure: key,
             },
+            decryption_key: None,
             lifecycle: Lifecycle::Secured,
             implementation_id: None,
             certification_reference: Text::EMPTY,
             verification_service: Text::EMPTY,
             seed: None,
         };
-        provision(&mut files.open_flash().unwrap(), Board::Host, &choices).unwrap();
+        provision(&mut files.open_flash().unwrap(), Board::Host, choices).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_ironroot-host-secure"))
             .arg("--device")
             .arg(files.path())

@@ -5,7 +5,7 @@ use crate::image::shared;
 use anyhow::{Context, bail};
 use clap::Args;
 use ironroot_boot::PerImage;
-use ironroot_boot::otp::{Lifecycle, ProvisioningFlags, RootKey, Scheme, Text};
+use ironroot_boot::otp::{DecryptionKey, Lifecycle, ProvisioningFlags, RootKey, Scheme, Text};
 use ironroot_host_device::{
     ALL_SUITES, Choices, DeviceFiles, Identity, advance_lifecycle, identity, provision,
 };
@@ -35,6 +35,16 @@ pub(crate) struct Provision {
     /// How the keys sign, if there is a choice (Ed25519): sha256, sha512 or pure
     #[arg(long, value_name = "HOW", default_value = "sha256")]
     signing: Signing,
+    /// The key that opens encrypted images: a private key (P-256 or X25519, PEM or DER), or a key-encryption
+    /// key for AES key wrap, 16 or 32 bytes in hexadecimal. Without it the device takes no encrypted image
+    #[arg(long, value_name = "PEM|HEX")]
+    decryption_key: Option<String>,
+    /// Length of the keys that images are encrypted with
+    #[arg(long, value_name = "BITS", value_parser = ["128", "256"], default_value = "128", requires = "decryption_key")]
+    encrypt_keylen: String,
+    /// Hash of the HMAC around content keys, if there is a choice (X25519)
+    #[arg(long, value_name = "BITS", value_parser = ["256", "512"], default_value = "256", requires = "decryption_key")]
+    hmac_sha: String,
     /// State the device starts its life in
     #[arg(long, value_name = "STATE", default_value = "secured", value_parser = values::lifecycle)]
     lifecycle: Lifecycle,
@@ -84,6 +94,7 @@ impl Provision {
         };
         let choices = Choices {
             root_keys: PerImage { secure, non_secure },
+            decryption_key: self.decryption_key()?,
             lifecycle: self.lifecycle,
             implementation_id: self.implementation_id,
             certification_reference: text(
@@ -94,7 +105,7 @@ impl Provision {
             seed: self.seed,
         };
         let mut flash = files.open_flash()?;
-        let identity = provision(&mut flash, files.board(), &choices)?;
+        let identity = provision(&mut flash, files.board(), choices)?;
         write_public(&files, &identity)?;
         println!(
             "provisioned, lifecycle {}",
@@ -117,6 +128,14 @@ impl Provision {
             println!("THIS IS A TEST DEVICE: its secrets come from --seed");
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn decryption_key(&self) -> anyhow::Result<Option<DecryptionKey>> {
+        let Some(argument) = &self.decryption_key else {
+            return Ok(None);
+        };
+        let bits = self.encrypt_keylen.parse()?;
+        shared::decryption_key(argument, bits, self.hmac_sha == "512").map(Some)
     }
 
     fn root_key(&self, path: &Path) -> anyhow::Result<RootKey> {

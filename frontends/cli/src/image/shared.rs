@@ -1,7 +1,11 @@
 //! What `ironroot device` shares with these commands: keys and files.
 
-use super::{arguments, files, key, key_file};
-use ironroot_image::Suite;
+use super::{arguments, encryption, files, key, key_file};
+use anyhow::Context;
+use ironroot_boot::otp::DecryptionKey;
+use ironroot_host_device::ALL_ENCRYPTION;
+use ironroot_image::encryption::EncryptionScheme;
+use ironroot_image::{Suite, tlv};
 use std::path::Path;
 
 /// A public key that can be a device's root key.
@@ -24,6 +28,35 @@ pub(crate) fn root_key(path: &Path) -> anyhow::Result<RootKey> {
         der: key.der,
         suites: suites.collect(),
     })
+}
+
+/// What a device opens encrypted images with, from a key file or hexadecimal digits.
+pub(crate) fn decryption_key(
+    argument: &str,
+    bits: u16,
+    sha512: bool,
+) -> anyhow::Result<DecryptionKey> {
+    let key = encryption::DeviceKey::read(argument)?;
+    // A shared key says its length itself.
+    let fits = |scheme: &EncryptionScheme| match scheme.tlv() {
+        tlv::ENC_KW => true,
+        kind => {
+            scheme.key_len() == usize::from(bits) / 8
+                && (kind != tlv::ENC_X25519 || !sha512)
+                && (kind != tlv::ENC_X25519_SHA512 || sha512)
+        }
+    };
+    let scheme = key.schemes.iter().find(|scheme| fits(scheme));
+    let wrapping = ALL_ENCRYPTION
+        .iter()
+        .find(|(_, known)| scheme.is_some_and(|scheme| std::ptr::eq(*known, *scheme)));
+    wrapping
+        .and_then(|(wrapping, _)| DecryptionKey::new(*wrapping, &key.bytes.0))
+        .with_context(|| {
+            format!(
+                "{argument}: devices keep P-256 and X25519 keys, and AES keys of 128 or 256 bits"
+            )
+        })
 }
 
 /// A P-256 public key (an uncompressed point) as PEM.

@@ -2,6 +2,7 @@
 
 use super::OtpError;
 use ironroot_crypto::Secret;
+use ironroot_image::encryption::{Decryption, Scheme};
 
 /// How content keys are wrapped and how long they are, as the record names it. RSA keys do not fit the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,19 @@ impl DecryptionKey {
     pub fn expose<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         self.key
             .expose(|key| f(key.get(..self.wrapping.key_len()).unwrap_or(key)))
+    }
+
+    /// Lets `f` open encrypted images, as far as `schemes` (what this program can do) has the key's; `f` gets
+    /// nothing if it has not.
+    pub fn using<R>(
+        &self,
+        schemes: &[(Wrapping, Scheme)],
+        f: impl FnOnce(Option<Decryption<'_>>) -> R,
+    ) -> R {
+        let scheme = schemes
+            .iter()
+            .find(|(offered, _)| *offered == self.wrapping);
+        self.expose(|key| f(scheme.map(|(_, scheme)| Decryption::new(*scheme, key))))
     }
 
     pub(super) fn encode<R>(&self, put: impl FnOnce(&[u8]) -> R) -> R {

@@ -4,11 +4,11 @@
 //! or written again after a torn write, without touching the image. Nothing here reaches outside the slot
 //! it is given: every access goes through a [`FlashRegion`].
 
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{DecryptionKey, RootKey, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request, TrailerError};
 use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState};
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
-use ironroot_image::{AddressRange, Dependency, Refusal, Suite, Version};
+use ironroot_image::{AddressRange, Dependency, Refusal, Suite, Version, encryption};
 use ironroot_platform::{Flash, FlashCounter, FlashError, FlashRegion, HardwareCounter as _};
 use ironroot_psa_api::Error;
 
@@ -17,16 +17,25 @@ use ironroot_psa_api::Error;
 pub struct ImageRules {
     /// The signature schemes that it can check.
     pub suites: &'static [(Scheme, &'static Suite)],
+    /// The kinds of encrypted images that it can open.
+    pub encryption: &'static [(Wrapping, encryption::Scheme)],
     /// Where it loads each image; nothing where images run from flash.
     pub windows: PerImage<Option<AddressRange>>,
 }
 
 /// The slots of both images: the device's flash, where on it they lie, and what is allowed in.
-#[derive(Debug)]
 pub struct ImageSlots<F> {
     flash: F,
     map: FlashMap,
     rules: ImageRules,
+    decryption_key: Option<DecryptionKey>,
+}
+
+// Not the key.
+impl<F> core::fmt::Debug for ImageSlots<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ImageSlots").finish_non_exhaustive()
+    }
 }
 
 /// An image that the bootloader's rules accept.
@@ -46,7 +55,21 @@ impl<F: Flash> ImageSlots<F> {
     /// The slots that `map` names on `flash`, which is the whole flash of the device. The security
     /// counters of the map are read there too.
     pub const fn new(flash: F, map: FlashMap, rules: ImageRules) -> Self {
-        Self { flash, map, rules }
+        Self {
+            flash,
+            map,
+            rules,
+            decryption_key: None,
+        }
+    }
+
+    /// Takes the device's key for encrypted images, if it has one. Without it such images are refused.
+    #[must_use]
+    pub fn with_decryption_key(self, key: Option<DecryptionKey>) -> Self {
+        Self {
+            decryption_key: key,
+            ..self
+        }
     }
 
     pub(crate) fn into_inner(self) -> F {
@@ -85,25 +108,37 @@ impl<F: Flash> ImageSlots<F> {
         let counter = area.of(&mut self.flash).map_err(|_| unreadable)?;
         let counter = FlashCounter::open(counter).map_err(|_| unreadable)?;
         let (minimum, counter_limit) = (counter.read().map_err(|_| unreadable)?, counter.limit());
-        let (suites, window) = (self.rules.suites, *self.rules.windows.get(image));
-        let region = self.region((image, slot)).map_err(|_| unreadable)?;
+        let rules = self.rules;
+        let area = self.map.slot(image, slot);
+        let region = area.of(&mut self.flash).map_err(|_| unreadable)?;
         let demands = Demands {
             image,
             slot,
             root_key: root_keys.get(image),
-            suites,
+            suites: rules.suites,
             size_limit: limit(&region).map_err(|_| unreadable)?,
             counter: minimum,
             counter_limit,
-            window,
+            window: *rules.windows.get(image),
             decryption: None,
         };
-        let verified = demands.examine(FlashSource(&region))?;
-        Ok(Examined {
-            version: verified.version(),
-            digest: verified.digest().try_into().unwrap_or([0; 32]),
-            complete: verified.dependencies().all(|dependency| met(&dependency)),
-        })
+        let judge = |demands: &Demands<'_>| {
+            let verified = demands.examine(FlashSource(&region))?;
+            Ok(Examined {
+                version: verified.version(),
+                digest: verified.digest().try_into().unwrap_or([0; 32]),
+                complete: verified.dependencies().all(|dependency| met(&dependency)),
+            })
+        };
+        match &self.decryption_key {
+            None => judge(&demands),
+            Some(key) => key.using(rules.encryption, |decryption| {
+                judge(&Demands {
+                    decryption,
+                    ..demands
+                })
+            }),
+        }
     }
 
     /// Erases the sectors of a slot from its end (the trailer) to its start: those that hold something, or
@@ -166,10 +201,15 @@ impl<F: Flash> ImageSlots<F> {
     ) -> Result<(), Error> {
         let unit = usize::try_from(self.write_unit()).unwrap_or(1);
         let mut region = self.region(place)?;
-        pieces(offset, block, |at, piece| check(&region, unit, at, piece))?;
-        pieces(offset, block, |at, piece| {
-            program(&mut region, unit, at, piece)
-        })
+        let mut fits = true;
+        compare(&region, unit, offset, block, |_, found| {
+            fits &= found != Found::Other;
+            Ok(())
+        })?;
+        if !fits {
+            return Err(Error::InvalidArgument);
+        }
+        program(&mut region, unit, offset, block)
     }
 
     /// Takes the mark of a slot back, and everything else in its trailer.
@@ -274,82 +314,65 @@ fn is_blank<F: Flash>(slot: &F, sector: u32) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Calls `f` with each piece of `block` and its offset.
-fn pieces(
+/// What a unit on flash holds, beside what it is to hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Wanted,
+    Erased,
+    Other,
+}
+
+/// Calls `f` with the place of each unit in `block` and what was found where it is to lie.
+fn compare<F: Flash>(
+    slot: &F,
+    unit: usize,
     offset: u32,
     block: &[u8],
-    mut f: impl FnMut(u32, &[u8]) -> Result<(), Error>,
+    mut f: impl FnMut(usize, Found) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut at = offset;
+    let erased = slot.geometry().erased;
+    let (mut buffer, mut place, mut at) = ([0; PIECE], 0_usize, offset);
     for piece in block.chunks(PIECE) {
-        f(at, piece)?;
+        let there = buffer.get_mut(..piece.len()).ok_or(Error::CorruptionDetected)?;
+        storage(slot.read(at, there))?;
+        // Never zero: a geometry has a unit.
+        for (wanted, there) in piece.chunks(unit.max(1)).zip(there.chunks(unit.max(1))) {
+            let found = if wanted == there {
+                Found::Wanted
+            } else if there.iter().all(|byte| *byte == erased) {
+                Found::Erased
+            } else {
+                Found::Other
+            };
+            f(place, found)?;
+            place = place.saturating_add(wanted.len());
+        }
         at = at.saturating_add(PIECE as u32);
     }
     Ok(())
 }
 
-/// Units of a piece beside those on flash.
-fn units<'p>(
-    unit: usize,
-    wanted: &'p [u8],
-    present: &'p [u8],
-) -> impl Iterator<Item = (&'p [u8], &'p [u8])> {
-    // Never zero: a geometry has a unit.
-    wanted.chunks(unit.max(1)).zip(present.chunks(unit.max(1)))
-}
-
-fn present<'b, F: Flash>(
-    slot: &F,
-    at: u32,
-    len: usize,
-    buffer: &'b mut [u8; PIECE],
-) -> Result<&'b [u8], Error> {
-    let bytes = buffer.get_mut(..len).ok_or(Error::CorruptionDetected)?;
-    storage(slot.read(at, bytes))?;
-    Ok(bytes)
-}
-
-fn check<F: Flash>(slot: &F, unit: usize, at: u32, piece: &[u8]) -> Result<(), Error> {
-    let erased = slot.geometry().erased;
-    let mut buffer = [0; PIECE];
-    let present = present(slot, at, piece.len(), &mut buffer)?;
-    let fits = units(unit, piece, present)
-        .all(|(wanted, there)| wanted == there || there.iter().all(|byte| *byte == erased));
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::InvalidArgument)
+/// Programs the runs of units that are not there yet, each at once.
+fn program<F: Flash>(slot: &mut F, unit: usize, offset: u32, block: &[u8]) -> Result<(), Error> {
+    let mut start = 0_usize;
+    while start < block.len() {
+        let rest = block.get(start..).unwrap_or_default();
+        let at = offset.saturating_add(u32::try_from(start).unwrap_or(u32::MAX));
+        // The first unit decides what kind of run this is.
+        let (mut first, mut len) = (None, rest.len());
+        compare(slot, unit, at, rest, |place, found| {
+            if *first.get_or_insert(found) != found {
+                len = len.min(place);
+            }
+            Ok(())
+        })?;
+        let run = rest.get(..len).unwrap_or_default();
+        if first != Some(Found::Wanted) {
+            storage(slot.program(at, run))?;
+        }
+        start = start.saturating_add(len.max(1));
     }
-}
-
-/// Programs the runs of units that are not there yet.
-fn program<F: Flash>(slot: &mut F, unit: usize, at: u32, piece: &[u8]) -> Result<(), Error> {
-    let mut buffer = [0; PIECE];
-    let present = present(slot, at, piece.len(), &mut buffer)?;
-    let mut at = at;
-    let mut rest = piece;
-    let mut differ = units(unit, piece, present).map(|(wanted, there)| wanted != there);
-    let mut run = 0_usize;
-    loop {
-        let next = differ.next();
-        if next == Some(true) {
-            run = run.saturating_add(unit);
-            continue;
-        }
-        let (now, later) = rest
-            .split_at_checked(run)
-            .ok_or(Error::CorruptionDetected)?;
-        if !now.is_empty() {
-            storage(slot.program(at, now))?;
-        }
-        if next.is_none() {
-            return Ok(());
-        }
-        // The unit that ended the run is there already.
-        rest = later.get(unit..).unwrap_or_default();
-        at = at.saturating_add(u32::try_from(run.saturating_add(unit)).unwrap_or(0));
-        run = 0;
-    }
+    Ok(())
 }
 
 fn storage<T>(result: Result<T, FlashError>) -> Result<T, Error> {

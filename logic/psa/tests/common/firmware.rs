@@ -82,6 +82,7 @@ fn rules() -> ImageRules {
     };
     ImageRules {
         suites: SUITES,
+        encryption: &[],
         windows: PerImage {
             secure: window(WINDOWS.secure),
             non_secure: window(WINDOWS.non_secure),

@@ -76,6 +76,7 @@ pub(crate) fn small_map() -> FlashMap {
 /// What the device accepts: signatures by the key whose hash is in its OTP.
 pub(crate) const RULES: ImageRules = ImageRules {
     suites: &[(Scheme::P256Sha256, &suites::P256_SHA256)],
+    encryption: &[],
     windows: PerImage {
         secure: None,
         non_secure: None,
