@@ -40,6 +40,7 @@ const TIME_BUDGET: TimeBudget = TimeBudget {
 /// What the bootloader accepts, for the update service to accept nothing else.
 const IMAGE_RULES: ImageRules = ImageRules {
     suites: &[(Scheme::P256Sha256, &suites::P256_SHA256)],
+    encryption: &[],
     windows: PerImage {
         secure: Some(window(map::SECURE_IMAGE)),
         non_secure: Some(window(map::NON_SECURE_IMAGE)),
