@@ -39,7 +39,11 @@ const TIME_BUDGET: TimeBudget = TimeBudget {
 
 /// What the bootloader accepts, for the update service to accept nothing else.
 const IMAGE_RULES: ImageRules = ImageRules {
-    suites: &[(Scheme::P256Sha256, &suites::P256_SHA256)],
+    suites: if cfg!(feature = "update") {
+        &[(Scheme::P256Sha256, &suites::P256_SHA256)]
+    } else {
+        &[]
+    },
     encryption: &[],
     windows: PerImage {
         secure: Some(window(map::SECURE_IMAGE)),
