@@ -40,6 +40,8 @@ enum State {
     Further,
     /// Between marks and line end.
     Body,
+    /// There too, but what comes is of no use any more.
+    Lost,
 }
 
 /// Finds packets of up to `N` bytes, check sum included, in a stream of bytes.
@@ -101,7 +103,6 @@ impl<const N: usize> Deframer<N> {
                 self.reset();
                 self.state = State::Body;
             }
-            // A further line of no packet is passed over.
             (State::Further, b) if b == FURTHER.1 && self.announced != 0 => {
                 self.state = State::Body;
             }
@@ -110,9 +111,12 @@ impl<const N: usize> Deframer<N> {
             (State::Body, _) => {
                 if !self.character(byte) {
                     self.reset();
-                    self.begin(byte);
+                    self.lose(byte);
                 }
             }
+            // A further line of no packet.
+            (State::Further, b) if b == FURTHER.1 => self.state = State::Lost,
+            (State::Lost, _) => self.lose(byte),
             _ => self.begin(byte),
         }
         false
@@ -133,6 +137,15 @@ impl<const N: usize> Deframer<N> {
         } else {
             State::Text
         };
+    }
+
+    /// Passes over a line that has gone wrong: nobody else may take its rest for something. A mark begins a
+    /// new one, for the line's end may have been lost too.
+    fn lose(&mut self, byte: u8) {
+        self.begin(byte);
+        if self.state == State::Text && byte != LINE_END {
+            self.state = State::Lost;
+        }
     }
 
     const fn clear_group(&mut self) {

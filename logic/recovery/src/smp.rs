@@ -19,7 +19,7 @@ use crate::{Event, Store};
 use cbor::{Encoder, Fields};
 use error::Failure;
 use image::Session;
-use ironroot_codec::{BufferFull, Cursor, Writer};
+use ironroot_codec::Cursor;
 
 /// The largest packet that is taken in, with its check sum: what a client is told as `buf_size`, in which it
 /// counts the length field too.
@@ -159,24 +159,20 @@ fn respond(
     if header.operation != READ && header.operation != WRITE {
         return (0, Event::None);
     }
-    let mut encoder = Encoder(Writer::new(answer));
     // Room for the header, which comes last.
-    if encoder.0.fill(0, HEADER_LEN).is_err() {
-        return (0, Event::None);
+    let mut encoder = Encoder::new(answer, HEADER_LEN);
+    let mut result = command(&header, cursor.rest(), session, store, &mut encoder);
+    if !encoder.fitted() {
+        result = Err(Failure::TOO_LARGE);
     }
-    let result = command(&header, cursor.rest(), session, store, &mut encoder);
-    let event = match result {
-        Ok(event) => event,
-        Err(failure) => {
-            encoder.0.truncate(HEADER_LEN);
-            // An error always fits.
-            let _ = failure.write(header.version, &mut encoder);
-            Event::None
-        }
-    };
-    let len = encoder.0.position();
+    let event = result.unwrap_or_else(|failure| {
+        encoder.restart(HEADER_LEN);
+        failure.write(header.version, &mut encoder);
+        Event::None
+    });
+    let len = encoder.position();
     let data = u16::try_from(len.saturating_sub(HEADER_LEN)).unwrap_or(0);
-    let _ = encoder.0.patch(0, &header.answer(data));
+    encoder.patch(0, &header.answer(data));
     (len, event)
 }
 
@@ -197,24 +193,24 @@ fn command(
     match (header.group, header.command, header.operation) {
         (0, 0, _) => echo(&fields, out)?,
         // Echo of the console: there is none to be turned off.
-        (0, 1, WRITE) => out.map(0)?,
+        (0, 1, WRITE) => out.map(0),
         (0, 5, WRITE) => {
-            out.map(0)?;
+            out.map(0);
             return Ok(Event::Reset);
         }
-        (0, 6, READ) => parameters(out)?,
-        (1, 0, READ) => image::list(store, out)?,
+        (0, 6, READ) => parameters(out),
+        (1, 0, READ) => image::list(store, out),
         (1, 0, WRITE) => {
             image::mark(&fields, store)?;
-            image::list(store, out)?;
+            image::list(store, out);
         }
         (1, 1, WRITE) => image::upload(&fields, session, store, out)?,
         (1, 5, WRITE) => {
             *session = None;
             image::erase(&fields, store)?;
-            out.map(0)?;
+            out.map(0);
         }
-        (1, 6, READ) => image::slots(store, out)?,
+        (1, 6, READ) => image::slots(store, out),
         _ => return Err(Failure::NOT_SUPPORTED),
     }
     Ok(Event::None)
@@ -223,13 +219,14 @@ fn command(
 /// OS group, command 0.
 fn echo(fields: &Fields<'_>, out: &mut Encoder<'_>) -> Result<(), Failure> {
     let text = fields.d.ok_or(Failure::INVALID)?;
-    out.map(1)?;
-    Ok(out.words("r", text)?)
+    out.map(1);
+    out.words("r", text);
+    Ok(())
 }
 
 /// OS group, command 6.
-fn parameters(out: &mut Encoder<'_>) -> Result<(), BufferFull> {
-    out.map(2)?;
-    out.uint("buf_size", BUFFER as u32)?;
-    out.uint("buf_count", 1)
+fn parameters(out: &mut Encoder<'_>) {
+    out.map(2);
+    out.uint("buf_size", BUFFER as u32);
+    out.uint("buf_count", 1);
 }

@@ -11,7 +11,7 @@
 //! A block is SOH (128 bytes) or STX (1024), its number, the number inverted, data, CRC-16. Block 0 must tell the
 //! file's length: an image ends where its TLVs end, not at a multiple of 128.
 //!
-//! While nobody sends, one letter chooses what a file is taken for; see [`Receiver::receive`].
+//! While nobody sends, a line of one letter chooses what a file is taken for; see [`Receiver::receive`].
 
 use crate::crc::crc16;
 use crate::{Event, Fault, Place, Store, Upload};
@@ -74,6 +74,9 @@ pub struct Receiver {
     cancels: u8,
     silence: u8,
     retries: u8,
+    /// How many characters the present line of text has, and the last of them.
+    letters: u8,
+    letter: u8,
     block: [u8; BLOCK],
 }
 
@@ -96,6 +99,8 @@ impl Receiver {
             cancels: 0,
             silence: 0,
             retries: 0,
+            letters: 0,
+            letter: 0,
             block: [0; BLOCK],
         }
     }
@@ -114,8 +119,8 @@ impl Receiver {
 
     /// Takes one byte from the line. Answers go out through `put`.
     ///
-    /// While nobody sends: `0` and `1` choose the image, `t` a trial and `p` no trial (permanent), each
-    /// answered like a second of silence; `r` ends the recovery.
+    /// While nobody sends, a line with nothing but one letter is an order: `0` and `1` choose the image, `t` a
+    /// trial and `p` no trial (permanent), each answered like a second of silence; `r` ends the recovery.
     pub fn receive(&mut self, byte: u8, store: &mut dyn Store, put: &mut dyn FnMut(u8)) -> Event {
         self.silence = 0;
         if self.wanted != 0 {
@@ -149,10 +154,10 @@ impl Receiver {
                 put(ACK);
                 put(READY);
             }
-            (b'r', State::Idle) => return Event::Reset,
-            (b'0' | b'1' | b't' | b'p', State::Idle) => {
-                self.choose(byte);
-                put(READY);
+            (b'\r' | b'\n', State::Idle) => return self.order(put),
+            (_, State::Idle) => {
+                self.letter = byte;
+                self.letters = self.letters.saturating_add(1);
             }
             _ => {}
         }
@@ -163,6 +168,7 @@ impl Receiver {
     pub fn tick(&mut self, quiet: bool, put: &mut dyn FnMut(u8)) -> Event {
         let in_block = core::mem::take(&mut self.wanted) != 0;
         self.cancels = 0;
+        self.letters = 0;
         self.silence = self.silence.saturating_add(1);
         if matches!(self.state, State::Idle) {
             if !quiet {
@@ -194,13 +200,20 @@ impl Receiver {
         }
     }
 
-    const fn choose(&mut self, letter: u8) {
-        match letter {
+    /// The end of a line of text.
+    fn order(&mut self, put: &mut dyn FnMut(u8)) -> Event {
+        let alone = core::mem::take(&mut self.letters) == 1;
+        match self.letter {
+            _ if !alone => return Event::None,
+            b'r' => return Event::Reset,
             b'0' => self.image = Image::Secure,
             b'1' => self.image = Image::NonSecure,
             b't' => self.request = Request::Trial,
-            _ => self.request = Request::Permanent,
+            b'p' => self.request = Request::Permanent,
+            _ => return Event::None,
         }
+        put(READY);
+        Event::None
     }
 
     const fn expect(&mut self, data: usize) {

@@ -370,10 +370,13 @@ fn a_packet_larger_than_the_buffer_is_dropped_and_one_as_large_is_not() {
         let mut packet = client.packet(0, 0, 6, &data);
         packet.truncate(size);
         assert_eq!(packet.len(), size.min(8 + data.len()));
-        let (out, _) = client
-            .bench
-            .line(&mut client.recovery, &frame(&packet, 127));
-        assert_eq!(!out.is_empty(), answered, "{size}");
+        // Its lines must not be taken for anything else either, however short.
+        for line in [127, 8] {
+            let lines = frame(&packet, line);
+            let (out, event) = client.bench.line(&mut client.recovery, &lines);
+            assert_eq!(!out.is_empty(), answered, "{size}");
+            assert_eq!(event, Event::None);
+        }
     }
 }
 
@@ -886,6 +889,6 @@ fn a_line_that_stops_in_the_middle_is_forgotten_after_a_second() {
         Event::None
     );
     // An `r` in a line is data, after it an order.
-    let (_, event) = client.bench.line(&mut client.recovery, b"r");
+    let (_, event) = client.bench.line(&mut client.recovery, b"r\n");
     assert_eq!(event, Event::Reset);
 }

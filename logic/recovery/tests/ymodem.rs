@@ -100,7 +100,11 @@ fn the_device_asks_for_files_every_second_until_smp_is_spoken() {
     assert_eq!(sender.wait(3), [READY; 3]);
     sender.send(b"\x06\x09AAAA\n");
     assert_eq!(sender.wait(9), []);
-    assert_eq!(sender.send(b"1"), [READY], "asked for, it answers at once");
+    assert_eq!(
+        sender.send(b"1\n"),
+        [READY],
+        "asked for, it answers at once"
+    );
     assert_eq!(sender.wait(2), [READY; 2]);
 }
 
@@ -123,7 +127,7 @@ fn a_file_is_verified_marked_and_tried() {
 #[test]
 fn letters_choose_image_and_trial_before_a_file_comes() {
     let mut sender = Sender::new(Bench::in_the_field());
-    assert_eq!(sender.send(b"0p"), [READY; 2]);
+    assert_eq!(sender.send(b"0\r\np\n"), [READY; 2]);
     sender.file(&image(2, 1000), 1024);
     assert_eq!(
         sender.event,
@@ -132,11 +136,16 @@ fn letters_choose_image_and_trial_before_a_file_comes() {
     for _ in 0..2 {
         assert_eq!(sender.bench.boot(), Ok((2, 1)));
     }
-    sender.send(b"xyz1t");
+    sender.send(b"xyz1t\n0 \n\n 0\n1\nt\n");
     sender.file(&image(3, 1000), 1024);
     assert_eq!(sender.bench.boot(), Ok((2, 3)));
     assert_eq!(sender.bench.boot(), Ok((2, 1)));
-    sender.send(b"r");
+    for text in ["r", "rr\n", "or\n", " r\n", "r"] {
+        sender.send(text.as_bytes());
+        assert_eq!(sender.event, Event::Loaded(B), "{text:?}");
+    }
+    sender.wait(1);
+    sender.send(b"r\r\n");
     assert_eq!(sender.event, Event::Reset);
 }
 

@@ -3,7 +3,7 @@
 //! RFC 8949. Clients encode as they like: whatever length form, and maps of indefinite length too (some
 //! Android clients); strings of indefinite length are refused. What we write is the shortest form.
 
-use ironroot_codec::{BufferFull, Cursor, EndOfInput, Writer};
+use ironroot_codec::{Cursor, EndOfInput, Writer};
 
 /// The bytes are not the one map that a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,68 +171,105 @@ fn once<T>(field: &mut Option<T>, value: T) -> Result<(), Malformed> {
     }
 }
 
-/// Writes CBOR.
+/// Writes CBOR. What does not fit is remembered rather than answered each time: a third of the code.
 #[derive(Debug)]
-pub(super) struct Encoder<'b>(pub(super) Writer<'b>);
+pub(super) struct Encoder<'b> {
+    writer: Writer<'b>,
+    full: bool,
+}
 
-impl Encoder<'_> {
-    fn head(&mut self, major: u8, argument: u32) -> Result<(), BufferFull> {
-        let major = major << 5;
-        match argument {
-            0..=23 => self.0.u8(major | argument as u8),
-            24..=0xff => self.0.put(&[major | 24, argument as u8]),
-            0x100..=0xffff => {
-                self.0.u8(major | 25)?;
-                self.0.u16_be(argument as u16)
-            }
-            _ => {
-                self.0.u8(major | 26)?;
-                self.0.u32_be(argument)
-            }
-        }
+impl<'b> Encoder<'b> {
+    /// Writes to `buffer` from `start` on.
+    pub(super) fn new(buffer: &'b mut [u8], start: usize) -> Self {
+        let mut writer = Writer::new(buffer);
+        let full = writer.fill(0, start).is_err();
+        Self { writer, full }
     }
 
-    fn string(&mut self, major: u8, bytes: &[u8]) -> Result<(), BufferFull> {
-        let len = u32::try_from(bytes.len()).map_err(|_| BufferFull)?;
-        self.head(major, len)?;
-        self.0.put(bytes)
+    /// Whether everything fitted.
+    pub(super) const fn fitted(&self) -> bool {
+        !self.full
+    }
+
+    pub(super) const fn position(&self) -> usize {
+        self.writer.position()
+    }
+
+    /// Overwrites what was written.
+    pub(super) fn patch(&mut self, position: usize, data: &[u8]) {
+        self.full |= self.writer.patch(position, data).is_err();
+    }
+
+    /// Begins again at `start`.
+    pub(super) fn restart(&mut self, start: usize) {
+        self.writer.truncate(start);
+        self.full = false;
+    }
+
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.full |= self.writer.put(bytes).is_err();
+    }
+
+    #[inline(never)]
+    fn head(&mut self, major: u8, argument: u32) {
+        let major = major << 5;
+        let bytes = argument.to_be_bytes();
+        let (first, len) = match argument {
+            0..=23 => (argument as u8, 0),
+            24..=0xff => (24, 1),
+            0x100..=0xffff => (25, 2),
+            _ => (26, 4),
+        };
+        self.put(&[major | first]);
+        let from = bytes.len().saturating_sub(len);
+        self.put(bytes.get(from..).unwrap_or(&[]));
+    }
+
+    fn string(&mut self, major: u8, bytes: &[u8]) {
+        self.head(major, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        self.put(bytes);
     }
 
     /// A map of `pairs` pairs.
-    pub(super) fn map(&mut self, pairs: u8) -> Result<(), BufferFull> {
-        self.head(5, pairs.into())
+    pub(super) fn map(&mut self, pairs: u8) {
+        self.head(5, pairs.into());
     }
 
     /// A list of `items` items.
-    pub(super) fn list(&mut self, items: u8) -> Result<(), BufferFull> {
-        self.head(4, items.into())
+    pub(super) fn list(&mut self, items: u8) {
+        self.head(4, items.into());
     }
 
-    pub(super) fn text(&mut self, text: &[u8]) -> Result<(), BufferFull> {
-        self.string(3, text)
+    #[inline(never)]
+    pub(super) fn text(&mut self, text: &[u8]) {
+        self.string(3, text);
     }
 
     /// A key and a number.
-    pub(super) fn uint(&mut self, key: &str, value: u32) -> Result<(), BufferFull> {
-        self.text(key.as_bytes())?;
-        self.head(0, value)
+    #[inline(never)]
+    pub(super) fn uint(&mut self, key: &str, value: u32) {
+        self.text(key.as_bytes());
+        self.head(0, value);
     }
 
     /// A key and a truth value.
-    pub(super) fn bool(&mut self, key: &str, value: bool) -> Result<(), BufferFull> {
-        self.text(key.as_bytes())?;
-        self.0.u8(0xf4 | u8::from(value))
+    #[inline(never)]
+    pub(super) fn bool(&mut self, key: &str, value: bool) {
+        self.text(key.as_bytes());
+        self.put(&[0xf4 | u8::from(value)]);
     }
 
     /// A key and bytes.
-    pub(super) fn bytes(&mut self, key: &str, value: &[u8]) -> Result<(), BufferFull> {
-        self.text(key.as_bytes())?;
-        self.string(2, value)
+    pub(super) fn bytes(&mut self, key: &str, value: &[u8]) {
+        self.text(key.as_bytes());
+        self.string(2, value);
     }
 
     /// A key and text.
-    pub(super) fn words(&mut self, key: &str, value: &[u8]) -> Result<(), BufferFull> {
-        self.text(key.as_bytes())?;
-        self.text(value)
+    #[inline(never)]
+    pub(super) fn words(&mut self, key: &str, value: &[u8]) {
+        self.text(key.as_bytes());
+        self.text(value);
     }
 }

@@ -6,7 +6,6 @@
 use super::cbor::Encoder;
 use crate::Fault;
 use ironroot_boot::Reason;
-use ironroot_codec::BufferFull;
 use ironroot_image::Refusal;
 
 const IMAGE_GROUP: u32 = 1;
@@ -28,38 +27,32 @@ impl Failure {
     /// The request cannot be read, or lacks something.
     pub(super) const INVALID: Self = Self::smp(3);
     /// The answer does not fit.
-    const TOO_LARGE: Self = Self::smp(7);
+    pub(super) const TOO_LARGE: Self = Self::smp(7);
     /// There is no such command.
     pub(super) const NOT_SUPPORTED: Self = Self::smp(8);
     /// A later version of the protocol.
     pub(super) const TOO_NEW: Self = Self::smp(13);
 
     /// Writes the error as the answer.
-    pub(super) fn write(self, version: u8, out: &mut Encoder<'_>) -> Result<(), BufferFull> {
+    pub(super) fn write(self, version: u8, out: &mut Encoder<'_>) {
         match self.image {
             Some((code, _)) if version != 0 => {
-                out.map(1)?;
-                out.text(b"err")?;
-                out.map(2)?;
-                out.uint("group", IMAGE_GROUP)?;
-                out.uint("rc", code.into())
+                out.map(1);
+                out.text(b"err");
+                out.map(2);
+                out.uint("group", IMAGE_GROUP);
+                out.uint("rc", code.into());
             }
             Some((_, fault)) => {
-                out.map(2)?;
-                out.uint("rc", self.code.into())?;
-                out.words("rsn", fault.words().as_bytes())
+                out.map(2);
+                out.uint("rc", self.code.into());
+                out.words("rsn", fault.words().as_bytes());
             }
             None => {
-                out.map(1)?;
-                out.uint("rc", self.code.into())
+                out.map(1);
+                out.uint("rc", self.code.into());
             }
         }
-    }
-}
-
-impl From<BufferFull> for Failure {
-    fn from(_: BufferFull) -> Self {
-        Self::TOO_LARGE
     }
 }
 

@@ -13,7 +13,6 @@ use super::{Failure, Fields};
 use crate::{Entry, Fault, Known, Place, Store, Upload};
 use ironroot_boot::trailer_ops::Request;
 use ironroot_boot::{Image, Slot, Standing};
-use ironroot_codec::BufferFull;
 use ironroot_image::Version;
 
 const SHA256_LEN: usize = 32;
@@ -31,11 +30,11 @@ pub(super) struct Session {
 }
 
 /// Command 0, read: every image that the bootloader would accept.
-pub(super) fn list(store: &mut dyn Store, out: &mut Encoder<'_>) -> Result<(), BufferFull> {
-    out.map(1)?;
-    out.text(b"images")?;
-    let count_at = out.0.position();
-    out.list(0)?;
+pub(super) fn list(store: &mut dyn Store, out: &mut Encoder<'_>) {
+    out.map(1);
+    out.text(b"images");
+    let count_at = out.position();
+    out.list(0);
     let mut count = 0;
     for image in Image::ALL {
         let current = store.current(image);
@@ -46,47 +45,40 @@ pub(super) fn list(store: &mut dyn Store, out: &mut Encoder<'_>) -> Result<(), B
                 image: Ok(known),
             } = store.look(place)
             {
-                entry(place, standing, &known, current == Some(slot), out)?;
+                entry(place, standing, &known, current == Some(slot), out);
                 count += 1;
             }
         }
     }
     // Fewer than 24 items: the count is in the list's first byte.
-    out.0.patch(count_at, &[0x80 | count])
+    out.patch(count_at, &[0x80 | count]);
 }
 
-fn entry(
-    place: Place,
-    standing: Standing,
-    known: &Known,
-    active: bool,
-    out: &mut Encoder<'_>,
-) -> Result<(), BufferFull> {
+fn entry(place: Place, standing: Standing, known: &Known, active: bool, out: &mut Encoder<'_>) {
     let (pending, confirmed) = (
         standing == Standing::Pending,
         standing == Standing::Confirmed,
     );
     let flags = u8::from(pending) + u8::from(confirmed) + u8::from(active);
-    out.map(5 + flags)?;
-    out.uint("image", place.image.number().into())?;
-    out.uint("slot", place.slot.number().into())?;
-    version(&known.version, out)?;
-    out.bytes("hash", known.hash())?;
-    out.bool("bootable", true)?;
+    out.map(5 + flags);
+    out.uint("image", place.image.number().into());
+    out.uint("slot", place.slot.number().into());
+    version(&known.version, out);
+    out.bytes("hash", known.hash());
+    out.bool("bootable", true);
     for (name, set) in [
         ("pending", pending),
         ("confirmed", confirmed),
         ("active", active),
     ] {
         if set {
-            out.bool(name, true)?;
+            out.bool(name, true);
         }
     }
-    Ok(())
 }
 
 /// As MCUmgr writes it: 1.2.3, with a build number 1.2.3.4.
-fn version(version: &Version, out: &mut Encoder<'_>) -> Result<(), BufferFull> {
+fn version(version: &Version, out: &mut Encoder<'_>) {
     let mut words = [0; Version::MAX_WORDS];
     let mut len = 0;
     version.spell(&mut |character| {
@@ -95,7 +87,7 @@ fn version(version: &Version, out: &mut Encoder<'_>) -> Result<(), BufferFull> {
             len = len.saturating_add(1);
         }
     });
-    out.words("version", words.get(..len).unwrap_or(&[]))
+    out.words("version", words.get(..len).unwrap_or(&[]));
 }
 
 /// Command 0, write: trial or confirmation of the image with a hash.
@@ -140,14 +132,16 @@ pub(super) fn upload(
     }
     let Some(known) = session else {
         // We were reset in between: from the beginning, with all that belongs to it.
-        return Ok(offset_reply(0, None, out)?);
+        offset_reply(0, None, out);
+        return Ok(());
     };
     if offset != known.upload.offset() {
         let matches = match known.upload.is_complete() {
             true => known.finish(store)?,
             false => None,
         };
-        return Ok(offset_reply(known.upload.offset(), matches, out)?);
+        offset_reply(known.upload.offset(), matches, out);
+        return Ok(());
     }
     let result = known
         .upload
@@ -157,7 +151,10 @@ pub(super) fn upload(
             false => Ok(None),
         });
     match result {
-        Ok(matches) => Ok(offset_reply(known.upload.offset(), matches, out)?),
+        Ok(matches) => {
+            offset_reply(known.upload.offset(), matches, out);
+            Ok(())
+        }
         Err(fault) => {
             *session = None;
             Err(fault.into())
@@ -165,16 +162,11 @@ pub(super) fn upload(
     }
 }
 
-fn offset_reply(
-    offset: u32,
-    matches: Option<bool>,
-    out: &mut Encoder<'_>,
-) -> Result<(), BufferFull> {
-    out.map(if matches.is_some() { 2 } else { 1 })?;
-    out.uint("off", offset)?;
-    match matches {
-        Some(matches) => out.bool("match", matches),
-        None => Ok(()),
+fn offset_reply(offset: u32, matches: Option<bool>, out: &mut Encoder<'_>) {
+    out.map(if matches.is_some() { 2 } else { 1 });
+    out.uint("off", offset);
+    if let Some(matches) = matches {
+        out.bool("match", matches);
     }
 }
 
@@ -229,24 +221,23 @@ pub(super) fn erase(fields: &Fields<'_>, store: &mut dyn Store) -> Result<(), Fa
 }
 
 /// Command 6.
-pub(super) fn slots(store: &mut dyn Store, out: &mut Encoder<'_>) -> Result<(), BufferFull> {
-    out.map(1)?;
-    out.text(b"images")?;
-    out.list(Image::ALL.len() as u8)?;
+pub(super) fn slots(store: &mut dyn Store, out: &mut Encoder<'_>) {
+    out.map(1);
+    out.text(b"images");
+    out.list(Image::ALL.len() as u8);
     for image in Image::ALL {
-        out.map(3)?;
-        out.uint("image", image.number().into())?;
-        out.text(b"slots")?;
-        out.list(Slot::ALL.len() as u8)?;
+        out.map(3);
+        out.uint("image", image.number().into());
+        out.text(b"slots");
+        out.list(Slot::ALL.len() as u8);
         for slot in Slot::ALL {
             let place = Place::new(image, slot);
-            out.map(3)?;
-            out.uint("slot", slot.number().into())?;
-            out.uint("size", store.size(place))?;
+            out.map(3);
+            out.uint("slot", slot.number().into());
+            out.uint("size", store.size(place));
             let number = u32::from(place.number()).saturating_add(FIRST_SLOT);
-            out.uint("upload_image_id", number)?;
+            out.uint("upload_image_id", number);
         }
-        out.uint("max_image_size", store.limit(Place::new(image, Slot::A)))?;
+        out.uint("max_image_size", store.limit(Place::new(image, Slot::A)));
     }
-    Ok(())
 }

@@ -35,10 +35,10 @@ pub(super) fn send(
         line,
         buffer: Vec::new(),
     };
-    // What a file is taken for, as letters of our own devices; others pass over them.
+    // What a file is taken for, as orders of our own devices; others pass over them.
     let image = b'0' + choice.image.number();
     let request = if choice.permanent { b'p' } else { b't' };
-    sender.wait_until_ready(&[image, request])?;
+    sender.wait_until_ready(&[b'\n', image, b'\n', request, b'\n'])?;
 
     let header = format!("{name}\0{}", file.len());
     sender.block(0, header.as_bytes(), 0)?;
@@ -50,7 +50,7 @@ pub(super) fn send(
     progress.end();
     sender.end()?;
     if choice.reset {
-        sender.put(b"r")?;
+        sender.put(b"\nr\n")?;
     }
     Ok(())
 }
@@ -79,10 +79,10 @@ impl Sender {
     }
 
     /// Tells the device what comes, and waits until it asks for it; what it asked before that is old.
-    fn wait_until_ready(&mut self, letters: &[u8]) -> anyhow::Result<()> {
+    fn wait_until_ready(&mut self, orders: &[u8]) -> anyhow::Result<()> {
         while self.get(Duration::ZERO)?.is_some() {}
         for _ in 0..ATTEMPTS {
-            self.put(letters)?;
+            self.put(orders)?;
             if self.answer(&[READY], PATIENCE / 5)?.is_some() {
                 return Ok(());
             }
