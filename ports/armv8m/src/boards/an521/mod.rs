@@ -5,4 +5,6 @@ pub mod map;
 pub mod protect;
 #[cfg(feature = "secure")]
 pub mod psram;
+#[cfg(feature = "secure")]
+pub mod recovery;
 pub mod uart;

@@ -2,7 +2,7 @@
 
 use crate::cpu::mmio::Register;
 
-/// One UART, transmit only.
+/// One UART.
 #[derive(Debug, Clone, Copy)]
 pub struct Uart {
     data: Register,
@@ -30,6 +30,17 @@ impl Uart {
     pub fn enable(self) {
         self.divider.write(16);
         self.control.write(1);
+    }
+
+    /// Turns the receiver on too.
+    pub fn enable_receiver(self) {
+        self.control.write(3);
+    }
+
+    /// The byte that was received, if there is one.
+    #[must_use]
+    pub fn receive(self) -> Option<u8> {
+        (self.state.read() & 2 != 0).then(|| self.data.read() as u8)
     }
 
     /// Sends one byte, waiting for room; gives up after a while, for the other world may own the UART and
