@@ -288,3 +288,42 @@ fn an_interrupted_step_of_the_model_counter_happened_or_not() {
         assert_eq!(counter.read(), Ok(expected));
     }
 }
+
+#[test]
+fn with_error_correction_a_torn_unit_cannot_be_read_until_it_is_erased() {
+    let power = Power::new();
+    let mut flash = ModelFlash::new(geometry(4, 0xff), &power);
+    flash.correct_errors();
+    let unit = geometry(4, 0xff).write_unit as usize;
+    power.cut_at(
+        0,
+        Cut {
+            effect: Effect::Partial,
+            unstable: false,
+            seed: 3,
+        },
+    );
+    assert!(flash.program(0, &vec![0x12; unit]).is_err());
+    power.on();
+    let mut byte = [0];
+    assert_eq!(flash.read(0, &mut byte), Err(FlashError::Device));
+    flash.read(geometry(4, 0xff).write_unit, &mut byte).unwrap();
+    flash.erase(0).unwrap();
+    flash.read(0, &mut byte).unwrap();
+    assert_eq!(byte, [geometry(4, 0xff).erased]);
+}
+
+#[test]
+fn a_broken_range_and_a_failing_read_are_device_errors() {
+    let power = Power::new();
+    let mut flash = ModelFlash::new(geometry(4, 0xff), &power);
+    let mut byte = [0];
+    flash.fail_read(1);
+    flash.read(0, &mut byte).unwrap();
+    assert_eq!(flash.read(0, &mut byte), Err(FlashError::Device));
+    flash.read(0, &mut byte).unwrap();
+    flash.break_range(8, 1);
+    assert_eq!(flash.read(8, &mut byte), Err(FlashError::Device));
+    assert_eq!(flash.read(0, &mut [0; 16]), Err(FlashError::Device));
+    flash.read(0, &mut [0; 8]).unwrap();
+}

@@ -14,6 +14,9 @@ pub struct ModelFlash {
     /// Per unit: whether it was touched since its sector's last completed erase.
     touched: Vec<bool>,
     undecided: Vec<Undecided>,
+    /// Per unit: whether error correction gives up on it.
+    broken: Vec<bool>,
+    corrects_errors: bool,
     power: Power,
     erases: Vec<u32>,
     programs: u32,
@@ -27,6 +30,7 @@ struct Noise {
     random: SplitMix,
     reads: u64,
     flip_every: Option<u64>,
+    fail_at: Option<u64>,
 }
 
 /// Bits that an interrupted operation left between two values.
@@ -48,6 +52,8 @@ impl ModelFlash {
             bytes: vec![geometry.erased; size],
             touched: vec![false; size / widen(geometry.write_unit)],
             undecided: Vec::new(),
+            broken: vec![false; size / widen(geometry.write_unit)],
+            corrects_errors: false,
             power: power.clone(),
             erases: vec![0; widen(geometry.sectors)],
             programs: 0,
@@ -57,6 +63,7 @@ impl ModelFlash {
                 random: SplitMix(1),
                 reads: 0,
                 flip_every: None,
+                fail_at: None,
             }),
         }
     }
@@ -85,6 +92,8 @@ impl ModelFlash {
             bytes: self.bytes.clone(),
             touched: self.touched.clone(),
             undecided: rebased.collect(),
+            broken: self.broken.clone(),
+            corrects_errors: self.corrects_errors,
             power: power.clone(),
             erases: self.erases.clone(),
             programs: self.programs,
@@ -94,6 +103,7 @@ impl ModelFlash {
                 random: SplitMix(noise.random.0),
                 reads: noise.reads,
                 flip_every: noise.flip_every,
+                fail_at: noise.fail_at,
             }),
         }
     }
@@ -109,6 +119,7 @@ impl ModelFlash {
     pub fn reprogram(&mut self, image: &[u8]) {
         self.bytes.fill(self.geometry.erased);
         self.undecided.clear();
+        self.broken.fill(false);
         for (byte, new) in self.bytes.iter_mut().zip(image) {
             *byte = *new;
         }
@@ -129,6 +140,27 @@ impl ModelFlash {
     /// From now on one bit is wrong in every `n`-th read. `None` stops it.
     pub fn flip_on_every_read(&mut self, n: Option<u64>) {
         self.noise.get_mut().flip_every = n;
+    }
+
+    /// Makes the flash one with error correction: units that an interrupted operation left in between cannot be
+    /// read until their sector is erased.
+    pub fn correct_errors(&mut self) {
+        self.corrects_errors = true;
+    }
+
+    /// The units of this range cannot be read any more, until their sector is erased.
+    pub fn break_range(&mut self, offset: u32, len: u32) {
+        let unit = widen(self.geometry.write_unit);
+        let first = widen(offset) / unit;
+        let end = (widen(offset).saturating_add(widen(len))).div_ceil(unit);
+        let marks = self.broken.iter_mut().take(end).skip(first);
+        marks.for_each(|mark| *mark = true);
+    }
+
+    /// The `n`-th read from now on fails, 0 being the next one; once.
+    pub fn fail_read(&mut self, n: u64) {
+        let noise = self.noise.get_mut();
+        noise.fail_at = Some(noise.reads.wrapping_add(n));
     }
 
     /// How often each sector was erased.
@@ -184,6 +216,7 @@ impl ModelFlash {
             self.change_partly(offset, target, cut);
             return Err(FlashError::PowerCut);
         }
+        self.set_broken(offset, target.len(), false);
         let cells = self.bytes.iter_mut().skip(offset);
         cells.zip(target).for_each(|(cell, new)| *cell = *new);
         Ok(())
@@ -202,6 +235,9 @@ impl ModelFlash {
             other.push(reads_as ^ *cell ^ *new);
             *cell = reads_as;
         }
+        if self.corrects_errors && cut.effect == Effect::Partial {
+            self.set_broken(offset, target.len(), true);
+        }
         if cut.unstable {
             let keeps_its_look = u32::from(cut.effect != Effect::Partial);
             let from_boot = self
@@ -215,6 +251,28 @@ impl ModelFlash {
                 from_boot,
             });
         }
+    }
+
+    fn set_broken(&mut self, offset: usize, len: usize, broken: bool) {
+        let unit = widen(self.geometry.write_unit);
+        let units = self.broken.iter_mut().skip(offset / unit).take(len / unit);
+        units.for_each(|mark| *mark = broken);
+    }
+
+    fn is_readable(&self, start: usize, len: usize) -> bool {
+        let unit = widen(self.geometry.write_unit);
+        let end = start.saturating_add(len).div_ceil(unit);
+        let failing = {
+            let noise = self.noise.borrow();
+            noise.fail_at == Some(noise.reads)
+        };
+        !failing
+            && !self
+                .broken
+                .iter()
+                .take(end)
+                .skip(start / unit)
+                .any(|mark| *mark)
     }
 
     fn touch(&mut self, offset: usize, len: usize, touched: bool) {
@@ -279,6 +337,11 @@ impl Flash for ModelFlash {
         let start = self
             .range(offset, out.len())
             .ok_or(FlashError::OutOfRange)?;
+        if !self.is_readable(start, out.len()) {
+            let mut noise = self.noise.borrow_mut();
+            noise.reads = noise.reads.wrapping_add(1);
+            return Err(FlashError::Device);
+        }
         for (to, from) in out.iter_mut().zip(self.bytes.iter().skip(start)) {
             *to = *from;
         }
