@@ -19,6 +19,12 @@ impl Firmware {
         Self::named("level3")
     }
 
+    /// The product with what TF-M's profile_medium offers and no more.
+    #[must_use]
+    pub fn medium() -> Option<Self> {
+        Self::named("level3-medium")
+    }
+
     /// With the echo and the hostile partition.
     #[must_use]
     pub fn with_test_partitions(level: u8) -> Option<Self> {

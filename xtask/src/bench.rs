@@ -22,8 +22,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+const ABOUT: &str = "\
+Counts executed instructions on QEMU's AN521 between the markers of the benchmark application, and prints each \
+row beside TF-M's profile_medium and profile_large, the target that must hold and the goal. Instructions are no \
+cycles: bus, flash and cache are not in them. Every run gives the same figures.
+
+Storage rows are means over more than two garbage collections and say how often flash was erased and \
+programmed. What was measured is named by the hashes of the ELF files. benches/README.md says how to read it.";
+
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
+#[command(long_about = ABOUT)]
 pub(crate) struct Options {
     /// What to measure
     #[arg(value_parser = ["an521"])]
@@ -72,9 +81,10 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
         return Ok(());
     }
     println!("{}", ironroot_benches::table(TFM_PROFILES, &rows));
-    println!("level 3 with the echo partition; SHA-256 of the measured ELF files:");
+    println!("every algorithm, level 3, with the echo partition; the measured ELF files:");
+    crate::size::files_head();
     for name in ["bootloader.elf", "secure.elf", "bench.elf"] {
-        println!("{name:<16} {}", crate::size::hash(&images.file(name))?);
+        crate::size::file(&images.file(name))?;
     }
     Ok(())
 }

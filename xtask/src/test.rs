@@ -80,6 +80,7 @@ fn device(place: &Place, options: &Options) -> Result<Tally> {
     setup::ensure(place, &Need::ALL)?;
     let mut tally = Tally::default();
     let product = firmware::build(place, Configuration::PRODUCT)?;
+    firmware::build(place, Configuration::MEDIUM)?;
     for configuration in Configuration::TESTS {
         firmware::build(place, configuration)?;
     }

@@ -267,7 +267,7 @@ fn verify(times: u32) -> i32 {
 }
 
 /// Overwrites one object, with other content each time.
-fn set(storage: StandardService, times: u32) -> i32 {
+pub(crate) fn set(storage: StandardService, times: u32) -> i32 {
     for round in 0..times {
         let [low, high, ..] = round.to_le_bytes();
         let mut data = [low; OBJECT];
@@ -284,7 +284,7 @@ fn set(storage: StandardService, times: u32) -> i32 {
 }
 
 /// Reads what the row before has written.
-fn get(storage: StandardService, times: u32) -> i32 {
+pub(crate) fn get(storage: StandardService, times: u32) -> i32 {
     let (uid, offset, mut data) = (UID.to_le_bytes(), [0; 4], [0; OBJECT]);
     let inputs = [InVec::new(&uid), InVec::new(&offset)];
     let mut outputs = [OutVec::new(&mut data)];
@@ -295,7 +295,7 @@ fn get(storage: StandardService, times: u32) -> i32 {
     )
 }
 
-fn token(times: u32) -> i32 {
+pub(crate) fn token(times: u32) -> i32 {
     let (challenge, mut token) = ([0xC4; 64], [0; 1024]);
     let inputs = [InVec::new(&challenge)];
     let mut outputs = [OutVec::new(&mut token)];

@@ -1,11 +1,12 @@
-//! Every algorithm of the Crypto service once, on the longest way through it: for the depth of stacks, and
+//! Every algorithm of the Crypto service once, storage and a token, on the longest way through it: for the depth of stacks, and
 //! to see what an image offers. One line each: `service ed25519 ok` or `service ed25519 status -134`.
 
 use ironroot_port_armv8m::say;
 use ironroot_psa_api::crypto::{CryptoFunction, CryptoRequest};
 use ironroot_psa_api::key::{Algorithm, EccFamily, KeyAttributes, KeyId, KeyType, Usage};
+use ironroot_psa_api::service::{self, StandardService};
 
-use crate::rows::{UNMEASURED, crypto};
+use crate::rows::{UNMEASURED, crypto, get, set, token};
 
 /// Mailbox word 0: this instead of the rows.
 pub(crate) const COMMAND: u32 = 1000;
@@ -38,6 +39,11 @@ const SERVICES: &[(&str, fn() -> i32)] = &[
         ecdsa(Algorithm::deterministic_ecdsa(Algorithm::SHA_512))
     }),
     ("ed25519", ed25519),
+    ("internal-trusted-storage", || {
+        store(service::INTERNAL_TRUSTED_STORAGE)
+    }),
+    ("protected-storage", || store(service::PROTECTED_STORAGE)),
+    ("attestation", || token(UNMEASURED)),
 ];
 
 /// Tries all. Not to be offered is no failure.
@@ -65,6 +71,10 @@ fn first_failure(statuses: impl IntoIterator<Item = i32>) -> i32 {
 
 fn call(request: CryptoRequest, inputs: &[&[u8]], output: &mut [u8]) -> i32 {
     crypto(request, inputs, output, UNMEASURED)
+}
+
+fn store(storage: StandardService) -> i32 {
+    first_failure([set(storage, 3), get(storage, UNMEASURED)])
 }
 
 fn random() -> i32 {
