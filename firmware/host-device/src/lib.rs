@@ -6,6 +6,7 @@ mod error;
 mod faults;
 mod files;
 mod marshal;
+mod offline;
 mod provisioning;
 mod recovery;
 mod retained;
@@ -17,6 +18,7 @@ pub use error::DeviceError;
 pub use faults::{Faults, faults};
 pub use files::{Board, DeviceFiles};
 pub use marshal::{Link, Marshal};
+pub use offline::{Offline, running_device};
 pub use provisioning::{
     Choices, Identity, advance_lifecycle, facts, identity, implementation_id, provision,
 };

@@ -44,7 +44,8 @@ static TABLES: Tables = match Tables::new(
 pub(crate) const VAULT_RECORDS: usize = 256;
 
 type Counter = FlashCounter<FlashRegion<FileFlash>>;
-type Root<'a> = RootOfTrust<'a, FlashRegion<FileFlash>, Counter, FileFlash, Machine, VAULT_RECORDS>;
+pub(crate) type Root<'a> =
+    RootOfTrust<'a, FlashRegion<FileFlash>, Counter, FileFlash, Machine, VAULT_RECORDS>;
 
 /// The port's hand: a reset is an exit that the bootloader understands, after the answer is out.
 #[derive(Debug, Clone, Default)]
@@ -201,8 +202,26 @@ fn answer<S, R, M>(
     }
 }
 
+/// The partition manager with this image's services and partitions.
+pub(crate) type Secure<'a> =
+    Spm<Root<'a>, ProcessRunner<fn(PartitionIndex) -> Command>, ClientMemories>;
+
+/// The secure world of a device that is off, without its partitions: they are not started.
+pub(crate) fn services<'a>(
+    files: &DeviceFiles,
+    shared_data: &'a [u8],
+    machine: Machine,
+    memories: &ClientMemories,
+) -> Result<Secure<'a>, DeviceError> {
+    let root = root_of_trust(files, 0, shared_data, machine)?;
+    let lifecycle = u32::from(root.facts().lifecycle as u16);
+    let command: fn(PartitionIndex) -> Command = partition_command;
+    let runner = ProcessRunner::new(memories.clone(), command);
+    Ok(Spm::new(&TABLES, root, runner, memories.clone(), lifecycle))
+}
+
 /// The calls of the non-secure world: the first five of the supervisor calls, under the same numbers.
-fn dispatch<S, R, M>(
+pub(crate) fn dispatch<S, R, M>(
     spm: &mut Spm<S, R, M>,
     caller: Caller,
     number: u32,

@@ -189,7 +189,7 @@ fn sweep(ending: Ending) {
             scenario.check(&mut machine, progress, &what);
         }
     }
-    assert!(operations > 50, "{operations} operations are no update");
+    assert!(operations > 40, "{operations} operations are no update");
     println!("{ending:?}: {operations} operations, {first_cuts} cuts, {second_cuts} pairs of cuts");
 }
 

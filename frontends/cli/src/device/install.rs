@@ -1,4 +1,4 @@
-//! `ironroot device install`, `update` and `confirm`: images into slots, and their marks.
+//! `ironroot device install` and `confirm`: images into slots, and their marks.
 
 use super::values::{self, DeviceArgument};
 use crate::image::shared;
@@ -54,50 +54,6 @@ impl Install {
     }
 }
 
-/// Options of `update`.
-#[derive(Args)]
-pub(crate) struct Update {
-    #[command(flatten)]
-    device: DeviceArgument,
-    /// The signed image
-    #[arg(value_name = "IMAGE")]
-    file: PathBuf,
-    /// Which image of the device it is: 0 (secure) or 1 (non-secure); by default its boot record says
-    #[arg(long, value_name = "N", value_parser = values::image)]
-    image: Option<Image>,
-    /// Write it even if the device would refuse or never choose it
-    #[arg(long)]
-    force: bool,
-}
-
-impl Update {
-    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let target = Target::open(&self.device)?;
-        let bytes = shared::read(&self.file)?;
-        let image = match self.image {
-            Some(image) => image,
-            None => target.image_of(&bytes)?,
-        };
-        let current = target.current(image)?;
-        let slot = current.map_or(Slot::A, |report| report.slot.other());
-        let candidate = target.must_accept(image, slot, &bytes, self.force)?;
-        let running = current.and_then(|report| Some((report.verdict.ok()?.version, report.slot)));
-        if let (Some(candidate), Some((running, slot)), false) = (candidate, running, self.force)
-            && candidate <= running
-        {
-            return Err(DeviceError::NotNewer {
-                candidate,
-                running,
-                slot,
-            }
-            .into());
-        }
-        target.write(image, slot, &bytes, Request::Trial)?;
-        println!("{image} image written to slot {slot}; the next boot tries it once");
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
 /// Options of `confirm`.
 #[derive(Args)]
 pub(crate) struct Confirm {
@@ -110,39 +66,30 @@ pub(crate) struct Confirm {
 
 impl Confirm {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let target = Target::open(&self.device)?;
-        let mut confirmed = 0;
-        for image in Image::ALL {
-            if self.image.is_some_and(|wanted| wanted != image) {
-                continue;
-            }
-            for report in target.reports(image)? {
-                // Its trial has begun. Whether the device went back since cannot be told from here.
-                if report.standing != Standing::TrialFailed || report.verdict.is_err() {
-                    continue;
-                }
-                let place = (image, report.slot);
-                confirm(target.flash.clone(), target.files.map(), place)?;
-                println!("{image} image in slot {} confirmed", report.slot);
-                confirmed += 1;
-            }
-        }
-        if confirmed == 0 {
-            bail!("no image is on trial");
-        }
+        confirm_outside(&self.device, self.image)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// Confirms the images whose trial has begun. Whether the device went back since cannot be told from here.
+pub(super) fn confirm_outside(device: &DeviceArgument, only: Option<Image>) -> anyhow::Result<()> {
+    let target = Target::open(device)?;
+    let wanted = Image::ALL.into_iter();
+    let wanted: Vec<Image> = wanted
+        .filter(|image| only.is_none_or(|only| only == *image))
+        .collect();
+    target.confirm(&wanted, Standing::TrialFailed)
+}
+
 /// The device whose slots are changed.
-struct Target {
+pub(super) struct Target {
     files: DeviceFiles,
     flash: FileFlash,
     facts: Facts,
 }
 
 impl Target {
-    fn open(device: &DeviceArgument) -> anyhow::Result<Self> {
+    pub(super) fn open(device: &DeviceArgument) -> anyhow::Result<Self> {
         let files = device.find()?;
         let flash = files.open_flash()?;
         let facts = facts(flash.clone(), files.map())?;
@@ -151,6 +98,64 @@ impl Target {
             flash,
             facts,
         })
+    }
+
+    /// Confirms what was just written: it boots without a trial.
+    pub(super) fn confirm_pending(&self, images: &[Image]) -> anyhow::Result<()> {
+        self.confirm(images, Standing::Pending)
+    }
+
+    /// Confirms the acceptable images that stand so.
+    fn confirm(&self, images: &[Image], standing: Standing) -> anyhow::Result<()> {
+        let mut confirmed = 0;
+        for image in images {
+            for report in self.reports(*image)? {
+                if report.standing != standing || report.verdict.is_err() {
+                    continue;
+                }
+                let place = (*image, report.slot);
+                confirm(self.flash.clone(), self.files.map(), place)?;
+                println!("{image} image in slot {} confirmed", report.slot);
+                confirmed += 1;
+            }
+        }
+        if confirmed == 0 {
+            bail!("no image is on trial");
+        }
+        Ok(())
+    }
+
+    /// Which image it is, if the device would accept it and choose it; with `force`, written past the update
+    /// service at once.
+    pub(super) fn take(
+        &self,
+        image: Option<Image>,
+        bytes: &[u8],
+        force: bool,
+    ) -> anyhow::Result<Image> {
+        let image = match image {
+            Some(image) => image,
+            None => self.image_of(bytes)?,
+        };
+        let current = self.current(image)?;
+        let slot = current.map_or(Slot::A, |report| report.slot.other());
+        let candidate = self.must_accept(image, slot, bytes, force)?;
+        let running = current.and_then(|report| Some((report.verdict.ok()?.version, report.slot)));
+        if let (Some(candidate), Some((running, slot)), false) = (candidate, running, force)
+            && candidate <= running
+        {
+            return Err(DeviceError::NotNewer {
+                candidate,
+                running,
+                slot,
+            }
+            .into());
+        }
+        if force {
+            self.write(image, slot, bytes, Request::Trial)?;
+            println!("{image} image written to slot {slot}; the next boot tries it once");
+        }
+        Ok(image)
     }
 
     fn reports(&self, image: Image) -> anyhow::Result<[Report; 2]> {

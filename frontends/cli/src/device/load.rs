@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use ironroot_boot::{Image, Slot};
 use ironroot_port_host::Serial;
-use progress::Progress;
+pub(super) use progress::Progress;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ mod install;
 mod load;
 mod make;
 mod provision;
+mod update;
 mod values;
 
 use clap::Subcommand;
@@ -54,8 +55,9 @@ pub(crate) enum Command {
     Info(info::Info),
     /// Write a signed image into a slot, as the factory does: confirmed, no trial
     Install(install::Install),
-    /// Write a signed image into the free slot and ask for one trial boot
-    Update(install::Update),
+    /// Bring new firmware in through the device's update service, and confirm it or go back
+    #[command(long_about = update::ABOUT)]
+    Update(update::Update),
     /// Confirm the image on trial, from outside; a device does that itself (psa_fwu_accept)
     Confirm(install::Confirm),
     /// Send an image over a serial line to a device in its recovery mode

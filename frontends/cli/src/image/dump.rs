@@ -72,6 +72,15 @@ impl Dump {
     }
 }
 
+/// The component type in an image's boot record; nobody has verified it.
+pub(super) fn component(bytes: &[u8]) -> Option<String> {
+    let contents = Contents::read(bytes)?;
+    let mut entries = contents.areas.iter().flat_map(|area| &area.entries);
+    let entry = entries.find(|entry| entry.kind == tlv::BOOT_RECORD)?;
+    let record = BootRecord::parse(entry.data).ok()?;
+    Some(record.component.to_owned())
+}
+
 impl<'a> Contents<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let header = RawHeader::read(bytes).ok().flatten()?;

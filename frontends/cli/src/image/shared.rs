@@ -1,7 +1,8 @@
 //! What `ironroot device` shares with these commands: keys and files.
 
-use super::{arguments, encryption, files, key, key_file};
+use super::{arguments, dump, encryption, files, key, key_file};
 use anyhow::Context;
+use ironroot_boot::Image;
 use ironroot_boot::otp::DecryptionKey;
 use ironroot_host_device::ALL_ENCRYPTION;
 use ironroot_image::encryption::EncryptionScheme;
@@ -64,6 +65,15 @@ pub(crate) fn p256_pem(point: &[u8; 65]) -> String {
     let der = [key_file::P256_PREFIX, point].concat();
     let kind = &key::P256;
     key_file::public_pem(&key::PublicKey { kind, der })
+}
+
+/// Which image of a device the boot record in an image says it is. Nobody has verified it.
+pub(crate) fn component(bytes: &[u8]) -> Option<Image> {
+    match dump::component(bytes)?.as_str() {
+        "SPE" => Some(Image::Secure),
+        "NSPE" => Some(Image::NonSecure),
+        _ => None,
+    }
 }
 
 /// The contents of a file.

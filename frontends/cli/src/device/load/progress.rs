@@ -6,7 +6,7 @@ use std::time::Instant;
 const WIDTH: usize = 30;
 
 /// How far it is, on a terminal.
-pub(super) struct Progress {
+pub(in crate::device) struct Progress {
     all: usize,
     begun: Instant,
     /// Where this run began, after what an earlier one had sent.
@@ -16,7 +16,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(all: usize) -> Self {
+    pub(in crate::device) fn new(all: usize) -> Self {
         Self {
             all,
             begun: Instant::now(),
@@ -27,18 +27,18 @@ impl Progress {
     }
 
     /// The device has the first `offset` bytes already.
-    pub(super) fn resumed(&mut self, offset: usize) {
+    pub(in crate::device) fn resumed(&mut self, offset: usize) {
         self.say(&format!("going on at byte {offset} of {}", self.all));
         self.from = offset;
     }
 
     /// A line above the bar.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(in crate::device) fn say(&mut self, text: &str) {
         self.end();
         eprintln!("{text}");
     }
 
-    pub(super) fn tell(&mut self, done: usize) {
+    pub(in crate::device) fn tell(&mut self, done: usize) {
         let percent = done.saturating_mul(100) / self.all.max(1);
         if !self.watched || self.shown == Some(percent) {
             return;
@@ -58,7 +58,7 @@ impl Progress {
     }
 
     /// Leaves the bar's line.
-    pub(super) fn end(&mut self) {
+    pub(in crate::device) fn end(&mut self) {
         if self.shown.take().is_some() {
             eprintln!();
         }
