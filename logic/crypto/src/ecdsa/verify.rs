@@ -21,19 +21,38 @@ const QUARTER: [u8; 32] = [
     0, 0, 0, 0, 0, 0, 0,
 ];
 
-/// Whether `r ‖ s` signs the number `z` for the key `q`.
-#[inline(never)]
-pub(super) fn holds(q: &AffinePoint, z: &Scalar, signature: &[u8; SIGNATURE_LEN]) -> bool {
-    let (r_bytes, s_bytes) = halves(signature);
-    let number = |bytes: [u8; 32]| NonZeroScalar::from_repr(bytes.into()).into_option();
-    let (Some(r), Some(s)) = (number(r_bytes), number(s_bytes)) else {
-        return false;
-    };
-    let inverse = inverse(&s);
-    let point = combine(q, &(*z * inverse), &(*r * inverse));
-    // "x(point) mod n is r" means that x is r, or r + n if the field has that number. Instead of dividing
-    // to get x, find the two points that have it.
-    has_x(&point, &r_bytes) || plus_order(&r_bytes).is_some_and(|x| has_x(&point, &x))
+/// A signature worked out, up to the question whether it is good. The question can be asked again, which
+/// costs a fiftieth of the work: for boot decisions that must survive a skipped instruction.
+pub struct Opened {
+    point: ProjectivePoint,
+    r: [u8; 32],
+}
+
+impl Opened {
+    /// Works out the signature `r ‖ s` of the number `z` for the key `q`; nothing if r or s is zero, n or more.
+    #[inline(never)]
+    pub(super) fn new(
+        q: &AffinePoint,
+        z: &Scalar,
+        signature: &[u8; SIGNATURE_LEN],
+    ) -> Option<Self> {
+        let (r_bytes, s_bytes) = halves(signature);
+        let number = |bytes: [u8; 32]| NonZeroScalar::from_repr(bytes.into()).into_option();
+        let (r, s) = (number(r_bytes)?, number(s_bytes)?);
+        let inverse = inverse(&s);
+        Some(Self {
+            point: combine(q, &(*z * inverse), &(*r * inverse)),
+            r: r_bytes,
+        })
+    }
+
+    /// Whether the signature is good.
+    #[inline(never)]
+    pub fn holds(&self) -> bool {
+        // "x(point) mod n is r" means that x is r, or r + n if the field has that number. Instead of dividing
+        // to get x, find the two points that have it.
+        has_x(&self.point, &self.r) || plus_order(&self.r).is_some_and(|x| has_x(&self.point, &x))
+    }
 }
 
 /// u·G + v·Q, by Straus's method. The library's own function for it has the same sum with tables twice as
