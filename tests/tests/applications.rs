@@ -183,6 +183,8 @@ fn a_c_application_uses_every_service() {
         "sign and verify, P-256",
         "internal trusted storage",
         "attestation",
+        "firmware update",
+        "own image as an update",
     ] {
         assert!(run.has(&format!("{step}: ok")), "{run}");
     }

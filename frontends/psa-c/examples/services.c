@@ -8,6 +8,7 @@
 #include "psa/initial_attestation.h"
 #include "psa/internal_trusted_storage.h"
 #include "psa/protected_storage.h"
+#include "psa/update.h"
 #include "tfm_builtin_key_ids.h"
 
 /* A result that came without an error and is wrong all the same. */
@@ -266,6 +267,45 @@ static psa_status_t attestation(void)
     return announced > 64 && token[0] == 0xd2 ? PSA_SUCCESS : WRONG_RESULT;
 }
 
+static psa_status_t is_in(uint8_t state, psa_status_t error)
+{
+    psa_fwu_component_info_t info;
+
+    OK(psa_fwu_query(1, &info));
+    return info.state == state && info.error == error ? PSA_SUCCESS : WRONG_RESULT;
+}
+
+/* An update that comes to nothing: blocks outside the component are refused, and so is what is no image. */
+static psa_status_t firmware_update(void)
+{
+    psa_fwu_component_info_t info;
+    uint8_t block[64];
+    const psa_status_t first = psa_fwu_query(1, &info);
+
+    if (first == PSA_ERROR_NOT_SUPPORTED) {
+        return PSA_SUCCESS; /* a secure image built without it */
+    }
+    OK(first);
+    EXPECT(PSA_ERROR_DOES_NOT_EXIST, psa_fwu_query(2, &info));
+    for (size_t i = 0; i < sizeof block; i++) {
+        block[i] = (uint8_t)i;
+    }
+    EXPECT(PSA_ERROR_BAD_STATE, psa_fwu_write(1, 0, block, sizeof block));
+    OK(psa_fwu_start(1, NULL, 0));
+    EXPECT(PSA_ERROR_INVALID_ARGUMENT, psa_fwu_write(1, 2, block, sizeof block));
+    EXPECT(PSA_ERROR_INVALID_ARGUMENT, psa_fwu_write(1, info.max_size - 32, block, sizeof block));
+    EXPECT(PSA_ERROR_INVALID_ARGUMENT, psa_fwu_write(1, 0xfffffffcu, block, sizeof block));
+    OK(psa_fwu_write(1, 0, block, sizeof block));
+    OK(is_in(PSA_FWU_WRITING, PSA_SUCCESS));
+    EXPECT(PSA_ERROR_INVALID_ARGUMENT, psa_fwu_finish(1));
+    OK(is_in(PSA_FWU_FAILED, PSA_ERROR_INVALID_ARGUMENT));
+    EXPECT(PSA_ERROR_BAD_STATE, psa_fwu_install());
+    EXPECT(PSA_ERROR_BAD_STATE, psa_fwu_accept());
+    EXPECT(PSA_ERROR_BAD_STATE, psa_fwu_reject(PSA_SUCCESS));
+    OK(psa_fwu_clean(1));
+    return is_in(PSA_FWU_READY, PSA_SUCCESS);
+}
+
 /* "name: ok", or "name: FAILED, status -135". */
 static void report(say_line say, const char *name, psa_status_t status)
 {
@@ -313,6 +353,7 @@ int use_every_service(say_line say)
         {"internal trusted storage", trusted_storage},
         {"protected storage", protected_storage},
         {"attestation", attestation},
+        {"firmware update", firmware_update},
     };
     int failed = 0;
 

@@ -94,7 +94,7 @@ fn a_c_program_is_a_host_devices_application_and_uses_every_service() {
         let output = ironroot(&tool, at, "device boot dev");
         let lines = text(&output.stdout);
         let steps = lines.lines().filter(|line| line.ends_with(": ok")).count();
-        assert_eq!(steps, 11, "{lines}");
+        assert_eq!(steps, 12, "{lines}");
         assert!(!lines.contains("FAILED"), "{lines}");
     }
 }
