@@ -8,6 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+const KEY_128: &str = "000102030405060708090a0b0c0d0e0f";
+
 fn scratch() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("app.bin"), [0x5a; 700]).unwrap();
@@ -194,15 +196,13 @@ fn openssls_key_files_of_every_form_are_read() {
     }
 
     // What cannot sign says why.
-    run("ecparam -name secp384r1 -genkey -noout -out p384.pem");
     run("genpkey -algorithm x25519 -out x.pem");
-    run("pkcs8 -topk8 -passout pass:x -in sec1.pem -out locked.pem");
+    run("ecparam -name secp521r1 -genkey -noout -out p521.pem");
     run("ecparam -name secp256k1 -genkey -noout -out k1.pem");
     run("genrsa -traditional -out small.pem 1024");
     for (file, words) in [
-        ("p384.pem", "P-384 keys are not supported yet"),
+        ("p521.pem", "not supported"),
         ("x.pem", "cannot sign"),
-        ("locked.pem", "password"),
         ("k1.pem", "not supported"),
         ("small.pem", "2048 or 3072"),
         ("pub.pem", "public key"),
@@ -309,13 +309,49 @@ fn a_refused_signing_says_why_and_keeps_the_old_output() {
             &["-k", "key.pem", "--boot-record", "thirteen char"],
             "at most 12",
         ),
-        (2, &["-k", "key.pem", "--vid", "example.com"], "uuidgen"),
+        (
+            2,
+            &["-k", "key.pem", "--vid", ""],
+            "neither a UUID nor a name",
+        ),
+        (2, &["-k", "key.pem", "--cid", "sensor"], "--vid"),
+        (2, &["-k", "key.pem", "--hex-addr", "0"], "named *.hex"),
+        (2, &["-k", "key.pem", "--clear"], "--encrypt"),
+        (
+            2,
+            &["-k", "key.pem", "--encrypt-keylen", "256"],
+            "--encrypt",
+        ),
+        (
+            2,
+            &["-k", "key.pem", "-E", "key.pem", "--encrypt-keylen", "192"],
+            "128 or 256",
+        ),
+        (
+            2,
+            &["-k", "key.pem", "-E", KEY_128, "--encrypt-keylen", "256"],
+            "--encrypt-keylen 128",
+        ),
+        (
+            2,
+            &["-k", "key.pem", "-E", KEY_128, "--hmac-sha", "512"],
+            "X25519 keys only",
+        ),
+        (
+            1,
+            &["-k", "key.pem", "-E", "0123456789abcdef"],
+            "cannot read",
+        ),
+        (
+            1,
+            &["-k", "key.pem", "-E", "missing.pem"],
+            "cannot read missing.pem",
+        ),
         (2, &["-k", "key.pem", "--align", "3"], "one of 1, 2, 4"),
-        (2, &["-k", "key.pem", "-E", "x.pem"], "not supported yet"),
         (
             2,
             &["-k", "key.pem", "--compression", "lzma2"],
-            "not supported yet",
+            "bootloader refuses them",
         ),
         (2, &["-k", "key.pem", "-H", "16"], "at least 32"),
         (1, &["-k", "key.pem", "-S", "0x300"], "exceed the slot"),
@@ -406,8 +442,40 @@ fn verify_without_a_verdict_is_neither_accepted_nor_refused() {
             "one signature type",
         ),
         (
-            &["--key", "keys/sign-p384.pem", "valid/p384.bin"],
-            "not supported yet",
+            &["--key", "keys/enc-x25519.pem", "valid/p384.bin"],
+            "cannot sign",
+        ),
+        (
+            &[
+                "--key",
+                "keys/sign-p256.pem",
+                "--decryption-key",
+                "keys/enc-p384.pem",
+                "valid/p256.bin",
+            ],
+            "cannot encrypt",
+        ),
+        (
+            &[
+                "--key",
+                "keys/sign-p256.pem",
+                "--decryption-key",
+                "keys/enc-p256.pub.pem",
+                "valid/p256.bin",
+            ],
+            "public key",
+        ),
+        (
+            &[
+                "--key",
+                "keys/sign-p256.pem",
+                "--decryption-key",
+                "keys/enc-p256.pem",
+                "--hmac-sha",
+                "512",
+                "valid/p256.bin",
+            ],
+            "no scheme",
         ),
         (
             &[
@@ -472,7 +540,7 @@ fn the_policy_options_decide() {
         (
             1,
             &["--images", "1", "valid/p256-combo.bin"],
-            "does not have",
+            "never satisfy",
         ),
         (
             0,

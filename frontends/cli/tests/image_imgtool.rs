@@ -10,6 +10,7 @@ use std::path::Path;
 /// Key type, further options of `sign`, and of `verify`.
 const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("ecdsa-p256", &[], &[]),
+    ("ecdsa-p384", &[], &[]),
     ("ed25519", &[], &[]),
     ("ed25519", &["--sha", "512"], &["--hash", "sha512"]),
     ("ed25519", &["--pure"], &["--pure"]),
@@ -154,6 +155,7 @@ fn whole_keys_in_images_pass_on_devices_that_hold_the_hash() {
     let Some(tool) = imgtool() else { return };
     for (kind, name) in [
         ("ecdsa-p256", "p256"),
+        ("ecdsa-p384", "p384"),
         ("ed25519", "ed25519"),
         ("rsa-2048", "rsa2048"),
         ("rsa-3072", "rsa3072"),
@@ -171,9 +173,13 @@ fn whole_keys_in_images_pass_on_devices_that_hold_the_hash() {
         .ok();
         image(directory, &sign_line(&full, &[], "key.pem", "ours.bin")).ok();
         run_imgtool(&tool, directory, &["verify", "-k", "key.pem", "ours.bin"]).ok();
-        let hash = image(directory, &["getpubhash", "-e", "hex", "-k", "key.pem"])
-            .ok()
-            .stdout;
+        let sha = if kind == "ecdsa-p384" { "384" } else { "256" };
+        let hash = image(
+            directory,
+            &["getpubhash", "-e", "hex", "--sha", sha, "-k", "key.pem"],
+        )
+        .ok()
+        .stdout;
         let device = ["--hw-key-hash", hash.trim(), "--key-type", name];
         for file in ["theirs.bin", "ours.bin"] {
             verify_ours(directory, &[], &device, file).ok();
@@ -189,7 +195,14 @@ fn whole_keys_in_images_pass_on_devices_that_hold_the_hash() {
 #[test]
 fn public_keys_are_printed_as_imgtool_prints_them() {
     let Some(tool) = imgtool() else { return };
-    for kind in ["ecdsa-p256", "ed25519", "rsa-2048", "rsa-3072"] {
+    for kind in [
+        "ecdsa-p256",
+        "ecdsa-p384",
+        "ed25519",
+        "x25519",
+        "rsa-2048",
+        "rsa-3072",
+    ] {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path();
         image(directory, &["keygen", "-t", kind, "-k", "key.pem"]).ok();

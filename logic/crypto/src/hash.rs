@@ -195,6 +195,40 @@ impl Sha256 {
     }
 }
 
+/// A hash being computed: what HMAC runs on. [`Hasher`] and [`Sha256`] are.
+pub trait Running: Clone {
+    /// Length of an input block in bytes.
+    fn block_len(&self) -> usize;
+    /// Adds input.
+    fn add(&mut self, data: &[u8]);
+    /// Ends the hash.
+    fn end(self) -> Digest;
+}
+
+impl Running for Hasher {
+    fn block_len(&self) -> usize {
+        self.algorithm().block_len()
+    }
+    fn add(&mut self, data: &[u8]) {
+        self.update(data);
+    }
+    fn end(self) -> Digest {
+        self.finish()
+    }
+}
+
+impl Running for Sha256 {
+    fn block_len(&self) -> usize {
+        HashAlgorithm::Sha256.block_len()
+    }
+    fn add(&mut self, data: &[u8]) {
+        self.update(data);
+    }
+    fn end(self) -> Digest {
+        self.finish()
+    }
+}
+
 /// Hashes one byte string.
 pub fn digest(algorithm: HashAlgorithm, data: &[u8]) -> Digest {
     let mut hasher = Hasher::new(algorithm);

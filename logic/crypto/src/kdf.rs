@@ -4,8 +4,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::CryptoError;
 use crate::bytes::copy_prefix;
-use crate::hash::{Digest, HashAlgorithm};
-use crate::mac::Hmac;
+use crate::hash::{Digest, HashAlgorithm, Running};
+use crate::mac::{Hmac, HmacOver, HmacSha256};
 
 /// The pseudorandom key between HKDF's two steps, wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -54,6 +54,26 @@ pub fn hkdf(
     hkdf_extract(algorithm, salt, ikm).expose(|prk| hkdf_expand(algorithm, prk, info, out))
 }
 
+/// HKDF with SHA-256 alone, for programs that must not carry the code of the other hashes.
+///
+/// Errors as [`hkdf_expand`].
+pub fn hkdf_sha256(
+    salt: &[u8],
+    ikm: &[u8],
+    info: &[u8],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    let mut mac = HmacSha256::with_key(salt);
+    mac.update(ikm);
+    let prk = PseudorandomKey {
+        digest: mac.finish(),
+    };
+    prk.expose(|prk| {
+        let digest_len = HashAlgorithm::Sha256.digest_len();
+        expand_keyed(&HmacSha256::with_key(prk), digest_len, &[info], out)
+    })
+}
+
 /// HKDF-Expand with the info string given in parts, so that callers need no buffer to join them.
 pub(crate) fn expand_parts(
     algorithm: HashAlgorithm,
@@ -61,12 +81,21 @@ pub(crate) fn expand_parts(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), CryptoError> {
-    if out.len().div_ceil(algorithm.digest_len()) > 255 {
+    let keyed = Hmac::new(algorithm, pseudorandom_key);
+    expand_keyed(&keyed, algorithm.digest_len(), info, out)
+}
+
+fn expand_keyed<H: Running>(
+    keyed: &HmacOver<H>,
+    digest_len: usize,
+    info: &[&[u8]],
+    out: &mut [u8],
+) -> Result<(), CryptoError> {
+    if out.len().div_ceil(digest_len) > 255 {
         return Err(CryptoError::DataLength);
     }
-    let keyed = Hmac::new(algorithm, pseudorandom_key);
     let mut previous = Digest::empty();
-    for (chunk, counter) in out.chunks_mut(algorithm.digest_len()).zip(1u8..=255) {
+    for (chunk, counter) in out.chunks_mut(digest_len).zip(1u8..=255) {
         previous = expand_block(keyed.fork(), previous.as_slice(), info, counter);
         copy_prefix(chunk, previous.as_slice());
     }
@@ -84,7 +113,12 @@ pub(crate) fn expand_first(
 }
 
 /// T(counter) = HMAC(PRK, T(counter − 1) ‖ info ‖ counter).
-fn expand_block(mut mac: Hmac, previous: &[u8], info: &[&[u8]], counter: u8) -> Digest {
+fn expand_block<H: Running>(
+    mut mac: HmacOver<H>,
+    previous: &[u8],
+    info: &[&[u8]],
+    counter: u8,
+) -> Digest {
     mac.update(previous);
     for part in info {
         mac.update(part);

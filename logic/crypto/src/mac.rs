@@ -2,34 +2,55 @@
 
 use zeroize::Zeroize;
 
-use crate::hash::{self, Digest, HashAlgorithm, Hasher, MAX_BLOCK_LEN};
+use crate::hash::{Digest, HashAlgorithm, Hasher, MAX_BLOCK_LEN, Running, Sha256};
 use crate::{CryptoError, ct_eq};
 
 const INNER_PAD: u8 = 0x36;
 const OUTER_PAD: u8 = 0x5c;
 
+/// A MAC over a hash chosen at run time.
+pub type Hmac = HmacOver<Hasher>;
+
+/// A MAC over SHA-256 alone, for programs that must not carry the code of the other hashes.
+pub type HmacSha256 = HmacOver<Sha256>;
+
 /// A MAC being computed. Its hash states are wiped when dropped.
-pub struct Hmac {
-    inner: Hasher,
-    outer: Hasher,
+pub struct HmacOver<H> {
+    inner: H,
+    outer: H,
 }
 
-impl Hmac {
+impl HmacOver<Hasher> {
     /// Starts a MAC. Every key length is allowed; one longer than the hash's block is hashed first.
     pub fn new(algorithm: HashAlgorithm, key: &[u8]) -> Self {
-        if key.len() > algorithm.block_len() {
-            let mut short = hash::digest(algorithm, key);
-            let hmac = Self::with_short_key(algorithm, short.as_slice());
+        Self::keyed(&Hasher::new(algorithm), key)
+    }
+}
+
+impl HmacOver<Sha256> {
+    /// Starts a MAC, likewise.
+    pub fn with_key(key: &[u8]) -> Self {
+        Self::keyed(&Sha256::new(), key)
+    }
+}
+
+impl<H: Running> HmacOver<H> {
+    fn keyed(fresh: &H, key: &[u8]) -> Self {
+        if key.len() > fresh.block_len() {
+            let mut hasher = fresh.clone();
+            hasher.add(key);
+            let mut short = hasher.end();
+            let hmac = Self::with_short_key(fresh, short.as_slice());
             short.zeroize();
             return hmac;
         }
-        Self::with_short_key(algorithm, key)
+        Self::with_short_key(fresh, key)
     }
 
-    fn with_short_key(algorithm: HashAlgorithm, key: &[u8]) -> Self {
+    fn with_short_key(fresh: &H, key: &[u8]) -> Self {
         Self {
-            inner: padded(algorithm, key, INNER_PAD),
-            outer: padded(algorithm, key, OUTER_PAD),
+            inner: padded(fresh, key, INNER_PAD),
+            outer: padded(fresh, key, OUTER_PAD),
         }
     }
 
@@ -43,16 +64,16 @@ impl Hmac {
 
     /// Adds input.
     pub fn update(&mut self, data: &[u8]) {
-        self.inner.update(data);
+        self.inner.add(data);
     }
 
     /// Ends the MAC.
     pub fn finish(self) -> Digest {
         let Self { inner, mut outer } = self;
-        let mut inner_digest = inner.finish();
-        outer.update(inner_digest.as_slice());
+        let mut inner_digest = inner.end();
+        outer.add(inner_digest.as_slice());
         inner_digest.zeroize();
-        outer.finish()
+        outer.end()
     }
 
     /// Ends the MAC and compares it in constant time with the whole `expected` value.
@@ -77,13 +98,13 @@ pub fn hmac(algorithm: HashAlgorithm, key: &[u8], data: &[u8]) -> Digest {
     mac.finish()
 }
 
-fn padded(algorithm: HashAlgorithm, key: &[u8], pad: u8) -> Hasher {
+fn padded<H: Running>(fresh: &H, key: &[u8], pad: u8) -> H {
     let mut block = [pad; MAX_BLOCK_LEN];
     for (to, from) in block.iter_mut().zip(key) {
         *to ^= *from;
     }
-    let mut hasher = Hasher::new(algorithm);
-    hasher.update(block.get(..algorithm.block_len()).unwrap_or(&block));
+    let mut hasher = fresh.clone();
+    hasher.add(block.get(..fresh.block_len()).unwrap_or(&block));
     block.zeroize();
     hasher
 }

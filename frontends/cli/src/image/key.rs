@@ -35,7 +35,7 @@ pub(super) static P256: Kind = Kind {
 pub(super) static P384: Kind = Kind {
     type_name: "ecdsa-p384",
     name: "P-384",
-    symbol: "ecdsa",
+    symbol: "ecdsap384",
     suites: &[&suites::P384_SHA384],
     pure: None,
 };

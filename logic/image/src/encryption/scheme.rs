@@ -118,7 +118,7 @@ pub mod schemes {
     use super::{AES128, AES256, EncryptionScheme, tlv};
 
     macro_rules! scheme {
-        ($name:literal, $tlv:ident, $len:expr, $cipher:ident, $unwrap:path) => {
+        ($name:literal, $tlv:ident, $len:expr, $cipher:ident, $unwrap:expr) => {
             EncryptionScheme {
                 name: $name,
                 tlv: tlv::$tlv,
@@ -135,7 +135,7 @@ pub mod schemes {
         ENC_EC256,
         65 + 32 + 16,
         AES128,
-        ecies::open_p256
+        ecies::open_p256::<16>
     );
     /// ECIES on P-256, AES-256.
     pub static ECIES_P256_AES256: EncryptionScheme = scheme!(
@@ -143,7 +143,7 @@ pub mod schemes {
         ENC_EC256,
         65 + 32 + 32,
         AES256,
-        ecies::open_p256
+        ecies::open_p256::<32>
     );
     /// ECIES on X25519, AES-128.
     pub static ECIES_X25519_AES128: EncryptionScheme = scheme!(
@@ -151,7 +151,7 @@ pub mod schemes {
         ENC_X25519,
         32 + 32 + 16,
         AES128,
-        ecies::open_x25519
+        ecies::open_x25519::<16>
     );
     /// ECIES on X25519, AES-256.
     pub static ECIES_X25519_AES256: EncryptionScheme = scheme!(
@@ -159,7 +159,7 @@ pub mod schemes {
         ENC_X25519,
         32 + 32 + 32,
         AES256,
-        ecies::open_x25519
+        ecies::open_x25519::<32>
     );
     /// ECIES on X25519 with SHA-512, AES-128.
     pub static ECIES_X25519_SHA512_AES128: EncryptionScheme = scheme!(
@@ -167,7 +167,7 @@ pub mod schemes {
         ENC_X25519_SHA512,
         32 + 64 + 16,
         AES128,
-        ecies::open_x25519_sha512
+        ecies::open_x25519_sha512::<16>
     );
     /// ECIES on X25519 with SHA-512, AES-256.
     pub static ECIES_X25519_SHA512_AES256: EncryptionScheme = scheme!(
@@ -175,7 +175,7 @@ pub mod schemes {
         ENC_X25519_SHA512,
         32 + 64 + 32,
         AES256,
-        ecies::open_x25519_sha512
+        ecies::open_x25519_sha512::<32>
     );
     /// AES key wrap, AES-128 both.
     pub static KEY_WRAP_AES128: EncryptionScheme =

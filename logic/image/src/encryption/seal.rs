@@ -5,7 +5,6 @@ use super::{ContentKey, MAX_WRAPPED_KEY, Scheme};
 use crate::tlv;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
-use ironroot_crypto::hash::HashAlgorithm;
 use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_crypto::{CryptoError, Secret, key_wrap};
 
@@ -51,8 +50,8 @@ impl ContentKey {
         self.expose(|key| match self.scheme().tlv() {
             tlv::ENC_KW => wrap_by_key(recipient, key, out),
             tlv::ENC_EC256 => seal_p256(recipient, key, drbg, out),
-            tlv::ENC_X25519 => seal_x25519(HashAlgorithm::Sha256, recipient, key, drbg, out),
-            tlv::ENC_X25519_SHA512 => seal_x25519(HashAlgorithm::Sha512, recipient, key, drbg, out),
+            tlv::ENC_X25519 => seal_x25519(&ecies::SHA256, recipient, key, drbg, out),
+            tlv::ENC_X25519_SHA512 => seal_x25519(&ecies::SHA512, recipient, key, drbg, out),
             #[cfg(feature = "rsa-decryption")]
             tlv::ENC_RSA2048 => super::oaep::seal(recipient, key, drbg, out),
             _ => Err(CryptoError::InvalidKey),
@@ -84,7 +83,7 @@ fn seal_p256(
     let ephemeral = P256PrivateKey::generate(drbg);
     let shared = ephemeral.diffie_hellman(&recipient);
     ecies::seal(
-        HashAlgorithm::Sha256,
+        &ecies::SHA256,
         &shared,
         &ephemeral.public().to_sec1(),
         key,
@@ -93,7 +92,7 @@ fn seal_p256(
 }
 
 fn seal_x25519(
-    hash: HashAlgorithm,
+    hash: &ecies::Hash,
     recipient: &[u8],
     key: &[u8],
     drbg: &mut Drbg,
