@@ -211,6 +211,18 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     compiler
         .image("ironroot-an521-bootloader", "an521-bootloader", &[])?
         .copy_to(&directory.join("bootloader.elf"))?;
+    if configuration == Configuration::PRODUCT {
+        // For the tests of the recovery mode; a product chooses whether it has one.
+        let features = ["p256", "recovery-smp", "recovery-ymodem"];
+        compiler
+            .variant(
+                "ironroot-an521-bootloader",
+                "an521-bootloader",
+                &features,
+                &[],
+            )?
+            .copy_to(&directory.join("bootloader-recovery.elf"))?;
+    }
 
     let signer = Signer::new(place)?;
     let secure_signed = directory.join("secure-1.0.0.signed");

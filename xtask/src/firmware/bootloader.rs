@@ -24,7 +24,7 @@ const RSA: &str = "rsa";
 const SHA512: &str = "sha512";
 
 /// Each, the smallest first.
-pub(crate) const VARIANTS: [Variant; 5] = [
+pub(crate) const VARIANTS: [Variant; 6] = [
     Variant {
         name: "hash-only",
         features: &[],
@@ -34,6 +34,12 @@ pub(crate) const VARIANTS: [Variant; 5] = [
     Variant {
         name: "p256",
         features: &["p256"],
+        without: &[ED25519, RSA, SHA512],
+        schemes: &[Scheme::P256],
+    },
+    Variant {
+        name: "p256-ecies",
+        features: &["p256", "encryption-p256"],
         without: &[ED25519, RSA, SHA512],
         schemes: &[Scheme::P256],
     },
@@ -55,7 +61,7 @@ pub(crate) const VARIANTS: [Variant; 5] = [
     },
     Variant {
         name: "everything",
-        features: &["default"],
+        features: &["everything"],
         without: &[],
         schemes: &Scheme::ALL,
     },
