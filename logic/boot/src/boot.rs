@@ -12,17 +12,22 @@
 //! the trial is marked before the image runs (else a crashing image would be tried forever), and the counter
 //! is raised only for a confirmed image (else an image that never worked would lock out the one that did).
 
-use crate::demands::Demands;
+use crate::demands::{Bindings, Demands};
 use crate::flash_map::{FlashMap, Image, PerImage, PerSlot, Slot};
-use crate::launch::{Chosen, Launch};
-use crate::memory::{Frozen, ImageMemory, WindowCell};
+use crate::in_place::{ImageRules, Setup};
+use crate::install::FlashImage;
+use crate::install::set::{EachForItself, Group, SetRecord, Trials};
+use crate::launch::{Chosen, Launch, Launched};
+use crate::memory::ImageMemory;
 use crate::otp::{RootKey, Scheme};
 use crate::slots::{Event, Reason, Refused, Report, SlotState};
+use crate::stage::{OnFlash, Stage};
 use crate::strategy::{Standing, Strategy};
-use crate::trailer_ops::{self, FlashSource};
-use ironroot_image::encryption::{Decrypted, Decryption};
-use ironroot_image::{Candidate, Policy, Refusal, Suite, Verified, Version};
-use ironroot_platform::{CounterError, Flash, FlashError, FlashRegion, HardwareCounter};
+use crate::trailer_ops;
+use ironroot_image::encryption::Decryption;
+use ironroot_image::trailer::{Alignment, FlagState, Layout};
+use ironroot_image::{Refusal, Suite, Version};
+use ironroot_platform::{CounterError, Flash, FlashError, HardwareCounter};
 
 /// Why nothing can be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +73,8 @@ struct Contender {
     out: bool,
 }
 
-/// Chooses, copies and verifies both images, and does what must be done before they start.
+/// Chooses, copies and verifies both images, and does what must be done before they start. Each image is
+/// confirmed or given up for itself.
 ///
 /// # Errors
 /// [`BootError`]. Whatever is refused on the way is reported.
@@ -78,29 +84,146 @@ pub fn boot<'m, F: Flash, C: HardwareCounter, S: Strategy, R: Report>(
     memory: &'m ImageMemory<'_>,
     report: &mut R,
 ) -> Result<Launch<'m>, BootError> {
-    let contenders = PerImage {
-        secure: survey(strategy, device, report, Image::Secure)?,
-        non_secure: survey(strategy, device, report, Image::NonSecure)?,
+    boot_as_set(strategy, device, memory, &mut EachForItself, report)
+}
+
+/// The same for images that go together: both trials begin in one step, both are confirmed or neither is.
+///
+/// # Errors
+/// [`BootError`].
+pub fn boot_as_set<'m, F: Flash, C: HardwareCounter, S: Strategy, K: SetRecord, R: Report>(
+    strategy: &S,
+    device: &mut Device<'_, F, C>,
+    memory: &'m ImageMemory<'_>,
+    record: &mut K,
+    report: &mut R,
+) -> Result<Launch<'m>, BootError> {
+    start(
+        strategy,
+        device,
+        (&Image::ALL, memory, &PerImage::default()),
+        record,
+        report,
+    )
+}
+
+/// Chooses among images that run where they lie: direct-XIP, a single slot, a firmware loader. The flash must be
+/// one that nobody else can write while an image runs.
+///
+/// # Errors
+/// [`BootError`].
+pub fn boot_from_flash<
+    F: Flash + Clone,
+    C: HardwareCounter,
+    S: Strategy,
+    K: SetRecord,
+    R: Report,
+>(
+    strategy: &S,
+    device: &mut Device<'_, F, C>,
+    setup: &Setup<'_>,
+    record: &mut K,
+    report: &mut R,
+) -> Result<Launched<FlashImage<F>>, BootError> {
+    let address = setup.address;
+    start(
+        strategy,
+        device,
+        (setup.images, OnFlash { address }, &setup.rules),
+        record,
+        report,
+    )
+}
+
+/// Which images, where they are verified, and what each has to keep to.
+type Scene<'s, G> = (&'s [Image], G, &'s PerImage<ImageRules>);
+
+fn start<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Report>(
+    strategy: &S,
+    device: &mut Device<'_, F, C>,
+    (images, stage, rules): Scene<'_, G>,
+    record: &mut K,
+    report: &mut R,
+) -> Result<Launched<G::Source>, BootError> {
+    settle_trials(strategy, device, record)?;
+    let trials = Trials::of(record)?;
+    let nothing = Contender {
+        standing: Standing::Unmarked,
+        version: None,
+        out: true,
     };
-    let minimums = PerImage {
-        secure: read_counter(device, Image::Secure)?,
-        non_secure: read_counter(device, Image::NonSecure)?,
-    };
-    let chosen = PerImage {
-        secure: None,
-        non_secure: None,
+    let nothing = PerSlot {
+        a: nothing,
+        b: nothing,
     };
     let mut boot = Boot {
+        strategy,
+        contenders: PerImage {
+            secure: nothing,
+            non_secure: nothing,
+        },
+        minimums: PerImage::default(),
+        chosen: PerImage {
+            secure: None,
+            non_secure: None,
+        },
         device,
-        memory,
+        images,
+        stage,
+        rules,
+        record,
         report,
-        contenders,
-        minimums,
-        chosen,
     };
+    for image in images.iter().copied() {
+        *boot.contenders.get_mut(image) =
+            survey(strategy, boot.device, boot.report, image, trials)?;
+        *boot.minimums.get_mut(image) = read_counter(boot.device, image)?;
+    }
     boot.choose()?;
     boot.raise_counters()?;
     boot.finish(S::MODE)
+}
+
+/// What a trial of a set came to: confirmed as a whole, or failed as a whole.
+fn settle_trials<F: Flash, C, S: Strategy, K: SetRecord>(
+    strategy: &S,
+    device: &mut Device<'_, F, C>,
+    record: &mut K,
+) -> Result<(), BootError> {
+    if !K::TOGETHER {
+        return Ok(());
+    }
+    let Trials { on_trial, failed } = Trials::of(record)?;
+    let members = Image::ALL.map(|image| on_trial.slot(image).map(|slot| (image, slot)));
+    let (mut all_confirmed, mut none_begun) = (true, true);
+    for (image, slot) in members.into_iter().flatten() {
+        let region = device.map.slot(image, slot).of(&mut device.flash)?;
+        let trailer = trailer_ops::state(&region).ok();
+        let standing = trailer.map(|trailer| strategy.standing(slot, &trailer));
+        all_confirmed &= standing == Some(Standing::Confirmed);
+        none_begun &= standing == Some(Standing::Pending);
+    }
+    if on_trial.is_empty() || none_begun {
+        return Ok(());
+    }
+    if all_confirmed {
+        let on_trial = Group::default();
+        return Trials { on_trial, failed }.write(record);
+    }
+    for (image, slot) in members.into_iter().flatten() {
+        let mut region = device.map.slot(image, slot).of(&mut device.flash)?;
+        let trailer = trailer_ops::state(&region);
+        if trailer.is_ok_and(|trailer| strategy.standing(slot, &trailer) == Standing::Pending) {
+            // So that it stays out when the record is about another trial. If it cannot be marked it is tried
+            // alone, as without a record.
+            let _ = trailer_ops::begin_trial(&mut region);
+        }
+    }
+    Trials {
+        on_trial: Group::default(),
+        failed: on_trial,
+    }
+    .write(record)
 }
 
 fn read_counter<F, C: HardwareCounter>(
@@ -120,13 +243,24 @@ fn survey<F: Flash, C, S: Strategy, R: Report>(
     device: &mut Device<'_, F, C>,
     report: &mut R,
     image: Image,
+    trials: Trials,
 ) -> Result<PerSlot<Contender>, BootError> {
-    strategy.prepare(&mut device.flash, device.map, image)?;
     let mut look = |slot| -> Result<Contender, BootError> {
+        if strategy.preference(slot).is_none() {
+            return Ok(Contender {
+                standing: Standing::Unmarked,
+                version: None,
+                out: true,
+            });
+        }
         let region = device.map.slot(image, slot).of(&mut device.flash)?;
         let state = SlotState::read(&region);
         let standing = state.trailer.map_or(Standing::Unmarked, |trailer| {
-            strategy.standing(slot, &trailer)
+            let marked = trailer.copy_done != FlagState::Unset;
+            match trials.failed.contains(image, slot) && marked {
+                true => Standing::TrialFailed,
+                false => strategy.standing(slot, &trailer),
+            }
         });
         report.report(&Event::Found {
             image,
@@ -162,28 +296,38 @@ fn survey<F: Flash, C, S: Strategy, R: Report>(
     })
 }
 
-struct Boot<'b, 'm, 'w, 'd, F, C, R> {
+struct Boot<'b, 'd, F, C, S, G: Stage<F>, K, R> {
+    strategy: &'b S,
     device: &'b mut Device<'d, F, C>,
-    memory: &'m ImageMemory<'w>,
+    images: &'b [Image],
+    stage: G,
+    rules: &'b PerImage<ImageRules>,
+    record: &'b mut K,
     report: &'b mut R,
     contenders: PerImage<PerSlot<Contender>>,
     minimums: PerImage<u32>,
-    chosen: PerImage<Option<Chosen<Frozen<'m>>>>,
+    chosen: PerImage<Option<Chosen<G::Source>>>,
 }
 
-impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> {
+impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Report>
+    Boot<'_, '_, F, C, S, G, K, R>
+{
     /// Until both images are chosen, their dependencies are met and their trials marked. Each round that
     /// does not end it puts one slot out, so there are at most as many as slots.
     // A function of its own, like `load`: one frame for everything costs 1 KB of code to address.
     #[inline(never)]
     fn choose(&mut self) -> Result<(), BootError> {
         loop {
-            for image in Image::ALL {
+            for image in self.images.iter().copied() {
                 if self.chosen.get(image).is_none() {
                     *self.chosen.get_mut(image) = Some(self.next_good(image)?);
                 }
             }
-            let unusable = self.unmet_dependency().or_else(|| self.unmarkable_trial());
+            let unusable = self.unmet_dependency().or_else(|| self.incomplete_set());
+            let unusable = match unusable {
+                Some(unusable) => Some(unusable),
+                None => self.unmarkable_trial()?,
+            };
             let Some((image, reason)) = unusable else {
                 return Ok(());
             };
@@ -194,9 +338,9 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
     }
 
     /// The next best slot of `image` whose copy passes verification.
-    fn next_good(&mut self, image: Image) -> Result<Chosen<Frozen<'m>>, BootError> {
+    fn next_good(&mut self, image: Image) -> Result<Chosen<G::Source>, BootError> {
         loop {
-            let slot = best(self.contenders.get(image)).ok_or(BootError::NothingToBoot(image))?;
+            let slot = self.best(image).ok_or(BootError::NothingToBoot(image))?;
             match self.load(image, slot) {
                 Ok(chosen) => {
                     let version = chosen.verified.version();
@@ -224,16 +368,36 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
         }));
     }
 
-    /// Copies the image in `slot` and verifies the copy. What fails is wiped from its window again.
+    /// The slot to try next: what the strategy prefers, then the newest version, on equal ones slot A. One whose
+    /// trial failed comes after all that may boot, one that nobody asked for after everything: rather than
+    /// nothing, the device boots what is correctly signed and no rollback.
+    fn best(&self, image: Image) -> Option<Slot> {
+        let slots = self.contenders.get(image);
+        let rank = |slot: Slot| {
+            let contender = slots.get(slot);
+            let class = match contender.standing {
+                Standing::Confirmed | Standing::Pending => 2,
+                Standing::TrialFailed => 1,
+                Standing::Unmarked => 0,
+            };
+            let preference = self.strategy.preference(slot)?;
+            (!contender.out).then_some((preference, class, contender.version))
+        };
+        match (rank(Slot::A), rank(Slot::B)) {
+            (None, None) => None,
+            (a, b) if b > a => Some(Slot::B),
+            _ => Some(Slot::A),
+        }
+    }
+
+    /// Brings the image in `slot` to where it runs and verifies it there.
     #[inline(never)]
-    fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<Frozen<'m>>, Reason> {
+    fn load(&mut self, image: Image, slot: Slot) -> Result<Chosen<G::Source>, Reason> {
         let standing = self.contenders.get(image).get(slot).standing;
-        let window = self.memory.window(image);
         let root_key = self.device.root_keys.get(image);
         let area = self.device.map.slot(image, slot);
-        let region = area.of(&mut self.device.flash);
-        let region = region.map_err(|_| Reason::Image(Refusal::Unreadable))?;
-        let trailer = trailer_ops::layout(&region);
+        let trailer = Alignment::for_write_unit(self.device.map.geometry.write_unit)
+            .and_then(|alignment| Layout::new(area.len, alignment));
         let demands = Demands {
             image,
             slot,
@@ -242,11 +406,18 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
             size_limit: trailer.map_or(0, |trailer| trailer.swap_info()),
             counter: *self.minimums.get(image),
             counter_limit: self.device.counters.get(image).limit(),
-            window: Some(window.range()),
+            window: self.stage.window(image),
             decryption: self.device.decryption,
         };
-        let verified = demands.judge(|policy| {
-            copy_and_verify(&region, window, policy, demands.decryption.as_ref())
+        let rules = self.rules.get(image);
+        let bindings = Bindings {
+            rom_address: self.stage.rom_address(area),
+            vendor_uuid: rules.vendor_uuid,
+            class_uuid: rules.class_uuid,
+        };
+        let (stage, flash) = (&self.stage, &mut self.device.flash);
+        let verified = demands.judge_bound(&bindings, |policy| {
+            stage.bring(flash, image, area, policy, demands.decryption.as_ref())
         })?;
         Ok(Chosen {
             slot,
@@ -258,7 +429,7 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
 
     /// An image whose dependency the other chosen image does not satisfy.
     fn unmet_dependency(&self) -> Option<(Image, Reason)> {
-        Image::ALL.into_iter().find_map(|image| {
+        self.images.iter().copied().find_map(|image| {
             let chosen = self.chosen.get(image).as_ref()?;
             let unmet = chosen.verified.dependencies().any(|dependency| {
                 let needed = Image::from_number(dependency.image)
@@ -269,8 +440,46 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
         })
     }
 
+    /// In a set, an image that would be tried although another image's trial was refused.
+    fn incomplete_set(&self) -> Option<(Image, Reason)> {
+        let missing = |image: &Image| {
+            let refused = |slot: Slot| {
+                let contender = self.contenders.get(*image).get(slot);
+                contender.out && contender.standing == Standing::Pending
+            };
+            Slot::ALL.into_iter().any(refused)
+        };
+        if !K::TOGETHER || !self.images.iter().any(missing) {
+            return None;
+        }
+        let tried = self.pending().next()?;
+        Some((tried.0, Reason::SetIncomplete))
+    }
+
+    /// The chosen images whose trial this is.
+    fn pending(&self) -> impl Iterator<Item = (Image, Slot)> + '_ {
+        self.images.iter().copied().filter_map(|image| {
+            let chosen = self.chosen.get(image).as_ref()?;
+            (chosen.standing == Standing::Pending).then_some((image, chosen.slot))
+        })
+    }
+
+    /// From here on the trials of a set have begun, whatever becomes of the marks.
+    fn record_trials(&mut self) -> Result<(), BootError> {
+        let on_trial = self.pending();
+        let on_trial = on_trial.fold(Group::default(), |group, (image, slot)| {
+            group.with(image, slot)
+        });
+        if K::TOGETHER && !on_trial.is_empty() {
+            let failed = Trials::of(self.record)?.failed;
+            Trials { on_trial, failed }.write(self.record)?;
+        }
+        Ok(())
+    }
+
     /// Marks the trials; gives an image whose mark could not be written.
-    fn unmarkable_trial(&mut self) -> Option<(Image, Reason)> {
+    fn unmarkable_trial(&mut self) -> Result<Option<(Image, Reason)>, BootError> {
+        self.record_trials()?;
         for image in Image::ALL {
             let Some(chosen) = self.chosen.get_mut(image) else {
                 continue;
@@ -289,12 +498,12 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
                 .map_err(trailer_ops::TrailerError::Flash)
                 .and_then(|mut region| trailer_ops::begin_trial(&mut region));
             if marked.is_err() {
-                return Some((image, Reason::MarkFailed));
+                return Ok(Some((image, Reason::MarkFailed)));
             }
             contender.standing = Standing::TrialFailed;
             self.report.report(&Event::TrialBegins { image, slot });
         }
-        None
+        Ok(None)
     }
 
     /// Only a confirmed image raises its counter.
@@ -308,7 +517,8 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
             else {
                 continue;
             };
-            if value > *self.minimums.get(image) {
+            let counts = self.strategy.raises_counter(chosen.slot);
+            if counts && value > *self.minimums.get(image) {
                 let counter = self.device.counters.get_mut(image);
                 counter
                     .advance_to(value)
@@ -319,93 +529,16 @@ impl<'m, F: Flash, C: HardwareCounter, R: Report> Boot<'_, 'm, '_, '_, F, C, R> 
         Ok(())
     }
 
-    fn finish(self, mode: u8) -> Result<Launch<'m>, BootError> {
-        for image in Image::ALL {
+    fn finish(self, mode: u8) -> Result<Launched<G::Source>, BootError> {
+        if self.images.is_empty() {
+            return Err(BootError::FaultDetected);
+        }
+        for image in self.images.iter().copied() {
             let chosen = self.chosen.get(image).as_ref();
             if !chosen.is_some_and(|chosen| chosen.verified.still_stands()) {
                 return Err(BootError::FaultDetected);
             }
         }
-        Ok(Launch::new(mode, self.chosen))
+        Ok(Launched::new(mode, self.chosen))
     }
-}
-
-/// The slot to try next: newest version first, on equal ones slot A. One whose trial failed comes after all
-/// that may boot, one that nobody asked for after everything: rather than nothing, the device boots what is
-/// correctly signed and no rollback.
-fn best(slots: &PerSlot<Contender>) -> Option<Slot> {
-    let rank = |slot: Slot| {
-        let contender = slots.get(slot);
-        let class = match contender.standing {
-            Standing::Confirmed | Standing::Pending => 2,
-            Standing::TrialFailed => 1,
-            Standing::Unmarked => 0,
-        };
-        (!contender.out).then_some((class, contender.version))
-    };
-    match (rank(Slot::A), rank(Slot::B)) {
-        (None, None) => None,
-        (a, b) if b > a => Some(Slot::B),
-        _ => Some(Slot::A),
-    }
-}
-
-/// Copies the image at the start of `slot` into `window`, no byte more, decrypts the copy if it is encrypted,
-/// and verifies what came of it.
-fn copy_and_verify<'m, F: Flash>(
-    slot: &FlashRegion<F>,
-    window: &'m WindowCell<'_>,
-    policy: &Policy<'_>,
-    decryption: Option<&Decryption<'_>>,
-) -> Result<Verified<Frozen<'m>>, Refusal> {
-    // What flash says here decides only how much is copied to where and how it is opened; the copy is judged
-    // on its own.
-    let (place, len, cipher) = {
-        let source = FlashSource(slot);
-        let candidate = Candidate::parse(&source, policy)?;
-        let cipher = match decryption {
-            None => None,
-            Some(decryption) => Decrypted::open(&source, decryption)?.into_cipher(),
-        };
-        (
-            window
-                .place(candidate.header())
-                .ok_or(Refusal::LoadAddress)?,
-            candidate.total_len(),
-            cipher,
-        )
-    };
-    let copied = match window.open(place, len) {
-        None => Err(Refusal::TooLarge),
-        Some(mut bytes) => {
-            let read = slot.read(0, &mut bytes).map_err(|_| Refusal::Unreadable);
-            if let Some(cipher) = cipher {
-                cipher.apply(0, &mut bytes);
-            }
-            read
-        }
-    };
-    let verified = copied.and_then(|()| verify_copy(window, place, len, policy));
-    if verified.is_err() {
-        // Nothing if the range is outside the window: then nothing was copied either.
-        if let Some(mut bytes) = window.open(place, len) {
-            bytes.fill(0);
-        }
-    }
-    verified
-}
-
-fn verify_copy<'m>(
-    window: &'m WindowCell<'_>,
-    place: usize,
-    len: u32,
-    policy: &Policy<'_>,
-) -> Result<Verified<Frozen<'m>>, Refusal> {
-    let copy = window.freeze(place, len).ok_or(Refusal::FaultDetected)?;
-    let verified = Verified::check(copy, policy)?;
-    // The copy's own header must agree with where it was put: flash may have changed under the reads.
-    if window.place(verified.header()) != Some(place) {
-        return Err(Refusal::LoadAddress);
-    }
-    Ok(verified)
 }

@@ -4,7 +4,7 @@
 use crate::flash_map::{IMAGES, Image, Slot};
 use crate::otp::{RootKey, Scheme};
 use crate::slots::Reason;
-use ironroot_image::encryption::{self, Decrypted, Decryption};
+use ironroot_image::encryption::{Decrypted, Decryption};
 use ironroot_image::{
     AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Suite, Verified,
 };
@@ -38,7 +38,6 @@ pub(crate) struct Bindings {
     pub(crate) rom_address: Option<u32>,
     pub(crate) vendor_uuid: Option<[u8; 16]>,
     pub(crate) class_uuid: Option<[u8; 16]>,
-    pub(crate) encryption: Option<encryption::Scheme>,
 }
 
 impl Demands<'_> {
@@ -95,7 +94,6 @@ impl Demands<'_> {
                 rom_address: bindings.rom_address,
                 vendor_uuid: bindings.vendor_uuid,
                 class_uuid: bindings.class_uuid,
-                encryption: bindings.encryption.or(policy.encryption),
                 ..*policy
             })
         })

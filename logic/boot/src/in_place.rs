@@ -25,7 +25,6 @@ use crate::install::{Areas, FlashImage, Journal, Method, Party};
 use crate::launch::{Chosen, Launched};
 use crate::slots::{Event, Reason, Refused, Report};
 use crate::strategy::Standing;
-use ironroot_image::encryption::Decryption;
 use ironroot_image::trailer::{FlagState, MagicState, SwapType, Trailer};
 use ironroot_image::{Candidate, ImageSource, Policy, Refusal, Verified, Version};
 use ironroot_platform::{Flash, FlashError, HardwareCounter};
@@ -46,8 +45,6 @@ pub struct Setup<'d> {
     pub scratch: Option<Area>,
     /// What each image has to keep to.
     pub rules: PerImage<ImageRules>,
-    /// How candidates may be encrypted. `None`: encrypted ones are refused.
-    pub decryption: Option<Decryption<'d>>,
 }
 
 /// What one image has to keep to, beside its signature and its security counter.
@@ -182,12 +179,12 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     }
 
     fn phase(&self) -> Result<Phase, BootError> {
-        let phase = self.record.phase();
+        let phase = Phase::of(self.record);
         phase.map_err(|error| BootError::Counter(Image::Secure, error))
     }
 
     fn set_phase(&mut self, phase: Phase) -> Result<(), BootError> {
-        let changed = self.record.set_phase(phase);
+        let changed = phase.write(self.record);
         changed.map_err(|error| BootError::Counter(Image::Secure, error))
     }
 
@@ -213,6 +210,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
                 swapper.ask_to_go_back(&mut self.device.flash, job.size)?;
             }
         }
+        self.open_journals(&jobs)?;
         if K::TOGETHER && mask != 0 && !is_committed(phase) {
             let back = Image::ALL.into_iter().all(|image| {
                 let job = jobs.get(image).as_ref();
@@ -261,13 +259,17 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             // The record says that it is complete, whatever its mark reads.
             Phase::Trial(mask) if is_member(mask, image) => None,
             Phase::Trial(_) => swapper.find(&self.device.flash)?,
-            // The mark may have been torn: it is made again.
+            // The mark that ended it may be torn: it is made again.
             Phase::Installing(_) | Phase::Reverting(_) => {
                 swapper.find_or_last(&self.device.flash)?
             }
         };
         if let Some(under_way) = under_way {
-            return self.job_to_go_on(image, under_way);
+            return self.job_to_go_on(image, under_way, phase);
+        }
+        if is_committed(phase) {
+            // Every journal of the set was open before the phase began: this one is done.
+            return Ok(None);
         }
         let (primary, secondary) = swapper.flags(&self.device.flash);
         let marked = swapper.request_is_marked(&self.device.flash);
@@ -275,8 +277,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let asked = secondary.magic == MagicState::Good && !memory.refused;
         let kind = if asked {
             asked_kind(M::TABLE, image, &primary, &secondary)
-        } else if is_committed(phase) {
-            SwapType::None
         } else if M::REVERTS && self.goes_back(image, &primary, phase) {
             SwapType::Revert
         } else if memory.rescue && !memory.refused {
@@ -297,7 +297,13 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         }
         match phase {
             Phase::Trial(mask) if is_member(mask, image) => true,
-            _ => decide::on_trial(primary),
+            _ if decide::on_trial(primary) => true,
+            _ => {
+                let swapper = self.swappers.get(image).as_ref();
+                M::SCRATCH
+                    && swapper
+                        .is_some_and(|swapper| swapper.scratch_asks_to_go_back(&self.device.flash))
+            }
         }
     }
 
@@ -345,6 +351,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         &mut self,
         image: Image,
         under_way: UnderWay,
+        phase: Phase,
     ) -> Result<Option<Job>, BootError> {
         let UnderWay {
             journal,
@@ -364,7 +371,8 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             return Ok(Some(job));
         };
         self.report_refusal(image, Slot::B, reason);
-        if self.judge(image, &swap, done, Party::Leaving).is_ok() {
+        let moved = !(K::TOGETHER && phase == Phase::Idle && done == 0);
+        if moved && self.judge(image, &swap, done, Party::Leaving).is_ok() {
             // As for a trial: when it is complete, it does not verify, and is taken back.
             let kind = SwapType::Test;
             return Ok(Some(Job { kind, ..job }));
@@ -387,8 +395,13 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         if is_committed(phase) {
             return Ok(());
         }
+        // With a set, nothing moves before all journals are open and the phase says so.
+        let unmoved = |job: &Job| match job.under_way {
+            None => true,
+            Some(under_way) => K::TOGETHER && under_way.done == 0,
+        };
         let starts = |job: &Option<Job>| {
-            job.is_some_and(|job| job.under_way.is_none() && job.kind != SwapType::Revert)
+            job.is_some_and(|job| unmoved(&job) && job.kind != SwapType::Revert)
         };
         if !Image::ALL.iter().any(|image| starts(jobs.get(*image))) {
             return Ok(());
@@ -423,7 +436,13 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         // The requests stay: what is missing may come with the next download.
         for image in Image::ALL {
             if starts(jobs.get(image)) {
-                *jobs.get_mut(image) = None;
+                let dropped = jobs.get_mut(image).take();
+                if dropped.is_some_and(|job| job.under_way.is_some()) {
+                    // What runs must not confirm what does not.
+                    let swapper = self.swappers.get(image).as_ref();
+                    let swapper = swapper.ok_or(BootError::FaultDetected)?;
+                    swapper.forget(&mut self.device.flash)?;
+                }
                 self.memory.get_mut(image).refused = true;
                 self.report_refusal(image, Slot::B, reason);
             }
@@ -474,11 +493,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         // What could not be read may be readable next time.
         let for_good = !matches!(reason, Reason::Image(Refusal::Unreadable));
         if asked && for_good {
-            let phase = self.phase()?;
-            if K::TOGETHER && is_committed(phase) {
-                // The set lost an image while power was off: the others must not stay without it.
-                self.leave_set(phase, image)?;
-            }
             let swapper = self.swappers.get(image).as_ref();
             let swapper = swapper.ok_or(BootError::FaultDetected)?;
             swapper.drop_request(&mut self.device.flash)?;
@@ -486,13 +500,26 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         Ok(())
     }
 
-    fn leave_set(&mut self, phase: Phase, image: Image) -> Result<(), BootError> {
-        self.turn_back = true;
-        let rest = phase.mask() & !bit(image);
-        self.set_phase(match phase {
-            Phase::Reverting(_) => Phase::Reverting(rest),
-            _ => Phase::Installing(rest),
-        })
+    /// From here on each job can be resumed. No sector has moved.
+    fn open_journals(&mut self, jobs: &PerImage<Option<Job>>) -> Result<(), BootError> {
+        for image in Image::ALL {
+            let Some(job) = jobs.get(image) else {
+                continue;
+            };
+            self.report.report(&Event::Update {
+                image,
+                kind: job.kind,
+                resumed: job.under_way.is_some(),
+            });
+            let swapper = self.swappers.get(image).as_ref();
+            let swapper = swapper.ok_or(BootError::FaultDetected)?;
+            let flash = &mut self.device.flash;
+            match &job.under_way {
+                Some(under_way) => swapper.renew(flash, under_way, &journal_of(job))?,
+                None => swapper.begin(flash, &journal_of(job))?,
+            }
+        }
+        Ok(())
     }
 
     #[inline(never)]
@@ -504,11 +531,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
                     continue;
                 };
                 if job.under_way.is_some() == resumed {
-                    self.report.report(&Event::Update {
-                        image,
-                        kind: job.kind,
-                        resumed,
-                    });
                     self.move_image(image, job)?;
                 }
             }
@@ -534,10 +556,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let swapper = self.swappers.get(image).as_ref();
         let swapper = swapper.ok_or(BootError::FaultDetected)?;
         let flash = &mut self.device.flash;
-        match &job.under_way {
-            Some(under_way) => swapper.renew(flash, under_way, &journal_of(job))?,
-            None => swapper.begin(flash, &journal_of(job))?,
-        }
         Ok(swapper.go(flash, &job.swap, done, job.doubtful, &ciphers)?)
     }
 
@@ -550,7 +568,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     ) -> Option<ironroot_image::encryption::PayloadCipher> {
         let swapper = self.swapper(image).ok()?;
         let view = swapper.view(&self.device.flash, *swap, done, party);
-        view.find_cipher(self.setup.decryption.as_ref()).ok()?
+        view.find_cipher(self.device.decryption.as_ref()).ok()?
     }
 
     /// All images of the set are where they belong.
@@ -559,7 +577,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let next = match phase {
             Phase::Idle | Phase::Trial(_) => return Ok(()),
             Phase::Reverting(_) => Phase::Idle,
-            Phase::Installing(0) => Phase::Idle,
             Phase::Installing(mask) => {
                 let mut confirmed = true;
                 for image in members(mask) {
@@ -708,7 +725,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             counter_limit: self.device.counters.get(image).limit(),
             window: None,
             // Known from the bindings: a swap opens images on its own.
-            decryption: None,
+            decryption: self.device.decryption,
         }
     }
 
@@ -719,7 +736,6 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             rom_address: self.setup.address.checked_add(primary.offset),
             vendor_uuid: rules.vendor_uuid,
             class_uuid: rules.class_uuid,
-            encryption: self.setup.decryption.as_ref().map(Decryption::scheme),
         }
     }
 
@@ -734,7 +750,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let unfit = Reason::Image(Refusal::FaultDetected);
         let swapper = self.swappers.get(image).as_ref().ok_or(unfit)?;
         let view = swapper.view(&self.device.flash, *swap, done, party);
-        let view = view.decrypted(self.setup.decryption.as_ref());
+        let view = view.decrypted(self.device.decryption.as_ref());
         let view = view.map_err(Reason::Image)?;
         let demands = self.demands(image, Slot::B, swapper.room_in_bytes());
         let check = |policy: &Policy<'_>| Verified::check(view, policy);

@@ -1,14 +1,19 @@
-//! What a trailer means, by the way the device updates.
+//! What a trailer means, by the way the device updates: strategies that move nothing at boot.
 //!
-//! The only strategy so far is RAM-load with revert: both slots can boot, the newest acceptable one is
-//! copied to RAM, nothing moves on flash. Strategies that swap slots, execute in place or overwrite bring
-//! their own [`Strategy`]: they do their moving in [`prepare`](Strategy::prepare) and then say which
-//! slots take part.
+//! | strategy | runs from | of the slots | way back |
+//! |---|---|---|---|
+//! | [`RamLoad`] | memory | the newest acceptable | trial, confirmation |
+//! | [`DirectXip`] | the slot | the newest acceptable | none |
+//! | [`DirectXipRevert`] | the slot | the newest acceptable | trial, confirmation |
+//! | [`SingleSlot`], [`SingleSlotRamLoad`] | the slot, memory | the first | none |
+//! | [`FirmwareLoader`] | the slot | the first, or the loader in the second | none |
+//!
+//! Those that move sectors are [`Method`](crate::install::method::Method)s, for
+//! [`boot_in_place`](crate::boot_in_place()).
 
-use crate::flash_map::{FlashMap, Image, Slot};
+use crate::flash_map::Slot;
 use ironroot_image::shared_data;
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
-use ironroot_platform::{Flash, FlashError};
 
 /// What a slot's trailer means for this boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +46,20 @@ pub trait Strategy {
     /// The mode as the shared data area names it.
     const MODE: u8;
 
-    /// Brings `image`'s slots into the state they boot from; with RAM-load there is nothing to do.
-    ///
-    /// # Errors
-    /// The flash's.
-    fn prepare<F: Flash>(
-        &self,
-        flash: &mut F,
-        map: &FlashMap,
-        image: Image,
-    ) -> Result<(), FlashError> {
-        let _ = (flash, map, image);
-        Ok(())
-    }
-
     /// What the trailer of `slot` means.
     fn standing(&self, slot: Slot, trailer: &Trailer) -> Standing;
+
+    /// How much `slot` is preferred, before any trailer or version is looked at; nothing if it takes no part.
+    fn preference(&self, slot: Slot) -> Option<u8> {
+        let _ = slot;
+        Some(0)
+    }
+
+    /// Whether a confirmed image in `slot` raises the security counter.
+    fn raises_counter(&self, slot: Slot) -> bool {
+        let _ = slot;
+        true
+    }
 }
 
 /// RAM-load with trial, confirmation and revert (MCUboot: `MCUBOOT_RAM_LOAD` with
@@ -71,17 +74,109 @@ impl Strategy for RamLoad {
     const MODE: u8 = shared_data::MODE_RAM_LOAD;
 
     fn standing(&self, _slot: Slot, trailer: &Trailer) -> Standing {
-        match (trailer.magic, trailer.image_ok, trailer.copy_done) {
-            // Both flags are written only after the magic was read as good: it has lost bits since, as a
-            // magic does whose writing was cut off late. A confirmed image must not be lost with it.
-            (MagicState::Bad, FlagState::Set, FlagState::Set) => Standing::Confirmed,
-            (MagicState::Unset | MagicState::Bad, _, _) => Standing::Unmarked,
-            (MagicState::Good, FlagState::Set, _) => Standing::Confirmed,
-            // Torn while confirming: not confirmed. If its trial has not begun, it may still be tried.
-            (MagicState::Good, _, FlagState::Unset) => Standing::Pending,
-            // Torn while its trial was marked: nobody knows whether it ran, so it did.
-            (MagicState::Good, _, FlagState::Set | FlagState::Bad) => Standing::TrialFailed,
+        by_trial(trailer)
+    }
+}
+
+/// Direct-XIP with trial, confirmation and revert (MCUboot: `MCUBOOT_DIRECT_XIP_REVERT`). As with [`RamLoad`],
+/// nothing is erased at boot.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DirectXipRevert;
+
+impl Strategy for DirectXipRevert {
+    const MODE: u8 = shared_data::MODE_DIRECT_XIP_REVERT;
+
+    fn standing(&self, _slot: Slot, trailer: &Trailer) -> Standing {
+        by_trial(trailer)
+    }
+}
+
+/// Direct-XIP without a way back (MCUboot: `MCUBOOT_DIRECT_XIP`): the newest image that verifies, whatever its
+/// trailer says. An image that is written is meant for good.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DirectXip;
+
+impl Strategy for DirectXip {
+    const MODE: u8 = shared_data::MODE_DIRECT_XIP;
+
+    fn standing(&self, _slot: Slot, _trailer: &Trailer) -> Standing {
+        Standing::Confirmed
+    }
+}
+
+/// One slot, updated by a recovery mode or not at all (MCUboot: `MCUBOOT_SINGLE_APPLICATION_SLOT`).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SingleSlot;
+
+impl Strategy for SingleSlot {
+    const MODE: u8 = shared_data::MODE_SINGLE_SLOT;
+
+    fn standing(&self, _slot: Slot, _trailer: &Trailer) -> Standing {
+        Standing::Confirmed
+    }
+
+    fn preference(&self, slot: Slot) -> Option<u8> {
+        (slot == Slot::A).then_some(0)
+    }
+}
+
+/// One slot whose image is copied to memory (MCUboot: `MCUBOOT_SINGLE_APPLICATION_SLOT_RAM_LOAD`).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SingleSlotRamLoad;
+
+impl Strategy for SingleSlotRamLoad {
+    const MODE: u8 = shared_data::MODE_SINGLE_SLOT_RAM_LOAD;
+
+    fn standing(&self, slot: Slot, trailer: &Trailer) -> Standing {
+        SingleSlot.standing(slot, trailer)
+    }
+
+    fn preference(&self, slot: Slot) -> Option<u8> {
+        SingleSlot.preference(slot)
+    }
+}
+
+/// The application in the first slot and a program that loads applications in the second (MCUboot:
+/// `MCUBOOT_FIRMWARE_LOADER`). The loader runs when it is asked for, and when there is no acceptable application.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FirmwareLoader {
+    /// A pin, a boot mode or a reset cause asks for the loader.
+    pub enter: bool,
+}
+
+impl Strategy for FirmwareLoader {
+    const MODE: u8 = shared_data::MODE_FIRMWARE_LOADER;
+
+    fn standing(&self, _slot: Slot, _trailer: &Trailer) -> Standing {
+        Standing::Confirmed
+    }
+
+    fn preference(&self, slot: Slot) -> Option<u8> {
+        match (slot, self.enter) {
+            (Slot::A, _) => Some(1),
+            (Slot::B, false) => Some(0),
+            (Slot::B, true) => Some(2),
         }
+    }
+
+    /// A loader is newer or older than the application for reasons of its own.
+    fn raises_counter(&self, slot: Slot) -> bool {
+        slot == Slot::A
+    }
+}
+
+/// Trial, confirmation and revert among two slots that can both boot.
+fn by_trial(trailer: &Trailer) -> Standing {
+    match (trailer.magic, trailer.image_ok, trailer.copy_done) {
+        // Both flags are written only after the magic was read as good: it has lost bits since, as a
+        // magic does whose writing was cut off late. A confirmed image must not be lost with it.
+        (MagicState::Bad, FlagState::Set, FlagState::Set) => Standing::Confirmed,
+        (MagicState::Unset | MagicState::Bad, _, _) => Standing::Unmarked,
+        (MagicState::Good, FlagState::Set, _) => Standing::Confirmed,
+        // Torn while confirming: not confirmed. If its trial has not begun, it may still be tried.
+        (MagicState::Good, _, FlagState::Unset) => Standing::Pending,
+        // Torn while its trial was marked: nobody knows whether it ran, so it did.
+        (MagicState::Good, _, FlagState::Set | FlagState::Bad) => Standing::TrialFailed,
     }
 }
 

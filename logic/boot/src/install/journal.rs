@@ -317,11 +317,16 @@ pub(super) fn find<F: Flash>(
     flash: &F,
     primary: &Sheet,
     secondary: &Sheet,
+    scratch: bool,
 ) -> Result<Option<(Journal, bool)>, FlashError> {
     if let Some(journal) = secondary.shadow(flash) {
         return Ok(Some((journal, true)));
     }
-    let (first, second) = (primary.flags(flash), secondary.flags(flash));
+    let (first, mut second) = (primary.flags(flash), secondary.flags(flash));
+    if scratch {
+        // MCUboot leaves the request standing until the second step is complete.
+        second.magic = MagicState::Unset;
+    }
     let place = super::decide::status_place(&first, &second);
     // The mark that ends a swap may be torn; everything before it is done then.
     let torn_end = first.copy_done == FlagState::Bad && is_good(&first) && !is_good(&second);

@@ -14,9 +14,14 @@
 //! While `Installing` or `Reverting` stands, an image of the set with neither a request nor a journal is done.
 //! Each image's own trailer stays MCUboot's.
 //!
+//! Where both slots can boot and no sector moves (RAM-load, direct-XIP) a trial is one of slots: [`Trials`]. It is
+//! recorded before the first image is marked; if not all are confirmed at the next boot, all failed.
+//!
 //! The record is a number that only rises, so any [`HardwareCounter`] can hold it; two sectors of flash are
 //! enough ([`FlashCounter`](ironroot_platform::FlashCounter)), and power may be cut in every write.
 
+use crate::boot::BootError;
+use crate::flash_map::{Image, Slot};
 use ironroot_platform::{CounterError, HardwareCounter};
 
 /// Images as bits, image 0 the lowest.
@@ -24,7 +29,7 @@ pub(crate) type Mask = u8;
 
 /// Where the set stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Nothing is under way.
     Idle,
     /// The images of this mask are being installed.
@@ -36,19 +41,19 @@ pub enum Phase {
 }
 
 impl Phase {
-    const fn number(self) -> u32 {
+    const fn bits(self) -> u8 {
         let (phase, mask) = match self {
             Self::Idle => (0, 0),
             Self::Installing(mask) => (1, mask),
             Self::Trial(mask) => (2, mask),
             Self::Reverting(mask) => (3, mask),
         };
-        phase << 2 | (mask & 3) as u32
+        phase << 2 | mask & 3
     }
 
-    const fn from_number(number: u32) -> Self {
-        let mask = (number & 3) as u8;
-        match number >> 2 & 3 {
+    const fn from_bits(bits: u8) -> Self {
+        let mask = bits & 3;
+        match bits >> 2 & 3 {
             1 => Self::Installing(mask),
             2 => Self::Trial(mask),
             3 => Self::Reverting(mask),
@@ -63,24 +68,104 @@ impl Phase {
             Self::Installing(mask) | Self::Trial(mask) | Self::Reverting(mask) => mask,
         }
     }
+
+    pub(crate) fn write(self, record: &mut impl SetRecord) -> Result<(), CounterError> {
+        record.set_bits(self.bits())
+    }
+
+    /// The present phase.
+    pub(crate) fn of(record: &impl SetRecord) -> Result<Self, CounterError> {
+        Ok(Self::from_bits(record.bits()?))
+    }
 }
 
-/// Where the phase is kept.
+/// Images and the slot of each: where no sector moves, a trial is one of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Group {
+    mask: Mask,
+    slots: Mask,
+}
+
+impl Group {
+    /// With `image` in `slot`.
+    pub(crate) const fn with(self, image: Image, slot: Slot) -> Self {
+        let bit = 1 << image.number();
+        Self {
+            mask: self.mask | bit,
+            slots: self.slots & !bit | slot.number() << image.number(),
+        }
+    }
+
+    pub(crate) fn contains(self, image: Image, slot: Slot) -> bool {
+        self.slot(image) == Some(slot)
+    }
+
+    /// The slot of an image that belongs to it.
+    pub(crate) const fn slot(self, image: Image) -> Option<Slot> {
+        match self.mask >> image.number() & 1 {
+            0 => None,
+            _ => Slot::from_number(self.slots >> image.number() & 1),
+        }
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.mask == 0
+    }
+}
+
+/// Which slots are on trial together, and which failed together, confirmed or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Trials {
+    pub(crate) on_trial: Group,
+    pub(crate) failed: Group,
+}
+
+impl Trials {
+    /// What the record says.
+    pub(crate) fn of(record: &impl SetRecord) -> Result<Self, BootError> {
+        let bits = record.bits();
+        let bits = bits.map_err(|error| BootError::Counter(Image::Secure, error))?;
+        Ok(Self::from_bits(bits))
+    }
+
+    pub(crate) fn write(self, record: &mut impl SetRecord) -> Result<(), BootError> {
+        let written = record.set_bits(self.bits());
+        written.map_err(|error| BootError::Counter(Image::Secure, error))
+    }
+
+    pub(crate) const fn bits(self) -> u8 {
+        let Self { on_trial, failed } = self;
+        failed.mask << 6 | failed.slots << 4 | on_trial.mask << 2 | on_trial.slots
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        let group = |bits: u8| Group {
+            mask: bits >> 2 & 3,
+            slots: bits & 3,
+        };
+        Self {
+            on_trial: group(bits),
+            failed: group(bits >> 4),
+        }
+    }
+}
+
+/// Where a set's eight bits are kept.
 pub trait SetRecord {
     /// Whether images go together.
     const TOGETHER: bool;
 
-    /// The present phase.
+    /// The present bits; 0 in a new device.
     ///
     /// # Errors
     /// The storage's.
-    fn phase(&self) -> Result<Phase, CounterError>;
+    fn bits(&self) -> Result<u8, CounterError>;
 
-    /// Changes it, whole or not at all.
+    /// Changes them, all or none.
     ///
     /// # Errors
     /// The storage's.
-    fn set_phase(&mut self, phase: Phase) -> Result<(), CounterError>;
+    fn set_bits(&mut self, bits: u8) -> Result<(), CounterError>;
 }
 
 /// Every image for itself, as with MCUboot.
@@ -90,35 +175,36 @@ pub struct EachForItself;
 impl SetRecord for EachForItself {
     const TOGETHER: bool = false;
 
-    fn phase(&self) -> Result<Phase, CounterError> {
-        Ok(Phase::Idle)
+    fn bits(&self) -> Result<u8, CounterError> {
+        Ok(0)
     }
 
-    fn set_phase(&mut self, _phase: Phase) -> Result<(), CounterError> {
+    fn set_bits(&mut self, _bits: u8) -> Result<(), CounterError> {
         Ok(())
     }
 }
 
-/// All images together, with the phase in a counter of its own: 28 bits of it are the number of changes.
+/// All images together, with the bits in a counter of its own: its other 24 count the changes, of which an
+/// update makes three.
 #[derive(Debug)]
 pub struct Together<C>(pub C);
 
 impl<C: HardwareCounter> SetRecord for Together<C> {
     const TOGETHER: bool = true;
 
-    fn phase(&self) -> Result<Phase, CounterError> {
-        Ok(Phase::from_number(self.0.read()?))
+    fn bits(&self) -> Result<u8, CounterError> {
+        let [bits, ..] = self.0.read()?.to_le_bytes();
+        Ok(bits)
     }
 
-    fn set_phase(&mut self, phase: Phase) -> Result<(), CounterError> {
+    fn set_bits(&mut self, bits: u8) -> Result<(), CounterError> {
         let present = self.0.read()?;
-        if Phase::from_number(present) == phase {
+        if present.to_le_bytes().first() == Some(&bits) {
             return Ok(());
         }
-        let next = (present | 0xf)
-            .checked_add(1)
-            .ok_or(CounterError::Exhausted)?;
-        self.0.advance_to(next | phase.number())
+        let next = (present | 0xff).checked_add(1);
+        let next = next.ok_or(CounterError::Exhausted)?;
+        self.0.advance_to(next | u32::from(bits))
     }
 }
 
@@ -131,7 +217,7 @@ mod tests {
     fn phases_follow_each_other_in_a_number_that_only_rises() {
         let power = Power::new();
         let mut record = Together(ModelCounter::new(0, u32::MAX, &power));
-        assert_eq!(record.phase(), Ok(Phase::Idle));
+        assert_eq!(Phase::of(&record), Ok(Phase::Idle));
         let mut before = 0;
         for phase in [
             Phase::Installing(3),
@@ -143,12 +229,12 @@ mod tests {
             Phase::Trial(2),
             Phase::Idle,
         ] {
-            record.set_phase(phase).unwrap();
-            assert_eq!(record.phase(), Ok(phase));
+            phase.write(&mut record).unwrap();
+            assert_eq!(Phase::of(&record), Ok(phase));
             let now = record.0.read().unwrap();
             assert!(now > before);
             before = now;
-            record.set_phase(phase).unwrap();
+            phase.write(&mut record).unwrap();
             assert_eq!(
                 record.0.read().unwrap(),
                 now,
@@ -158,11 +244,29 @@ mod tests {
     }
 
     #[test]
+    fn trials_survive_their_bits() {
+        for bits in 0..=255 {
+            assert_eq!(Trials::from_bits(bits).bits(), bits);
+        }
+        let group = Group::default().with(Image::NonSecure, Slot::B);
+        let trials = Trials {
+            on_trial: group,
+            failed: group.with(Image::Secure, Slot::A),
+        };
+        let read = Trials::from_bits(trials.bits());
+        assert_eq!(read, trials);
+        assert!(read.on_trial.contains(Image::NonSecure, Slot::B));
+        assert!(!read.on_trial.contains(Image::NonSecure, Slot::A));
+        assert_eq!(read.on_trial.slot(Image::Secure), None);
+        assert_eq!(read.failed.slot(Image::Secure), Some(Slot::A));
+    }
+
+    #[test]
     fn a_used_up_record_says_so() {
         let power = Power::new();
         let mut record = Together(ModelCounter::new(u32::MAX - 15, u32::MAX, &power));
         assert_eq!(
-            record.set_phase(Phase::Trial(1)),
+            Phase::Trial(1).write(&mut record),
             Err(CounterError::Exhausted)
         );
     }

@@ -16,7 +16,7 @@ use super::view::View;
 use crate::flash_map::{Area, Image};
 use core::marker::PhantomData;
 use ironroot_image::encryption::PayloadCipher;
-use ironroot_image::trailer::{FlagState, SwapType, Trailer};
+use ironroot_image::trailer::{FlagState, MagicState, SwapType, Trailer};
 use ironroot_platform::{Flash, FlashError, Geometry};
 
 /// The two ciphers of a swap: of the image that comes, and of the one that leaves.
@@ -40,6 +40,7 @@ pub(crate) struct Swapper<M> {
     areas: Areas,
     primary: Sheet,
     secondary: Sheet,
+    scratch: Option<Sheet>,
     sector_size: u32,
     max_sectors: u32,
     method: PhantomData<M>,
@@ -68,6 +69,15 @@ impl<M: Method> Swapper<M> {
             areas,
             primary: sheet(areas.primary)?,
             secondary: sheet(areas.secondary)?,
+            scratch: match areas.scratch {
+                // Its trailer has one sector's status.
+                Some(area) if M::SCRATCH => Some(Sheet {
+                    area,
+                    layout: TrailerLayout::new(area, geometry, M::KEPT, 1)?,
+                    image,
+                }),
+                _ => None,
+            },
             sector_size: geometry.sector_size,
             max_sectors,
             method: PhantomData,
@@ -107,7 +117,7 @@ impl<M: Method> Swapper<M> {
 
     /// The swap that was interrupted, if one was.
     pub(crate) fn find<F: Flash>(&self, flash: &F) -> Result<Option<UnderWay>, FlashError> {
-        let found = journal::find(flash, &self.primary, &self.secondary)?;
+        let found = journal::find(flash, &self.primary, &self.secondary, M::SCRATCH)?;
         Ok(found.and_then(|found| self.under_way(found)))
     }
 
@@ -136,6 +146,17 @@ impl<M: Method> Swapper<M> {
     /// Whether a request to go back is known to be whole.
     pub(crate) fn request_is_marked<F: Flash>(&self, flash: &F) -> bool {
         self.secondary.is_marked(flash)
+    }
+
+    /// Whether the scratch area's trailer asks for a revert: there MCUboot keeps what for it swaps while it writes
+    /// the primary trailer afresh.
+    pub(crate) fn scratch_asks_to_go_back<F: Flash>(&self, flash: &F) -> bool {
+        let asks = |scratch: &Sheet| {
+            let flags = scratch.flags(flash);
+            let revert = Some((SwapType::Revert, scratch.image.number()));
+            flags.magic == MagicState::Good && SwapType::from_info(flags.swap_info) == revert
+        };
+        self.scratch.as_ref().is_some_and(asks)
     }
 
     /// One of the images, between the steps of a swap.
@@ -184,7 +205,13 @@ impl<M: Method> Swapper<M> {
         flash: &mut F,
         journal: &Journal,
     ) -> Result<(), FlashError> {
+        let stale = self.scratch_asks_to_go_back(flash);
         self.primary.write(flash, journal)?;
+        match &self.scratch {
+            // Or it would ask again.
+            Some(scratch) if stale => scratch.erase(flash)?,
+            _ => {}
+        }
         self.secondary.erase(flash)
     }
 

@@ -3,7 +3,7 @@
 use ironroot_boot::flash_map::{Area, FlashMap, PerImage, PerSlot};
 use ironroot_boot::install::layout::TrailerLayout;
 use ironroot_boot::install::method::Method;
-use ironroot_boot::install::set::{Phase, SetRecord};
+use ironroot_boot::install::set::SetRecord;
 use ironroot_boot::otp::{RootKey, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
@@ -219,11 +219,11 @@ pub(crate) struct Set(ironroot_boot::install::set::Together<ModelCounter>);
 
 impl SetRecord for Set {
     const TOGETHER: bool = true;
-    fn phase(&self) -> Result<Phase, CounterError> {
-        self.0.phase()
+    fn bits(&self) -> Result<u8, CounterError> {
+        self.0.bits()
     }
-    fn set_phase(&mut self, phase: Phase) -> Result<(), CounterError> {
-        self.0.set_phase(phase)
+    fn set_bits(&mut self, bits: u8) -> Result<(), CounterError> {
+        self.0.set_bits(bits)
     }
 }
 
@@ -423,6 +423,15 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
         (trailer.magic, trailer.image_ok, trailer.copy_done)
     }
 
+    /// The version in the primary slot, if a whole image of version 1 or 2 is there; 0 if not.
+    pub(crate) fn flash_major(&self) -> u8 {
+        let whole = |major: &u8| {
+            let bytes = spec(*major).build();
+            self.content(Image::Secure, Slot::A, 0, bytes.len()) == bytes
+        };
+        [1, 2].into_iter().find(whole).unwrap_or(0)
+    }
+
     pub(crate) fn violations(&self) -> u32 {
         self.flash.0.borrow().violations()
     }
@@ -437,7 +446,6 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
                 secure: self.rules,
                 non_secure: self.rules,
             },
-            decryption: None,
         }
     }
 
