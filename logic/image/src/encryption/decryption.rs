@@ -38,8 +38,9 @@ impl<'k> Decryption<'k> {
     /// the wrapped form.
     ///
     /// # Errors
-    /// [`Refusal::TlvLength`]; [`Refusal::ContentKey`] for everything else, which one is not said and takes
-    /// no different time: altered, for another device, or the device's own key is bad.
+    /// [`Refusal::TlvLength`]; [`Refusal::ContentKey`] for everything else, which one is not said,
+    /// nor shown by the time where a secret is looked at: altered, for another device, or the device's own key
+    /// is bad.
     pub fn unwrap_key(&self, data: &[u8]) -> Result<ContentKey, Refusal> {
         if data.len() != usize::from(self.scheme.tlv_len()) {
             return Err(Refusal::TlvLength);
