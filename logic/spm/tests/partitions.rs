@@ -649,6 +649,36 @@ fn a_failure_deep_inside_ends_only_who_failed() {
 }
 
 #[test]
+fn every_turn_is_measured_the_inner_ones_by_themselves() {
+    let mut world = two(
+        |psa| serve_once(psa, |psa, _| psa.call(handle(9, 1), 6, &[], &[])),
+        |psa| {
+            serve_once(
+                psa,
+                |psa, message| if message.kind == 6 { psa.fault() } else { 0 },
+            )
+        },
+    );
+    world.start();
+    assert_eq!(
+        world.runner_mut().turns,
+        [(0, true), (0, true)],
+        "to the first wait"
+    );
+    world.runner_mut().turns.clear();
+
+    // The inner partition fails in its turn; the outer one hears of it and ends well.
+    assert_eq!(knock(&mut world), Error::ServiceFailure.status());
+    assert_eq!(world.runner_mut().turns, [(1, false), (0, true)]);
+    world.runner_mut().turns.clear();
+
+    // The next message starts it again, which is a turn of its own before the message's.
+    let status = world.call(ns(-1), handle(9, 1), control(7, 0, 0), 0, 0);
+    assert_eq!(status, Status::SUCCESS);
+    assert_eq!(world.runner_mut().turns, [(0, true), (0, true)]);
+}
+
+#[test]
 fn a_partition_that_listens_to_another_signal_is_busy() {
     let (mut world, _) = one(|psa| {
         loop {

@@ -65,6 +65,9 @@ pub struct ThreadRunner {
     pub restarts: Vec<u32>,
     /// How many supervisor calls and faults there were.
     pub traps: u32,
+    /// Turns that ended, in that order: how many turns were around it, and whether it ended well.
+    pub turns: Vec<(u32, bool)>,
+    depth: u32,
 }
 
 impl ThreadRunner {
@@ -79,6 +82,8 @@ impl ThreadRunner {
             running,
             restarts,
             traps: 0,
+            turns: Vec::new(),
+            depth: 0,
         }
     }
 
@@ -137,5 +142,16 @@ impl PartitionRunner for ThreadRunner {
             Ok(Event::Panicked) => panic!("the script of partition {index} failed"),
             Err(_) => Trap::Fault,
         }
+    }
+
+    fn begin_turn(&mut self) -> u32 {
+        self.depth += 1;
+        self.depth - 1
+    }
+
+    fn end_turn(&mut self, outer: u32, well: bool) {
+        assert_eq!(outer + 1, self.depth, "turns end in the opposite order");
+        self.depth = outer;
+        self.turns.push((outer, well));
     }
 }
