@@ -25,5 +25,5 @@ use absent as ymodem;
 pub use crc::crc16;
 pub use line::{Event, Recovery};
 pub use slots::Slots;
-pub use store::{Entry, Fault, Known, Place, Store};
+pub use store::{Announced, Entry, Fault, Known, Pair, Place, Store, Writable};
 pub use upload::Upload;

@@ -9,13 +9,13 @@
 //! The trailer is erased first and written last, so a cut in between leaves a slot that nobody asked to boot
 //! and that no signature fits. The slot with the last good image is not touched in any of these steps.
 
-use crate::store::{Announced, Entry, Fault, Known, Place, Store};
+use crate::store::{Announced, Entry, Fault, Known, Pair, Place, Store, Writable};
 use ironroot_boot::otp::{RootKey, Scheme};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, Standing, Strategy};
 use ironroot_crypto::hash::Sha256;
 use ironroot_image::trailer::MAX_ALIGNMENT;
-use ironroot_image::{AddressRange, Refusal, Suite, Version};
+use ironroot_image::{AddressRange, Refusal, Suite};
 use ironroot_platform::{Flash, FlashError, FlashRegion, Geometry};
 
 /// The slots of a device whose two slots of an image can both boot (RAM-load, direct execution).
@@ -37,36 +37,13 @@ pub struct Slots<'d, F, S> {
     pub windows: PerImage<Option<AddressRange>>,
 }
 
-/// How good a slot's image is: the better one is never given up. `None` is no good image.
-type Rank = Option<(u8, Version, bool)>;
-
-/// A confirmed image, in [`Rank`].
-const CONFIRMED: u8 = 2;
-
 impl<F: Flash, S: Strategy> Slots<'_, F, S> {
     fn region(&mut self, place: Place) -> Result<FlashRegion<&mut F>, FlashError> {
         self.map.slot(place.image, place.slot).of(&mut self.flash)
     }
 
-    fn rank(&mut self, place: Place) -> Rank {
-        let Entry { standing, image } = self.look(place);
-        let class = match standing {
-            Standing::Confirmed => CONFIRMED,
-            Standing::Pending | Standing::TrialFailed => 1,
-            Standing::Unmarked => 0,
-        };
-        Some((class, image.ok()?.version, place.slot == Slot::A))
-    }
-
-    fn ranks(&mut self, image: Image) -> [Rank; 2] {
-        Slot::ALL.map(|slot| self.rank(Place::new(image, slot)))
-    }
-
-    /// Whether the slot may lose what it holds: the other one is better, or good for good.
-    fn may_lose(&mut self, place: Place) -> bool {
-        let own = self.rank(place);
-        let other = self.rank(Place::new(place.image, place.slot.other()));
-        own.is_none() || other > own || other.is_some_and(|(class, ..)| class == CONFIRMED)
+    fn pair(&mut self, image: Image) -> Pair {
+        Pair(Slot::ALL.map(|slot| self.look(Place::new(image, slot))))
     }
 
     /// Judges by what the device demands of an image in that slot.
@@ -151,17 +128,10 @@ impl<F: Flash, S: Strategy> Store for Slots<'_, F, S> {
         Entry { standing, image }
     }
 
-    fn current(&mut self, image: Image) -> Option<Slot> {
-        match self.ranks(image) {
-            [None, None] => None,
-            [a, b] if b > a => Some(Slot::B),
-            _ => Some(Slot::A),
-        }
-    }
-
-    fn choose(&mut self, announced: &Announced<'_>) -> Result<Place, Fault> {
+    fn choose(&mut self, announced: &Announced<'_>) -> Result<Writable, Fault> {
         let image = announced.image;
-        let current = self.current(image);
+        let pair = self.pair(image);
+        let current = pair.current();
         let slot = announced
             .slot
             .unwrap_or_else(|| current.map_or(Slot::A, Slot::other));
@@ -169,28 +139,25 @@ impl<F: Flash, S: Strategy> Store for Slots<'_, F, S> {
         let header = self.judge(place, |demands, _| {
             demands.admit(announced.header, announced.len)
         })?;
-        if !self.may_lose(place) {
+        if !pair.may_lose(slot) {
             return Err(Fault::LastGood);
         }
-        let newer = |than: Version| header.version > than;
         if let (true, Some(current)) = (announced.upgrade_only, current)
-            && let Some((_, version, _)) = self.rank(Place::new(image, current))
-            && !newer(version)
+            && let Ok(known) = pair.get(current).image
+            && header.version <= known.version
         {
             return Err(Fault::NotNewer);
         }
-        Ok(place)
+        Ok(Writable::new(place))
     }
 
-    fn clear(&mut self, place: Place) -> Result<(), Fault> {
-        if !self.may_lose(place) {
-            return Err(Fault::LastGood);
-        }
-        let first = self.trailer_sector(place)?;
-        self.erase_from(place, first)
+    fn clear(&mut self, slot: &Writable) -> Result<(), Fault> {
+        let first = self.trailer_sector(slot.place())?;
+        self.erase_from(slot.place(), first)
     }
 
-    fn write(&mut self, place: Place, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+    fn write(&mut self, slot: &Writable, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        let place = slot.place();
         let (limit, trailer) = (self.limit(place), self.trailer_sector(place)?);
         let mut region = self.region(place)?;
         let Geometry {
@@ -236,22 +203,18 @@ impl<F: Flash, S: Strategy> Store for Slots<'_, F, S> {
     }
 
     fn erase(&mut self, place: Place) -> Result<(), Fault> {
-        if !self.may_lose(place) {
+        if !self.pair(place.image).may_lose(place.slot) {
             return Err(Fault::LastGood);
         }
         self.erase_from(place, 0)
     }
 
     fn mark(&mut self, place: Place, request: Request) -> Result<(), Fault> {
-        let version = self.examine(place)?.version;
-        let other = Place::new(place.image, place.slot.other());
-        // As the bootloader chooses: the newest, on equal versions slot A.
-        if let Some((CONFIRMED, theirs, is_a)) = self.rank(other)
-            && (theirs, is_a) > (version, place.slot == Slot::A)
-        {
+        let pair = self.pair(place.image);
+        let &Entry { standing, image } = pair.get(place.slot);
+        if pair.would_not_boot(place.slot, image?.version) {
             return Err(Fault::NotNewer);
         }
-        let standing = self.standing(place)?;
         let mut region = self.region(place)?;
         match (standing, request) {
             (Standing::Unmarked, _) => {

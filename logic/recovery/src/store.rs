@@ -150,6 +150,81 @@ pub struct Entry {
     pub image: Result<Known, Reason>,
 }
 
+/// How good a slot's image is: the better one is never given up. `None` is no good image.
+type Rank = Option<(u8, Version, bool)>;
+
+/// A confirmed image, in [`Rank`].
+const CONFIRMED: u8 = 2;
+
+/// What both slots of an image hold, slot A first.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair(pub [Entry; 2]);
+
+impl Pair {
+    /// What `slot` holds.
+    #[must_use]
+    pub const fn get(&self, slot: Slot) -> &Entry {
+        let Self([a, b]) = self;
+        match slot {
+            Slot::A => a,
+            Slot::B => b,
+        }
+    }
+
+    fn rank(&self, slot: Slot) -> Rank {
+        let Entry { standing, image } = self.get(slot);
+        let class = match standing {
+            Standing::Confirmed => CONFIRMED,
+            Standing::Pending | Standing::TrialFailed => 1,
+            Standing::Unmarked => 0,
+        };
+        Some((class, image.as_ref().ok()?.version, slot == Slot::A))
+    }
+
+    /// The slot that the device would boot, were the other one empty: the last good image.
+    #[must_use]
+    pub fn current(&self) -> Option<Slot> {
+        match (self.rank(Slot::A), self.rank(Slot::B)) {
+            (None, None) => None,
+            (a, b) if b > a => Some(Slot::B),
+            _ => Some(Slot::A),
+        }
+    }
+
+    /// Whether `slot` may lose what it holds: the other one is better, or good for good.
+    #[must_use]
+    pub fn may_lose(&self, slot: Slot) -> bool {
+        let (own, other) = (self.rank(slot), self.rank(slot.other()));
+        own.is_none() || other > own || other.is_some_and(|(class, ..)| class == CONFIRMED)
+    }
+
+    /// Whether the device would go on booting the confirmed image in the other slot if that in `slot` were
+    /// marked: the newest boots, on equal versions slot A.
+    pub(crate) fn would_not_boot(&self, slot: Slot, version: Version) -> bool {
+        match self.rank(slot.other()) {
+            Some((CONFIRMED, other, is_a)) => (other, is_a) > (version, slot == Slot::A),
+            _ => false,
+        }
+    }
+}
+
+/// A slot that a file may be written to: the device found that it can lose what it holds. Only
+/// [`Store::choose`] makes one, for one upload.
+#[derive(Debug)]
+pub struct Writable(Place);
+
+impl Writable {
+    pub(crate) const fn new(place: Place) -> Self {
+        Self(place)
+    }
+
+    /// Which slot.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.0
+    }
+}
+
 impl Entry {
     pub(crate) const EMPTY: Self = Self {
         standing: Standing::Unmarked,
@@ -184,27 +259,24 @@ pub trait Store {
     /// What a slot holds, judged as the bootloader does.
     fn look(&mut self, place: Place) -> Entry;
 
-    /// The slot that the device would boot, were the other one empty: the last good image of `image`.
-    fn current(&mut self, image: Image) -> Option<Slot>;
-
     /// Checks all that can be checked before the image is there and chooses its slot. Changes nothing.
     ///
     /// # Errors
     /// [`Fault::NoSuchSlot`], [`Fault::LastGood`], [`Fault::NotNewer`], [`Fault::Refused`].
-    fn choose(&mut self, announced: &Announced<'_>) -> Result<Place, Fault>;
+    fn choose(&mut self, announced: &Announced<'_>) -> Result<Writable, Fault>;
 
     /// Makes the slot ready to be written: whatever it held counts no more.
     ///
     /// # Errors
-    /// [`Fault::LastGood`], [`Fault::Flash`].
-    fn clear(&mut self, place: Place) -> Result<(), Fault>;
+    /// [`Fault::Flash`].
+    fn clear(&mut self, slot: &Writable) -> Result<(), Fault>;
 
     /// Writes the next bytes. They come in order and without gaps, and but for the last of an image in
     /// multiples of 32.
     ///
     /// # Errors
     /// [`Fault::NoSuchSlot`] beyond what an image may take, [`Fault::Flash`].
-    fn write(&mut self, place: Place, at: u32, bytes: &[u8]) -> Result<(), Fault>;
+    fn write(&mut self, slot: &Writable, at: u32, bytes: &[u8]) -> Result<(), Fault>;
 
     /// Whether the first `len` bytes of the slot have this SHA-256, read back.
     ///

@@ -1,6 +1,6 @@
 //! One file on its way into a slot, whatever protocol carries it.
 
-use crate::store::{Announced, Fault, Place, Store};
+use crate::store::{Announced, Fault, Place, Store, Writable};
 use ironroot_boot::{Image, Reason, Slot};
 use ironroot_image::{HEADER_LEN, Refusal};
 
@@ -18,7 +18,7 @@ pub struct Upload {
     upgrade_only: bool,
     len: u32,
     offset: u32,
-    place: Option<Place>,
+    target: Option<Writable>,
     /// The last `offset` modulo 32 bytes received.
     buffer: [u8; UNIT],
 }
@@ -33,7 +33,7 @@ impl Upload {
             upgrade_only,
             len,
             offset: 0,
-            place: None,
+            target: None,
             buffer: [0; UNIT],
         }
     }
@@ -70,8 +70,8 @@ impl Upload {
 
     /// Where the file goes; unknown until its header is there.
     #[must_use]
-    pub const fn place(&self) -> Option<Place> {
-        self.place
+    pub fn place(&self) -> Option<Place> {
+        self.target.as_ref().map(Writable::place)
     }
 
     /// Which image it shall be.
@@ -92,10 +92,10 @@ impl Upload {
         while !rest.is_empty() {
             let fill = self.fill();
             let whole = rest.len() & !(UNIT - 1);
-            let taken = match self.place {
+            let taken = match &self.target {
                 // Long runs go straight to flash.
-                Some(place) if fill == 0 && whole != 0 => {
-                    store.write(place, self.offset, rest.get(..whole).unwrap_or(&[]))?;
+                Some(target) if fill == 0 && whole != 0 => {
+                    store.write(target, self.offset, rest.get(..whole).unwrap_or(&[]))?;
                     self.advance(whole);
                     whole
                 }
@@ -112,7 +112,7 @@ impl Upload {
     /// [`Fault::Length`], [`Fault::Refused`].
     pub fn finish(&self, store: &mut dyn Store) -> Result<Place, Fault> {
         let truncated = Fault::Refused(Reason::Image(Refusal::Truncated));
-        let place = self.place.ok_or(truncated)?;
+        let place = self.place().ok_or(truncated)?;
         if !self.is_complete() {
             return Err(truncated);
         }
@@ -141,30 +141,31 @@ impl Upload {
         let start = self.offset.saturating_sub(fill as u32);
         let last = start.saturating_add(filled as u32) == self.len;
         if filled == UNIT || last {
-            let place = match self.place {
-                Some(place) => place,
-                None => self.begin(store, filled)?,
-            };
-            store.write(place, start, self.buffer.get(..filled).unwrap_or(&[]))?;
+            if self.target.is_none() {
+                self.target = Some(self.begin(store, filled)?);
+            }
+            let bytes = self.buffer.get(..filled).unwrap_or(&[]);
+            if let Some(target) = &self.target {
+                store.write(target, start, bytes)?;
+            }
         }
         self.advance(taken);
         Ok(taken)
     }
 
     /// The header is there: nothing was touched before this.
-    fn begin(&mut self, store: &mut dyn Store, filled: usize) -> Result<Place, Fault> {
+    fn begin(&self, store: &mut dyn Store, filled: usize) -> Result<Writable, Fault> {
         if filled < UNIT {
             return Err(Fault::Refused(Reason::Image(Refusal::Truncated)));
         }
-        let place = store.choose(&Announced {
+        let target = store.choose(&Announced {
             image: self.image,
             slot: self.slot,
             len: self.len,
             upgrade_only: self.upgrade_only,
             header: &self.buffer,
         })?;
-        store.clear(place)?;
-        self.place = Some(place);
-        Ok(place)
+        store.clear(&target)?;
+        Ok(target)
     }
 }

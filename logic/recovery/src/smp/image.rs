@@ -10,7 +10,7 @@
 
 use super::cbor::Encoder;
 use super::{Failure, Fields};
-use crate::{Entry, Fault, Known, Place, Store, Upload};
+use crate::{Entry, Fault, Known, Pair, Place, Store, Upload};
 use ironroot_boot::trailer_ops::Request;
 use ironroot_boot::{Image, Slot, Standing};
 use ironroot_image::Version;
@@ -37,13 +37,14 @@ pub(super) fn list(store: &mut dyn Store, out: &mut Encoder<'_>) {
     out.list(0);
     let mut count = 0;
     for image in Image::ALL {
-        let current = store.current(image);
+        let pair = Pair(Slot::ALL.map(|slot| store.look(Place::new(image, slot))));
+        let current = pair.current();
         for slot in Slot::ALL {
             let place = Place::new(image, slot);
-            if let Entry {
+            if let &Entry {
                 standing,
                 image: Ok(known),
-            } = store.look(place)
+            } = pair.get(slot)
             {
                 entry(place, standing, &known, current == Some(slot), out);
                 count += 1;
