@@ -170,6 +170,7 @@ fn bootloader_rows(bootloaders: &[(Variant, PathBuf)]) -> Result<Vec<Measured>> 
                 "p256-flash" => {
                     "MCUboot alone has no board, console, fault record, OTP or hand-over; TF-M's BL2 has, as ours"
                 }
+                "everything-flash" => "without encrypted images: with them it is above its 64 KiB",
                 "p256-ram" => {
                     "stacks, boot hand-over and fault record included; used again once booted"
                 }
