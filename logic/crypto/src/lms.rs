@@ -16,7 +16,7 @@ mod verify;
 pub use parameters::{OtsType, TreeType};
 #[cfg(feature = "sign-lms")]
 pub use sign::{Leaf, LmsPrivateKey, MAX_SIGNATURE_LEN};
-pub use verify::Verification;
+pub use verify::{Opened, Verification};
 
 use crate::CryptoError;
 use crate::bytes::copy_prefix;

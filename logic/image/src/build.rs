@@ -35,6 +35,10 @@ pub enum BuildError {
     SlotTooSmall,
     /// The recipe wants an encrypted image and there is no content key of its scheme, or the other way round.
     Encryption,
+    /// What should get one more signature is no image in order: why not.
+    NotAnImage(Refusal),
+    /// The image has a signature by that key.
+    AlreadySigned,
 }
 
 impl From<BufferFull> for BuildError {
@@ -209,7 +213,8 @@ impl<'a> Recipe<'a> {
             }
         }
         for (kind, data) in self.custom {
-            if !tlv::is_vendor(*kind) {
+            // Signatures are not protected, ours neither.
+            if !tlv::is_vendor(*kind) || *kind == tlv::LMS {
                 return Err(BuildError::CustomType);
             }
             writer.tlv(*kind, data)?;

@@ -6,7 +6,7 @@
 
 use crate::encryption::Scheme;
 use crate::tlv::{Area, Entries, Place, TlvEntry};
-use crate::{Header, ImageSource, Policy, Refusal, Verified, peek, tlv};
+use crate::{Header, ImageSource, Policy, Refusal, SignatureCount, Verified, peek, tlv};
 
 /// An image whose structure is sound. Not verified yet.
 #[derive(Debug)]
@@ -80,6 +80,15 @@ impl<'p, S: ImageSource> Candidate<'p, S> {
     /// The first [`Refusal`] found.
     pub fn verify(self) -> Result<Verified<S>, Refusal> {
         crate::verify::verify(self)
+    }
+
+    /// Whose signatures the image carries, each under a known key checked. For words about a refusal; it
+    /// decides nothing.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] of hash or signatures; that they are too few is none.
+    pub fn count_signatures(&self) -> Result<SignatureCount, Refusal> {
+        crate::verify::count(self)
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Decision(u32);
 impl Decision {
     const YES: u32 = 0x3ca5_965a;
     const NO: u32 = !Self::YES;
+    const HALF: u32 = 0x5b1d_c2e7;
 
     /// The word for `holds`.
     pub(crate) fn of(holds: bool) -> Self {
@@ -22,6 +23,19 @@ impl Decision {
         } else {
             Self::NO
         })
+    }
+
+    /// The word for a check that is made twice: each time gives half of the word, so that no single
+    /// instruction decides.
+    #[inline(never)]
+    pub(crate) fn twice(check: impl Fn() -> bool) -> Self {
+        let first = if black_box(check()) { Self::HALF } else { 0 };
+        let second = if black_box(black_box(&check)()) {
+            Self::YES.wrapping_sub(Self::HALF)
+        } else {
+            0
+        };
+        Self(black_box(first).wrapping_add(black_box(second)))
     }
 
     /// Whether the word is exactly "yes", compared in both polarities.
@@ -39,6 +53,46 @@ impl Decision {
         }
         let same_length = left.len() == right.len() && !left.is_empty();
         Self::of(same_length && difference == 0 && black_box(agreement) == 0xff)
+    }
+}
+
+/// Which of the device's keys signed: a bit for each, and the sum of their decisions. A bit that no decision
+/// stands behind leaves the wrong sum.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tally {
+    keys: u32,
+    sum: u32,
+}
+
+impl Tally {
+    pub(crate) const fn new() -> Self {
+        Self { keys: 0, sum: 0 }
+    }
+
+    /// Enters that key `key` (below 32) signed. It counts once.
+    pub(crate) fn enter(&mut self, key: u32, decision: Decision) {
+        let bit = 1_u32.wrapping_shl(key);
+        if decision.is_yes() && self.keys & bit == 0 {
+            self.keys |= bit;
+            self.sum = black_box(self.sum).wrapping_add(black_box(decision.0).rotate_left(key));
+        }
+    }
+
+    /// The keys, bit by bit; none if they are not what the sum says.
+    pub(crate) fn keys(&self) -> u32 {
+        let (mut left, mut sum, mut word) = (black_box(self.keys), 0_u32, Decision::YES);
+        while left != 0 {
+            if left & 1 == 1 {
+                sum = sum.wrapping_add(word);
+            }
+            left >>= 1;
+            word = word.rotate_left(1);
+        }
+        if sum == black_box(self.sum) {
+            self.keys
+        } else {
+            0
+        }
     }
 }
 
@@ -97,6 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn a_check_made_twice_must_hold_twice() {
+        use core::cell::Cell;
+        for answers in 0..4u8 {
+            let asked = Cell::new(0);
+            let decision = Decision::twice(|| {
+                let answer = answers >> asked.get() & 1 == 1;
+                asked.set(asked.get() + 1);
+                answer
+            });
+            assert_eq!(asked.get(), 2);
+            assert_eq!(decision.is_yes(), answers == 3, "{answers:02b}");
+        }
+    }
+
+    #[test]
     fn equality_needs_the_same_length_and_bytes() {
         assert!(Decision::equal(b"abc", b"abc").is_yes());
         assert!(!Decision::equal(b"abc", b"abd").is_yes());
@@ -106,6 +175,23 @@ mod tests {
             !Decision::equal(b"", b"").is_yes(),
             "nothing compared is not a proof"
         );
+    }
+
+    #[test]
+    fn a_tally_has_each_key_once_and_none_without_its_decision() {
+        let mut tally = Tally::new();
+        assert_eq!(tally.keys(), 0);
+        for key in [0, 3, 31, 3] {
+            tally.enter(key, Decision::of(true));
+            tally.enter(key + 1, Decision::of(false));
+        }
+        let keys = 1 | 1 << 3 | 1 << 31;
+        assert_eq!(tally.keys(), keys);
+        for bit in 0..32 {
+            let (keys, sum) = (tally.keys ^ 1 << bit, tally.sum ^ 1 << bit);
+            assert_eq!(Tally { keys, ..tally }.keys(), 0);
+            assert_eq!(Tally { sum, ..tally }.keys(), 0);
+        }
     }
 
     #[test]

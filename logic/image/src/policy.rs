@@ -1,7 +1,7 @@
 //! What a device demands of an image.
 
 use crate::encryption::Scheme;
-use crate::{Header, Refusal, Suite};
+use crate::{Header, Refusal, Signature, Suite};
 
 /// How the device knows its signers.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,92 @@ pub enum Keys<'a> {
     Hashes(&'a [&'a [u8]]),
     /// The device takes a hash alone. Only with a suite that has no signature: both must say so.
     Unsigned,
+}
+
+impl Keys<'_> {
+    pub(crate) const fn len(&self) -> usize {
+        match self {
+            Self::Embedded(keys) | Self::Hashes(keys) => keys.len(),
+            Self::Unsigned => 0,
+        }
+    }
+}
+
+/// How many of the device's keys must have signed.
+///
+/// Whatever it is: every signature under a known key must be valid, each key counts once, a revoked one
+/// never, and signatures by unknown keys are passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Required {
+    /// This many different keys: 1 is any of them, their number all of them.
+    Keys(u8),
+    /// At least one key of each type that the device has: a hybrid of, say, ECDSA and LMS holds while one
+    /// of the two is sound, and each type may have keys to spare.
+    EachType,
+}
+
+/// The rules on a device's keys together. The default is any one of them, none revoked, all of the suite's
+/// type.
+#[derive(Debug, Clone, Copy)]
+pub struct Signers<'a> {
+    /// How many must have signed.
+    pub required: Required,
+    /// Keys whose signatures count no more: bit n for key n of [`Policy::keys`].
+    pub revoked: u32,
+    /// The type of each key's signature, in the order of [`Policy::keys`]; empty where all are the suite's.
+    /// They share the suite's hash, and are pure or not as the suite's is.
+    pub types: &'a [&'static Signature],
+}
+
+impl Signers<'_> {
+    /// As many keys as a device can have.
+    pub const MAX_KEYS: usize = 32;
+
+    /// Any one key.
+    pub const ANY: Self = Self {
+        required: Required::Keys(1),
+        revoked: 0,
+        types: &[],
+    };
+
+    /// Whether so many signatures satisfy: `keys` has bit n for key n.
+    pub(crate) fn satisfied_by(&self, keys: u32) -> bool {
+        let counted = keys & !self.revoked;
+        match self.required {
+            Required::Keys(required) => count(counted) >= u32::from(required),
+            // One type only: any key.
+            Required::EachType if self.types.is_empty() => counted != 0,
+            Required::EachType => self.types.iter().all(|wanted| {
+                let mut left = counted;
+                self.types.iter().any(|found| {
+                    let signed = left & 1 == 1;
+                    left >>= 1;
+                    signed && found.tlv == wanted.tlv
+                })
+            }),
+        }
+    }
+
+    fn check(&self, keys: usize, signature: &Signature) -> bool {
+        let types = self.types.len();
+        let Some(beyond) = u32::MAX.checked_shl(keys as u32) else {
+            return false;
+        };
+        (types == 0 || types == keys)
+            && self.types.iter().all(|kind| kind.pure == signature.pure)
+            && self.required != Required::Keys(0)
+            // Keys enough are left.
+            && self.satisfied_by(!beyond)
+    }
+}
+
+fn count(mut keys: u32) -> u32 {
+    let mut count = 0_u32;
+    while keys != 0 {
+        count = count.wrapping_add(keys & 1);
+        keys >>= 1;
+    }
+    count
 }
 
 /// Which slot an image stands in.
@@ -54,6 +140,8 @@ pub struct Policy<'a> {
     pub suite: &'a Suite,
     /// Whom the device trusts.
     pub keys: Keys<'a>,
+    /// How many of them must have signed, and which do not count any more.
+    pub signers: Signers<'a>,
     /// Number of this image on the device.
     pub image: u8,
     /// How many images the device has; dependencies on others are refused.
@@ -90,6 +178,7 @@ impl<'a> Policy<'a> {
         Self {
             suite,
             keys,
+            signers: Signers::ANY,
             image: 0,
             images: 1,
             slot: Slot::Primary,
@@ -106,20 +195,26 @@ impl<'a> Policy<'a> {
     /// An unsigned device must say so twice, and stored hashes have the suite's length.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         let hash_len = usize::from(self.suite.hash().len);
-        let sound = match self.keys {
-            Keys::Unsigned => self.suite.signature().is_none(),
-            Keys::Embedded(keys) => self.suite.signature().is_some() && !keys.is_empty(),
-            Keys::Hashes(hashes) => {
-                self.suite.signature().is_some()
-                    && !hashes.is_empty()
-                    && hashes.iter().all(|hash| hash.len() == hash_len)
-            }
+        let lengths = match self.keys {
+            Keys::Hashes(hashes) => hashes.iter().all(|hash| hash.len() == hash_len),
+            Keys::Embedded(_) | Keys::Unsigned => true,
+        };
+        let sound = match (self.suite.signature(), self.keys) {
+            (None, Keys::Unsigned) => true,
+            (None, _) | (Some(_), Keys::Unsigned) => false,
+            (Some(signature), keys) => lengths && self.signers.check(keys.len(), signature),
         };
         if sound {
             Ok(())
         } else {
             Err(Refusal::BadPolicy)
         }
+    }
+
+    /// The type of signature that key `key` makes.
+    pub(crate) fn signature_of(&self, key: u32) -> Option<&'static Signature> {
+        let own = self.signers.types.get(key as usize).copied();
+        own.or(self.suite.signature())
     }
 
     /// What the header asks for must be what the device can do. `total` is the image with its TLVs.
@@ -196,5 +291,79 @@ mod tests {
         assert_eq!(check(&suites::UNSIGNED_SHA256, Keys::Hashes(&whole)), bad);
         assert_eq!(check(&suites::UNSIGNED_SHA256, Keys::Unsigned), Ok(()));
         assert_eq!(check(&suites::P256_SHA256, Keys::Hashes(&whole)), Ok(()));
+    }
+
+    const P256: &Signature = suites::P256_SHA256.signature().unwrap();
+    const LMS: &Signature = suites::LMS_SHA256.signature().unwrap();
+    const PURE: &Signature = suites::ED25519_PURE.signature().unwrap();
+
+    #[test]
+    fn rules_on_keys_that_no_image_can_meet_are_refused() {
+        let hash = [0u8; 32];
+        let keys: [&[u8]; 3] = [&hash; 3];
+        let check = |signers| {
+            let keys = Keys::Hashes(&keys);
+            let policy = Policy::new(&suites::P256_SHA256, keys, 0x1000);
+            Policy { signers, ..policy }.check()
+        };
+        let with = |required, revoked, types| {
+            check(Signers {
+                required,
+                revoked,
+                types,
+            })
+        };
+        let bad = Err(Refusal::BadPolicy);
+        for required in 1..=3 {
+            assert_eq!(with(Required::Keys(required), 0, &[]), Ok(()));
+        }
+        for required in [0, 4, 255] {
+            assert_eq!(with(Required::Keys(required), 0, &[]), bad);
+        }
+        assert_eq!(with(Required::Keys(2), 0b001, &[]), Ok(()));
+        assert_eq!(with(Required::Keys(2), 0b101, &[]), bad, "one key is left");
+        assert_eq!(with(Required::Keys(1), 0b111, &[]), bad);
+        assert_eq!(with(Required::EachType, 0b011, &[]), Ok(()));
+        assert_eq!(with(Required::EachType, 0b111, &[]), bad);
+        assert_eq!(with(Required::EachType, 0, &[P256, LMS, LMS]), Ok(()));
+        assert_eq!(with(Required::EachType, 0b010, &[P256, LMS, LMS]), Ok(()));
+        assert_eq!(with(Required::EachType, 0b001, &[P256, LMS, LMS]), bad);
+        assert_eq!(with(Required::EachType, 0b110, &[P256, LMS, LMS]), bad);
+        assert_eq!(
+            with(Required::Keys(1), 0, &[P256, LMS]),
+            bad,
+            "a key without type"
+        );
+        assert_eq!(with(Required::Keys(1), 0, &[P256, PURE, LMS]), bad);
+        let many: [&[u8]; 33] = [&hash; 33];
+        let policy =
+            |count| Policy::new(&suites::P256_SHA256, Keys::Hashes(&many[..count]), 0x1000);
+        assert_eq!(policy(33).check(), bad);
+        assert_eq!(policy(31).check(), Ok(()));
+    }
+
+    #[test]
+    fn every_combination_of_three_keys_satisfies_what_a_count_says() {
+        for required in 1..=3 {
+            for revoked in 0..8_u32 {
+                for keys in 0..8_u32 {
+                    let signers = Signers {
+                        required: Required::Keys(required),
+                        revoked,
+                        types: &[],
+                    };
+                    let enough = (keys & !revoked).count_ones() >= u32::from(required);
+                    assert_eq!(signers.satisfied_by(keys), enough);
+                    let hybrid = Signers {
+                        required: Required::EachType,
+                        revoked,
+                        types: &[P256, LMS, P256],
+                    };
+                    let counted = keys & !revoked;
+                    let both = counted & 0b101 != 0 && counted & 0b010 != 0;
+                    assert_eq!(hybrid.satisfied_by(keys), both);
+                }
+            }
+        }
     }
 }

@@ -65,6 +65,9 @@ pub enum Refusal {
     ComponentRecordMalformed = 65,
     VendorMismatch = 66,
     ClassMismatch = 67,
+
+    KeyRevoked = 70,
+    TooFewSignatures = 71,
 }
 
 /// Every refusal with its words.
@@ -207,6 +210,11 @@ const WORDS: &[(Refusal, &str)] = &[
     ),
     (Refusal::VendorMismatch, "for another vendor's device"),
     (Refusal::ClassMismatch, "for another class of device"),
+    (Refusal::KeyRevoked, "signed, but only by revoked keys"),
+    (
+        Refusal::TooFewSignatures,
+        "too few of the trusted keys signed it",
+    ),
 ];
 
 /// [`WORDS`] as an image carries it: number and length of each, and all words in one string. A table of

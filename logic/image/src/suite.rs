@@ -2,15 +2,19 @@
 //!
 //! A bootloader names one suite and the linker drops the code of the others. MCUboot design
 //! document and imgtool: RSA and P-256 with SHA-256, Ed25519 with SHA-256 or SHA-512, pure Ed25519
-//! with SHA-512, P-384 with SHA-384. Hybrid signatures are further lines of this table.
+//! with SHA-512, P-384 with SHA-384. Ours: HSS/LMS with SHA-256.
+//!
+//! A device with keys of several types names one suite for each; they share the hash.
 
 use crate::decision::Decision;
 use crate::digest::{ImageHash, SHA256, SHA384, SHA512};
-use crate::{ImageSource, Refusal, tlv};
+use crate::{ImageSource, Refusal, TlvEntry, tlv};
+use ironroot_crypto::CryptoError;
 use ironroot_crypto::ecdsa::{self, P256PublicKey};
 use ironroot_crypto::ecdsa_p384::{self, P384PublicKey};
-use ironroot_crypto::ed25519::Ed25519PublicKey;
+use ironroot_crypto::ed25519::{self, Ed25519PublicKey};
 use ironroot_crypto::hash::HashAlgorithm;
+use ironroot_crypto::lms::{HssPublicKey, SignatureSource};
 use ironroot_crypto::rsa::RsaPublicKey;
 
 /// One way to hash and sign images.
@@ -40,8 +44,18 @@ pub(crate) struct Claim<'a> {
     /// The image, of which the first `signed_len` bytes are signed.
     pub(crate) source: &'a dyn ImageSource,
     pub(crate) signed_len: u32,
-    /// The signature as it stands in its TLV.
-    pub(crate) signature: &'a [u8],
+    /// Where the signature stands.
+    pub(crate) signature: TlvEntry,
+}
+
+impl Claim<'_> {
+    /// The signature, which its scheme makes no longer than `buffer`.
+    fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], Refusal> {
+        if usize::from(self.signature.len) > buffer.len() {
+            return Err(Refusal::SignatureInvalid);
+        }
+        self.signature.read(self.source, buffer)
+    }
 }
 
 impl Suite {
@@ -65,6 +79,12 @@ impl Suite {
 }
 
 impl core::fmt::Debug for Suite {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl core::fmt::Debug for Signature {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name)
     }
@@ -112,8 +132,11 @@ pub mod suites {
     /// RSA-3072 PSS over SHA-256.
     pub static RSA3072_SHA256: Suite = suite!("rsa3072/sha256", SHA256, Some(&super::RSA3072));
 
+    /// HSS/LMS over a SHA-256 digest.
+    pub static LMS_SHA256: Suite = suite!("lms/sha256", SHA256, Some(&super::LMS));
+
     /// All of them. Naming this keeps the code of every algorithm: for tools, not for bootloaders.
-    pub const ALL: [&Suite; 10] = [
+    pub const ALL: [&Suite; 11] = [
         &UNSIGNED_SHA256,
         &UNSIGNED_SHA384,
         &UNSIGNED_SHA512,
@@ -124,8 +147,12 @@ pub mod suites {
         &ED25519_PURE,
         &RSA2048_SHA256,
         &RSA3072_SHA256,
+        &LMS_SHA256,
     ];
 }
+
+/// The longest RSA signature: RSA-3072.
+const MAX_RSA_SIGNATURE: usize = 384;
 
 static P256: Signature = Signature {
     name: "ECDSA P-256",
@@ -164,6 +191,13 @@ static RSA3072: Signature = Signature {
     verify: verify_rsa::<3072>,
 };
 
+static LMS: Signature = Signature {
+    name: "LMS",
+    tlv: tlv::LMS,
+    pure: false,
+    verify: verify_lms,
+};
+
 /// SubjectPublicKeyInfo of a P-256 key up to the point (RFC 5480).
 const P256_PREFIX: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -181,21 +215,30 @@ const ED25519_PREFIX: &[u8] = &[
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
+/// SubjectPublicKeyInfo of an HSS/LMS key up to the key (RFC 9802).
+const LMS_PREFIX: &[u8] = &[
+    0x30, 0x4e, 0x30, 0x0d, 0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x03,
+    0x11, 0x03, 0x3d, 0x00,
+];
+
 fn verify_p256(claim: &Claim<'_>) -> Result<Decision, Refusal> {
     let point = claim.key.strip_prefix(P256_PREFIX).ok_or(Refusal::BadKey)?;
     let key = P256PublicKey::from_sec1(point).map_err(|_| Refusal::BadKey)?;
-    let der = without_padding(claim.signature).ok_or(Refusal::SignatureInvalid)?;
+    let mut buffer = [0; ecdsa::der::MAX_LEN];
+    let signature = claim.signature(&mut buffer)?;
+    let der = without_padding(signature).ok_or(Refusal::SignatureInvalid)?;
     let signature = ecdsa::der::parse(der).map_err(|_| Refusal::SignatureInvalid)?;
-    Ok(Decision::of(
-        key.verify_prehash(claim.digest, &signature).is_ok(),
-    ))
+    let opened = key.open(claim.digest, &signature);
+    let opened = opened.ok_or(Refusal::SignatureInvalid)?;
+    Ok(Decision::twice(|| opened.holds()))
 }
 
 fn verify_p384(claim: &Claim<'_>) -> Result<Decision, Refusal> {
     let point = claim.key.strip_prefix(P384_PREFIX).ok_or(Refusal::BadKey)?;
     let key = P384PublicKey::from_sec1(point).map_err(|_| Refusal::BadKey)?;
-    let signature =
-        ecdsa_p384::parse_der(claim.signature).map_err(|_| Refusal::SignatureInvalid)?;
+    let mut buffer = [0; ecdsa_p384::MAX_DER_LEN];
+    let signature = ecdsa_p384::parse_der(claim.signature(&mut buffer)?)
+        .map_err(|_| Refusal::SignatureInvalid)?;
     Ok(Decision::of(
         key.verify_prehash(claim.digest, &signature).is_ok(),
     ))
@@ -218,11 +261,13 @@ fn ed25519_key(der: &[u8]) -> Result<Ed25519PublicKey, Refusal> {
 
 fn ed25519_verify(claim: &Claim<'_>, message: &[u8]) -> Result<Decision, Refusal> {
     let key = ed25519_key(claim.key)?;
-    let signature = claim
-        .signature
-        .try_into()
-        .map_err(|_| Refusal::SignatureInvalid)?;
-    Ok(Decision::of(key.verify_strict(message, signature).is_ok()))
+    let mut buffer = [0; ed25519::SIGNATURE_LEN];
+    if claim.signature(&mut buffer)?.len() != buffer.len() {
+        return Err(Refusal::SignatureInvalid);
+    }
+    Ok(Decision::twice(|| {
+        key.verify_strict(message, &buffer).is_ok()
+    }))
 }
 
 fn verify_ed25519(claim: &Claim<'_>) -> Result<Decision, Refusal> {
@@ -242,6 +287,38 @@ fn verify_rsa<const BITS: usize>(claim: &Claim<'_>) -> Result<Decision, Refusal>
     if key.modulus_len() != BITS / 8 {
         return Err(Refusal::BadKey);
     }
-    let verdict = key.verify_pss(HashAlgorithm::Sha256, claim.digest, claim.signature);
-    Ok(Decision::of(verdict.is_ok()))
+    let mut buffer = [0; MAX_RSA_SIGNATURE];
+    let signature = claim.signature(&mut buffer)?;
+    Ok(Decision::twice(|| {
+        let verdict = key.verify_pss(HashAlgorithm::Sha256, claim.digest, signature);
+        verdict.is_ok()
+    }))
+}
+
+/// Longer than a key or a buffer: it is read where it stands.
+fn verify_lms(claim: &Claim<'_>) -> Result<Decision, Refusal> {
+    let key = claim.key.strip_prefix(LMS_PREFIX).ok_or(Refusal::BadKey)?;
+    let key = HssPublicKey::from_bytes(key).map_err(|_| Refusal::BadKey)?;
+    let invalid = |_| Refusal::SignatureInvalid;
+    let mut verification = key.start(claim).map_err(invalid)?;
+    verification.update(claim.digest);
+    let opened = verification.open().map_err(invalid)?;
+    Ok(Decision::twice(|| opened.holds()))
+}
+
+impl SignatureSource for Claim<'_> {
+    fn len(&self) -> u32 {
+        self.signature.len.into()
+    }
+
+    fn read_at(&self, offset: u32, out: &mut [u8]) -> Result<(), CryptoError> {
+        // Inside the TLV, not only inside the image.
+        let end = u32::try_from(out.len())
+            .ok()
+            .and_then(|len| offset.checked_add(len));
+        let inside = end.is_some_and(|end| end <= SignatureSource::len(self));
+        let at = self.signature.offset.checked_add(offset).filter(|_| inside);
+        at.and_then(|at| self.source.read_at(at, out).ok())
+            .ok_or(CryptoError::Verification)
+    }
 }

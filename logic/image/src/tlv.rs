@@ -65,6 +65,8 @@ pub const VENDOR_UUID: u16 = 0x74;
 pub const CLASS_UUID: u16 = 0x75;
 /// Ours, in the vendor range: a complete boot record of one component inside the payload.
 pub const COMPONENT_RECORD: u16 = 0x10a0;
+/// Ours, in the vendor range but unprotected like every signature: HSS/LMS over the image hash.
+pub const LMS: u16 = 0x10a1;
 
 /// Every type with its name, for tools.
 pub const NAMES: &[(u16, &str)] = &[
@@ -93,6 +95,7 @@ pub const NAMES: &[(u16, &str)] = &[
     (VENDOR_UUID, "UUID_VID"),
     (CLASS_UUID, "UUID_CID"),
     (COMPONENT_RECORD, "COMPONENT_RECORD"),
+    (LMS, "LMS"),
 ];
 
 /// Whether vendors may use this type: low byte 0xa0 to 0xff, any high byte, but not 0xffff.
@@ -112,9 +115,15 @@ impl Place {
     /// The area a known type belongs to.
     pub(crate) fn of(kind: u16) -> Option<Self> {
         match kind {
-            KEYHASH | PUBKEY | SHA256..=SHA512 | RSA2048 | ECDSA | RSA3072 | ED25519 | SIG_PURE => {
-                Some(Self::Unprotected)
-            }
+            KEYHASH
+            | PUBKEY
+            | SHA256..=SHA512
+            | RSA2048
+            | ECDSA
+            | RSA3072
+            | ED25519
+            | SIG_PURE
+            | LMS => Some(Self::Unprotected),
             kind if ENCRYPTION.contains(&kind) => Some(Self::Unprotected),
             DEPENDENCY | SECURITY_COUNTER | BOOT_RECORD | VENDOR_UUID | CLASS_UUID => {
                 Some(Self::Protected)

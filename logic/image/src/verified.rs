@@ -72,10 +72,17 @@ impl<S: ImageSource> Verified<S> {
         self.proof.digest.as_slice()
     }
 
-    /// Hash of the public key that signed; `None` on a device without signatures.
+    /// Hash of the public key that signed, the first of the device's if several did; `None` on a device
+    /// without signatures.
     #[must_use]
     pub fn signer(&self) -> Option<&[u8]> {
         self.proof.signer.as_ref().map(Digest::as_slice)
+    }
+
+    /// Which of the device's keys signed and count: bit n for key n of the policy's.
+    #[must_use]
+    pub const fn signing_keys(&self) -> u32 {
+        self.proof.keys
     }
 
     /// The security counter, if the image carries one.

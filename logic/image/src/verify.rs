@@ -1,28 +1,30 @@
 //! Second stage: a candidate becomes [`Verified`], or is refused.
 //!
+//! Every signature under a known key must be valid, whatever it is needed for; enough different keys that are
+//! not revoked must have signed ([`Signers`](crate::Signers)).
+//!
 //! Order: hash over header, payload and protected area; signatures; security counter; the rules
 //! on signed contents. Then what decides is looked at a second time through different values, and
 //! only a complete ledger of decisions makes the result.
 
 use crate::boot_record::{BootRecord, Items};
 use crate::candidate::Structure;
-use crate::decision::{Decision, Ledger, Step};
+use crate::decision::{Decision, Ledger, Step, Tally};
 use crate::policy::Keys;
-use crate::suite::{Claim, Signature};
+use crate::suite::Claim;
 use crate::tlv::{Entries, TlvEntry};
 use crate::{Candidate, Dependency, ImageSource, Policy, Refusal, Verified, tlv};
 use ironroot_crypto::hash::Digest;
 
 /// The longest public key: RSA-3072 as PKCS#1 DER is 398 bytes.
 const MAX_KEY: usize = 416;
-/// The longest signature: RSA-3072.
-const MAX_SIGNATURE: usize = 384;
 
 /// What the second stage proved.
 #[derive(Debug)]
 pub(crate) struct Proof {
     pub(crate) digest: Digest,
     pub(crate) signer: Option<Digest>,
+    pub(crate) keys: u32,
     pub(crate) security_counter: Option<u32>,
     pub(crate) ledger: Ledger,
 }
@@ -49,16 +51,17 @@ impl Suspect<'_> {
     fn prove(&self) -> Result<Proof, Refusal> {
         let mut ledger = Ledger::new();
         let digest = check_hash(self, &mut ledger)?;
-        let signer = check_signatures(self, &digest, &mut ledger)?;
+        let Signed { signer, tally } = check_signatures(self, &digest, &mut ledger)?;
         let security_counter = check_counter(self, &mut ledger)?;
         check_rules(self, &mut ledger)?;
-        look_again(self, &digest, security_counter)?;
+        look_again(self, &digest, security_counter, &tally)?;
         if !ledger.is_complete() {
             return Err(Refusal::FaultDetected);
         }
         Ok(Proof {
             digest,
             signer,
+            keys: tally.keys() & !self.policy.signers.revoked,
             security_counter,
             ledger,
         })
@@ -94,47 +97,43 @@ fn check_hash(candidate: &Suspect<'_>, ledger: &mut Ledger) -> Result<Digest, Re
     Ok(digest)
 }
 
-/// Every signature that names a trusted key is valid, and there is at least one. Gives the hash of
-/// the (last) trusted key; none for a device without signatures.
+/// What came of the signatures.
+struct Signed {
+    signer: Option<Digest>,
+    tally: Tally,
+}
+
+/// Every signature that names a trusted key is valid, and the keys are enough.
 fn check_signatures(
     candidate: &Suspect<'_>,
     digest: &Digest,
     ledger: &mut Ledger,
-) -> Result<Option<Digest>, Refusal> {
-    let Some(signature) = candidate.policy.suite.signature() else {
+) -> Result<Signed, Refusal> {
+    if candidate.policy.suite.signature().is_none() {
         // `Policy::check` made sure that the key policy says the same.
         // A signature that the image may carry proves nothing here, and is not looked at.
         let unsigned = matches!(candidate.policy.keys, Keys::Unsigned);
         ledger.enter(Step::Signature, Decision::of(unsigned));
-        return Ok(None);
-    };
-    check_pure_marker(candidate, signature)?;
-    let mut walk = SignatureWalk {
-        candidate,
-        signature,
-        digest,
-        pending: None,
-        accepted: None,
-    };
-    let mut unknown_key = false;
-    for entry in candidate.unprotected_entries() {
-        unknown_key |= walk.step(entry?)? == Outcome::UnknownKey;
+        return Ok(Signed {
+            signer: None,
+            tally: Tally::new(),
+        });
     }
-    if walk.pending.is_some() {
-        return Err(Refusal::KeyWithoutSignature);
+    let walk = SignatureWalk::walk(candidate, digest)?;
+    let signers = &candidate.policy.signers;
+    let enough = Decision::twice(|| signers.satisfied_by(walk.tally.keys()));
+    if !enough.is_yes() {
+        return Err(walk.too_few());
     }
-    let reason = if unknown_key {
-        Refusal::UnknownKey
-    } else {
-        Refusal::SignatureMissing
-    };
-    let (signer, decision) = walk.accepted.ok_or(reason)?;
-    ledger.enter(Step::Signature, decision);
-    Ok(Some(signer))
+    ledger.enter(Step::Signature, enough);
+    Ok(Signed {
+        signer: walk.first.map(|(_, signer)| signer),
+        tally: walk.tally,
+    })
 }
 
-fn check_pure_marker(candidate: &Suspect<'_>, signature: &Signature) -> Result<(), Refusal> {
-    match (candidate.structure.found.pure, signature.pure) {
+fn check_pure_marker(candidate: &Suspect<'_>, pure: bool) -> Result<(), Refusal> {
+    match (candidate.structure.found.pure, pure) {
         (None, false) => Ok(()),
         (None, true) => Err(Refusal::PureMissing),
         (Some(_), false) => Err(Refusal::PureUnexpected),
@@ -146,55 +145,83 @@ fn check_pure_marker(candidate: &Suspect<'_>, signature: &Signature) -> Result<(
 /// Walks key and signature TLVs in order: a key TLV says whose the next signature is.
 struct SignatureWalk<'w> {
     candidate: &'w Suspect<'w>,
-    signature: &'static Signature,
     digest: &'w Digest,
     pending: Option<Named>,
-    accepted: Option<(Digest, Decision)>,
+    tally: Tally,
+    /// The first of the device's keys that signed and counts, and its hash.
+    first: Option<(u32, Digest)>,
+    unknown: u32,
 }
 
 /// Whom a key TLV named.
 #[derive(Clone, Copy)]
 enum Named {
     Unknown,
-    /// Trusted: the TLV, and for an embedded key its place in the policy.
+    /// Trusted: the TLV, and the key's place in the policy.
     Trusted {
         entry: TlvEntry,
-        embedded: usize,
+        key: u32,
     },
 }
 
-#[derive(PartialEq, Eq)]
-enum Outcome {
-    UnknownKey,
-    Other,
-}
+impl<'w> SignatureWalk<'w> {
+    fn walk(candidate: &'w Suspect<'w>, digest: &'w Digest) -> Result<Self, Refusal> {
+        let pure = candidate
+            .policy
+            .suite
+            .signature()
+            .is_some_and(|kind| kind.pure);
+        check_pure_marker(candidate, pure)?;
+        let mut walk = Self {
+            candidate,
+            digest,
+            pending: None,
+            tally: Tally::new(),
+            first: None,
+            unknown: 0,
+        };
+        for entry in candidate.unprotected_entries() {
+            walk.step(entry?)?;
+        }
+        match walk.pending {
+            None => Ok(walk),
+            Some(_) => Err(Refusal::KeyWithoutSignature),
+        }
+    }
 
-impl SignatureWalk<'_> {
-    fn step(&mut self, entry: TlvEntry) -> Result<Outcome, Refusal> {
+    /// Why the keys that signed are not enough.
+    fn too_few(&self) -> Refusal {
+        let keys = self.tally.keys();
+        if keys & !self.candidate.policy.signers.revoked != 0 {
+            Refusal::TooFewSignatures
+        } else if keys != 0 {
+            Refusal::KeyRevoked
+        } else if self.unknown != 0 {
+            Refusal::UnknownKey
+        } else {
+            Refusal::SignatureMissing
+        }
+    }
+
+    fn step(&mut self, entry: TlvEntry) -> Result<(), Refusal> {
         match entry.kind {
             tlv::KEYHASH | tlv::PUBKEY => {
                 if self.pending.is_some() {
                     return Err(Refusal::KeyWithoutSignature);
                 }
-                let named = self.find_key(entry)?;
-                self.pending = Some(named);
-                Ok(match named {
-                    Named::Unknown => Outcome::UnknownKey,
-                    Named::Trusted { .. } => Outcome::Other,
-                })
+                self.pending = Some(self.find_key(entry)?);
+                Ok(())
             }
-            tlv::RSA2048 | tlv::RSA3072 | tlv::ECDSA | tlv::ED25519 => {
-                let named = self.pending.take().ok_or(Refusal::SignatureWithoutKey)?;
-                if let Named::Trusted {
-                    entry: key,
-                    embedded,
-                } = named
-                {
-                    self.accepted = Some(self.check(entry, key, embedded)?);
+            tlv::RSA2048 | tlv::RSA3072 | tlv::ECDSA | tlv::ED25519 | tlv::LMS => {
+                match self.pending.take().ok_or(Refusal::SignatureWithoutKey)? {
+                    Named::Unknown => {
+                        self.unknown = self.unknown.saturating_add(1);
+                        Ok(())
+                    }
+                    Named::Trusted { entry: named, key } => self.check(entry, named, key),
                 }
-                Ok(Outcome::Other)
             }
-            _ => Ok(Outcome::Other),
+            _ => Ok(()),
         }
     }
 
@@ -203,64 +230,97 @@ impl SignatureWalk<'_> {
         let Policy { suite, keys, .. } = self.candidate.policy;
         let hash = suite.hash();
         let mut buffer = [0; MAX_KEY];
+        let named = |key: usize| Named::Trusted {
+            entry,
+            key: key as u32,
+        };
         match (keys, entry.kind) {
             (Keys::Embedded(keys), tlv::KEYHASH) => {
                 if entry.len != hash.len {
                     return Err(Refusal::TlvLength);
                 }
-                let named = entry.read(self.candidate.source, &mut buffer)?;
-                for (embedded, key) in keys.iter().enumerate() {
-                    if Decision::equal(hash.of_bytes(key)?.as_slice(), named).is_yes() {
-                        return Ok(Named::Trusted { entry, embedded });
+                let wanted = entry.read(self.candidate.source, &mut buffer)?;
+                for (index, key) in keys.iter().enumerate() {
+                    if Decision::equal(hash.of_bytes(key)?.as_slice(), wanted).is_yes() {
+                        return Ok(named(index));
                     }
                 }
                 Ok(Named::Unknown)
             }
             (Keys::Hashes(hashes), tlv::PUBKEY) => {
-                let named = hash.of_bytes(entry.read(self.candidate.source, &mut buffer)?)?;
+                let wanted = hash.of_bytes(entry.read(self.candidate.source, &mut buffer)?)?;
                 let known = hashes
                     .iter()
-                    .any(|h| Decision::equal(h, named.as_slice()).is_yes());
-                Ok(if known {
-                    Named::Trusted { entry, embedded: 0 }
-                } else {
-                    Named::Unknown
-                })
+                    .position(|known| Decision::equal(known, wanted.as_slice()).is_yes());
+                Ok(known.map_or(Named::Unknown, named))
             }
             _ => Err(Refusal::KeyForm),
         }
     }
 
-    /// A signature under a trusted key must be of the suite's type and valid.
-    fn check(
-        &self,
-        entry: TlvEntry,
-        key: TlvEntry,
-        embedded: usize,
-    ) -> Result<(Digest, Decision), Refusal> {
-        if entry.kind != self.signature.tlv {
+    /// A signature under a trusted key must be of the key's type and valid.
+    fn check(&mut self, entry: TlvEntry, named: TlvEntry, key: u32) -> Result<(), Refusal> {
+        let candidate = self.candidate;
+        let policy = candidate.policy;
+        let kind = policy.signature_of(key).ok_or(Refusal::FaultDetected)?;
+        if entry.kind != kind.tlv {
             return Err(Refusal::SignatureType);
         }
-        let candidate = self.candidate;
-        let mut key_buffer = [0; MAX_KEY];
-        let key = match candidate.policy.keys {
-            Keys::Embedded(keys) => keys.get(embedded).copied().ok_or(Refusal::FaultDetected)?,
-            Keys::Hashes(_) => key.read(candidate.source, &mut key_buffer)?,
+        let mut buffer = [0; MAX_KEY];
+        let bytes = match policy.keys {
+            Keys::Embedded(keys) => keys
+                .get(key as usize)
+                .copied()
+                .ok_or(Refusal::FaultDetected)?,
+            Keys::Hashes(_) => named.read(candidate.source, &mut buffer)?,
             Keys::Unsigned => return Err(Refusal::FaultDetected),
         };
-        let mut signature_buffer = [0; MAX_SIGNATURE];
-        let decision = self.signature.verify(&Claim {
-            key,
+        let decision = kind.verify(&Claim {
+            key: bytes,
             digest: self.digest.as_slice(),
             source: candidate.source,
             signed_len: candidate.structure.layout.signed_len,
-            signature: entry.read(candidate.source, &mut signature_buffer)?,
+            signature: entry,
         })?;
         if !decision.is_yes() {
             return Err(Refusal::SignatureInvalid);
         }
-        Ok((candidate.policy.suite.hash().of_bytes(key)?, decision))
+        self.tally.enter(key, decision);
+        let revoked = policy.signers.revoked.wrapping_shr(key) & 1 == 1;
+        if !revoked && self.first.is_none_or(|(first, _)| key < first) {
+            self.first = Some((key, policy.suite.hash().of_bytes(bytes)?));
+        }
+        Ok(())
     }
+}
+
+/// The signatures of an image, counted: for the words that a tool says when they are not enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureCount {
+    /// Trusted keys that signed validly and count: bit n for key n of [`Policy::keys`].
+    pub keys: u32,
+    /// Revoked keys that signed validly, likewise.
+    pub revoked: u32,
+    /// Signatures by keys that the device does not know.
+    pub unknown: u32,
+}
+
+pub(crate) fn count<S: ImageSource>(
+    candidate: &Candidate<'_, S>,
+) -> Result<SignatureCount, Refusal> {
+    let suspect = Suspect {
+        source: &candidate.source,
+        policy: candidate.policy,
+        structure: &candidate.structure,
+    };
+    let digest = check_hash(&suspect, &mut Ledger::new())?;
+    let walk = SignatureWalk::walk(&suspect, &digest)?;
+    let revoked = candidate.policy.signers.revoked;
+    Ok(SignatureCount {
+        keys: walk.tally.keys() & !revoked,
+        revoked: walk.tally.keys() & revoked,
+        unknown: walk.unknown,
+    })
 }
 
 fn read_counter(candidate: &Suspect<'_>) -> Result<Option<u32>, Refusal> {
@@ -352,13 +412,23 @@ fn check_uuid(
     }
 }
 
-/// Asks again what decides, from the bytes and in another form. The signature is not computed a
-/// second time: its outcome is a [`Decision`] that the ledger compares once more.
+/// Asks again what decides, from the bytes and in another form. Signatures are not computed a
+/// second time: their outcomes are [`Decision`]s that the tally compares once more.
 fn look_again(
     candidate: &Suspect<'_>,
     digest: &Digest,
     counter: Option<u32>,
+    tally: &Tally,
 ) -> Result<(), Refusal> {
+    let unsigned = matches!(candidate.policy.keys, Keys::Unsigned);
+    if !unsigned
+        && !candidate
+            .policy
+            .signers
+            .satisfied_by(core::hint::black_box(tally.keys()))
+    {
+        return Err(Refusal::FaultDetected);
+    }
     let entry = candidate
         .structure
         .found

@@ -431,6 +431,9 @@ impl Sign {
             BuildError::Signature => usage("a signature without a key, or the other way round"),
             BuildError::Encryption => anyhow::anyhow!("the content key is of another scheme"),
             BuildError::SlotTooSmall => anyhow::anyhow!("the slot is too small for the image"),
+            BuildError::NotAnImage(_) | BuildError::AlreadySigned => {
+                anyhow::anyhow!("the image cannot take a signature")
+            }
         }
     }
 }

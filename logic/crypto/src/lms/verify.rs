@@ -58,6 +58,26 @@ impl<'s> Verification<'s> {
     pub fn finish(self) -> Result<(), CryptoError> {
         self.claim.check(self.message)
     }
+
+    /// Works out the signature over all pieces, for a caller that asks more than once whether it is good.
+    /// [`CryptoError::Verification`] when it cannot be read.
+    pub fn open(self) -> Result<Opened, CryptoError> {
+        self.claim.open(self.message)
+    }
+}
+
+/// A signature worked out, up to the question whether it is good.
+pub struct Opened {
+    found: [u8; HASH_LEN],
+    root: [u8; HASH_LEN],
+}
+
+impl Opened {
+    /// Whether the path from the signature's leaf ended at the key's root.
+    #[inline(never)]
+    pub fn holds(&self) -> bool {
+        self.found == self.root
+    }
 }
 
 /// One tree's signature, with the key it must be by.
@@ -112,8 +132,17 @@ impl<'s> Claim<'s> {
         Ok(tree::begin_message(&self.key.id, self.leaf, &randomizer))
     }
 
-    /// Whether the path from the signature's leaf ends at the key's root.
     fn check(&self, message: Sha256) -> Result<(), CryptoError> {
+        if self.open(message)?.holds() {
+            Ok(())
+        } else {
+            Err(CryptoError::Verification)
+        }
+    }
+
+    /// Where the path from the signature's leaf ends.
+    #[inline(never)] // one copy for trees' keys and messages
+    fn open(&self, message: Sha256) -> Result<Opened, CryptoError> {
         let mut node = self.key.tree.leaves().saturating_add(self.leaf);
         let mut value = tree::leaf(&self.key.id, node, &self.one_time_key(message)?);
         for level in 0..self.key.tree.height() {
@@ -126,11 +155,10 @@ impl<'s> Claim<'s> {
             node /= 2;
             value = tree::inner(&self.key.id, node, left, right);
         }
-        if value == self.key.root {
-            Ok(())
-        } else {
-            Err(CryptoError::Verification)
-        }
+        Ok(Opened {
+            found: value,
+            root: self.key.root,
+        })
     }
 
     /// The one-time public key that the chains lead to (algorithm 4b).
