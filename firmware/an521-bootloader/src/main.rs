@@ -2,6 +2,11 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "encryption")]
+mod encrypted;
+#[cfg(not(feature = "encryption"))]
+#[path = "not_encrypted.rs"]
+mod encrypted;
 #[cfg(any(feature = "recovery-smp", feature = "recovery-ymodem"))]
 mod recovery;
 #[cfg(not(any(feature = "recovery-smp", feature = "recovery-ymodem")))]
@@ -93,19 +98,21 @@ fn prepare() -> u32 {
 
     let windows = image_memory();
     let (mut first, mut second) = (flash(), flash());
-    let mut device = Device {
-        flash: flash(),
-        map,
-        root_keys: &facts.root_keys,
-        counters: PerImage {
-            secure: counter(map, Image::Secure, &mut first),
-            non_secure: counter(map, Image::NonSecure, &mut second),
-        },
-        suites: SUITES,
-        decryption: None,
-    };
-    let launch = ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell)
-        .unwrap_or_else(|error| halt(&Stop::Boot(error)));
+    let launch = encrypted::opening(map, |decryption| {
+        let mut device = Device {
+            flash: flash(),
+            map,
+            root_keys: &facts.root_keys,
+            counters: PerImage {
+                secure: counter(map, Image::Secure, &mut first),
+                non_secure: counter(map, Image::NonSecure, &mut second),
+            },
+            suites: SUITES,
+            decryption,
+        };
+        ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell)
+    });
+    let launch = launch.unwrap_or_else(|error| halt(&Stop::Boot(error)));
     // The secure image starts the non-secure one at its fixed place: what was verified must lie there.
     let expected = |window: map::Range| window.0 + map::HEADER_SIZE;
     if launch.entry(Image::NonSecure) != expected(map::NON_SECURE_IMAGE)

@@ -44,7 +44,13 @@ const IMAGE_RULES: ImageRules = ImageRules {
     } else {
         &[]
     },
-    encryption: &[],
+    encryption: &[
+        #[cfg(feature = "encrypted-updates")]
+        (
+            ironroot_boot::otp::Wrapping::EciesP256Aes128,
+            &ironroot_image::encryption::schemes::ECIES_P256_AES128,
+        ),
+    ],
     windows: PerImage {
         secure: Some(window(map::SECURE_IMAGE)),
         non_secure: Some(window(map::NON_SECURE_IMAGE)),
@@ -171,7 +177,7 @@ fn build() -> Result<(), Step> {
     Ok(())
 }
 
-fn services(otp: Otp, boot_count: u32) -> Result<Services, Step> {
+fn services(mut otp: Otp, boot_count: u32) -> Result<Services, Step> {
     let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
     // No generator on this board: a provisioned seed, and a number that no other boot has.
     let mut drbg = Drbg::new(&otp.secrets.entropy_seed, &boot_count.to_le_bytes());
@@ -180,7 +186,8 @@ fn services(otp: Otp, boot_count: u32) -> Result<Services, Step> {
     let shared_data = unsafe { areas::bytes(map::SHARED_DATA) };
     let mut services = RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash(), AN521, IMAGE_RULES),
+        slots: ImageSlots::new(flash(), AN521, IMAGE_RULES)
+            .with_decryption_key(otp.secrets.decryption_key.take()),
         system: Board,
         otp,
         key_tree,

@@ -51,6 +51,12 @@ impl Story<'_> {
         device::remove(&stage.device)?;
         let (device, secure_key) = (text(&stage.device), text(&stage.keys.0));
         let application_key = text(&stage.keys.1);
+        let decryption_key = text(&self.decryption_key());
+        if self.decryption_key().exists() {
+            std::fs::remove_file(self.decryption_key())?;
+        }
+        let keygen = ["image", "keygen", "--type", "ecdsa-p256", "--key"];
+        stage.ironroot(&[&keygen[..], &[&decryption_key]].concat(), 0)?;
         stage.ironroot(&["device", "new", &device, "--board", stage.board], 0)?;
         let provision = [
             "device",
@@ -60,6 +66,8 @@ impl Story<'_> {
             &secure_key,
             "--application-key",
             &application_key,
+            "--decryption-key",
+            &decryption_key,
         ];
         stage.ironroot(&provision, 0)?;
         let application = self.sign("1.0.0", 1)?;
@@ -149,10 +157,26 @@ impl Story<'_> {
     }
 
     fn update(&mut self) -> Result<()> {
-        self.heading("An update to 2.0.0: tried once, confirmed by itself, then there for good");
-        let signed = self.sign("2.0.0", 2)?;
+        self.heading("An encrypted update to 2.0.0, and the power fails in the middle of it");
+        let key = text(&self.decryption_key());
+        let signed = text(&self.sign_with("2.0.0", 2, &["--encrypt", &key])?);
+        let device = self.device();
+        let cut = [
+            "device",
+            "update",
+            &device,
+            &signed,
+            "--cut-power-after",
+            "5",
+        ];
         self.stage
-            .ironroot(&["device", "update", &self.device(), &text(&signed)], 0)?;
+            .ironroot(&[&cut[..], &["--image", "1"]].concat(), 3)?;
+        let before = self.boot(Show::Short, true)?;
+        before.must_say(&["non-secure", "1.0.0", "verified"])?;
+
+        self.heading("The same command goes on; 2.0.0 is tried once, confirmed by itself, then there for good");
+        self.stage
+            .ironroot(&["device", "update", &device, &signed, "--image", "1"], 0)?;
         let trial = self.boot(Show::Short, true)?;
         trial.must_say(&["trial begins"])?;
         trial.must_say(&["app: update: accepted"])?;
@@ -226,6 +250,10 @@ impl Story<'_> {
 
     /// Signs the application as this version; the payload is always the same.
     fn sign(&self, version: &str, counter: u32) -> Result<PathBuf> {
+        self.sign_with(version, counter, &[])
+    }
+
+    fn sign_with(&self, version: &str, counter: u32, options: &[&str]) -> Result<PathBuf> {
         let stage = self.stage;
         let out = self.application_file(version);
         let (key, counter) = (text(&stage.keys.1), counter.to_string());
@@ -247,6 +275,7 @@ impl Story<'_> {
             &counter,
         ]);
         words.extend(stage.layout.iter().map(|word| &**word));
+        words.extend(options);
         let (payload, signed) = (text(&stage.application), text(&out));
         words.extend([&*payload, &*signed]);
         stage.ironroot(&words, 0)?;
@@ -286,6 +315,11 @@ impl Story<'_> {
         }
         std::fs::write(&path, output.stdout)?;
         Ok(path)
+    }
+
+    /// Opens encrypted images. Whoever encrypts needs only its public half; here both are one file.
+    fn decryption_key(&self) -> PathBuf {
+        self.stage.directory.join("decryption.pem")
     }
 
     fn attestation_key(&self) -> PathBuf {
