@@ -76,7 +76,13 @@ fn serve(map: &FlashMap) {
             Event::Loaded(_) => say!("recovery: image loaded"),
             Event::Failed(fault) => say!("recovery: refused: ", fault.words()),
             Event::Cancelled => say!("recovery: transfer given up"),
-            Event::Reset => scb::system_reset(),
+            Event::Reset => {
+                // The answer's last bytes are still on their way out.
+                for _ in 0..2 {
+                    while !clock.passed() {}
+                }
+                scb::system_reset()
+            }
         }
     }
 }
