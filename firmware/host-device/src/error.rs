@@ -128,7 +128,15 @@ fn otp_words(error: &OtpError) -> String {
         }
         OtpError::Exhausted => "the OTP area is used up: the device is scrap".into(),
         OtpError::Backwards => "the lifecycle goes forward only".into(),
-        OtpError::Invalid => "what is to be provisioned does not fit the record".into(),
+        OtpError::Invalid => {
+            "what is to be provisioned does not fit the record, or there is no such key".into()
+        }
+        OtpError::LastKeys => "too few root keys would be left to sign any image".into(),
+        OtpError::NothingWouldBoot => {
+            "what is installed is not signed by the root keys that would be left: install and confirm images \
+             signed by them first"
+                .into()
+        }
         OtpError::Flash(error) => format!("the OTP area cannot be used: {error:?}"),
     }
 }

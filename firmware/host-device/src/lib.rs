@@ -21,6 +21,7 @@ pub use marshal::{Link, Marshal};
 pub use offline::{Offline, running_device};
 pub use provisioning::{
     Choices, Identity, advance_lifecycle, facts, identity, implementation_id, provision,
+    revoke_keys,
 };
 pub use recovery::RecoveryLine;
 pub use retained::Retained;

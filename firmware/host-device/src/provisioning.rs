@@ -1,23 +1,24 @@
 //! Provisioning: what the factory does to a blank device, once.
 
+use crate::slots::inspect;
 use crate::{Board, DeviceError};
 use ironroot_boot::otp::{
-    self, DecryptionKey, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKey,
+    self, DecryptionKey, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKeys,
     Secrets, Text,
 };
-use ironroot_boot::{FlashMap, PerImage};
+use ironroot_boot::{FlashMap, Image, PerImage, Slot, Standing};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::P256PrivateKey;
 use ironroot_crypto::hash::{HashAlgorithm, digest};
 use ironroot_platform::Flash;
-use ironroot_port_host::OsEntropy;
+use ironroot_port_host::{FileFlash, OsEntropy};
 
 /// What is chosen for a device; the rest is drawn at random.
 #[allow(missing_debug_implementations)] // it may hold a secret
 pub struct Choices {
     /// Who may sign each image.
-    pub root_keys: PerImage<RootKey>,
+    pub root_keys: PerImage<RootKeys>,
     /// Opens encrypted images; without it the device takes none.
     pub decryption_key: Option<DecryptionKey>,
     /// The state the device starts its life in.
@@ -101,6 +102,38 @@ pub fn provision<F: Flash>(
 /// [`DeviceError::Otp`], among others for a blank device.
 pub fn facts<F: Flash>(flash: F, map: &FlashMap) -> Result<Facts, DeviceError> {
     Ok(otp::read_facts(&map.otp.of(flash)?)?)
+}
+
+/// Revokes root keys, bit n for key n of each image, unless an image would be left without a confirmed slot
+/// that the others accept.
+///
+/// # Errors
+/// [`DeviceError::Otp`], [`DeviceError::Counter`], [`DeviceError::Flash`].
+pub fn revoke_keys(
+    flash: &FileFlash,
+    map: &FlashMap,
+    keys: PerImage<u8>,
+) -> Result<(), DeviceError> {
+    let mut failed = None;
+    let still_boots = |keys: &PerImage<RootKeys>| {
+        let boots = |image, slot| -> Result<bool, DeviceError> {
+            let report = inspect(flash, map, keys, image, slot)?;
+            Ok(report.verdict.is_ok() && report.standing == Standing::Confirmed)
+        };
+        Image::ALL.into_iter().all(|image| {
+            [Slot::A, Slot::B].into_iter().any(|slot| {
+                boots(image, slot).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    false
+                })
+            })
+        })
+    };
+    let revoked = otp::revoke(&mut map.otp.of(flash.clone())?, keys, still_boots);
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(revoked?),
+    }
 }
 
 /// Takes the device to a later state of its life.

@@ -1,7 +1,7 @@
 //! Writing images into slots and judging what lies there, by the bootloader's own rules.
 
 use crate::DeviceError;
-use ironroot_boot::otp::{self, RootKey, Scheme, Wrapping};
+use ironroot_boot::otp::{self, RootKeys, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{
     Demands, FlashMap, Image, PerImage, RamLoad, Reason, Slot, SlotState, Standing, Strategy as _,
@@ -20,6 +20,7 @@ pub const ALL_SUITES: &[(Scheme, &Suite)] = &[
     (Scheme::Ed25519Pure, &suites::ED25519_PURE),
     (Scheme::Rsa2048Sha256, &suites::RSA2048_SHA256),
     (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
+    (Scheme::LmsSha256, &suites::LMS_SHA256),
 ];
 
 /// Every kind of encrypted image whose key fits a device's OTP.
@@ -98,7 +99,7 @@ pub fn security_counter(
 pub fn judge(
     flash: &FileFlash,
     map: &FlashMap,
-    root_keys: &PerImage<RootKey>,
+    root_keys: &PerImage<RootKeys>,
     image: Image,
     slot: Slot,
     bytes: &[u8],
@@ -163,7 +164,7 @@ pub(crate) fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image
 pub fn inspect(
     flash: &FileFlash,
     map: &FlashMap,
-    root_keys: &PerImage<RootKey>,
+    root_keys: &PerImage<RootKeys>,
     image: Image,
     slot: Slot,
 ) -> Result<Report, DeviceError> {

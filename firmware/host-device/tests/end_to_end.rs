@@ -1,6 +1,6 @@
 //! One host device from the factory to a refused update: real processes, real images, one transcript.
 
-use ironroot_boot::otp::{Lifecycle, RootKey, Scheme, Text};
+use ironroot_boot::otp::{Lifecycle, RootKeys, Scheme, Text};
 use ironroot_boot::trailer_ops::Request;
 use ironroot_boot::{Image, PerImage, Reason, Slot, Standing};
 use ironroot_crypto::Secret;
@@ -86,7 +86,7 @@ impl Bench {
             _directory: directory,
         };
         let hash = digest(HashAlgorithm::Sha256, &root_key_der());
-        let key = RootKey::new(Scheme::P256Sha256, hash.as_slice()).unwrap();
+        let key = RootKeys::one(Scheme::P256Sha256, hash.as_slice()).unwrap();
         let choices = Choices {
             root_keys: PerImage {
                 secure: key,

@@ -2,7 +2,7 @@
 
 use ironroot_boot::PerImage;
 use ironroot_boot::fault::Origin;
-use ironroot_boot::otp::{Lifecycle, RootKey, Scheme, Text};
+use ironroot_boot::otp::{Lifecycle, RootKeys, Scheme, Text};
 use ironroot_client::{Transport as _, crypto, its, ps};
 use ironroot_host_device::{Board, Choices, DeviceFiles, Marshal, Retained, provision};
 use ironroot_image::shared_data::SharedDataWriter;
@@ -28,7 +28,7 @@ impl World {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let files = DeviceFiles::create(&directory.path().join("dev"), Board::Host).unwrap();
-        let key = RootKey::new(Scheme::P256Sha256, &[1; 32]).unwrap();
+        let key = RootKeys::one(Scheme::P256Sha256, &[1; 32]).unwrap();
         let choices = Choices {
             root_keys: PerImage {
                 secure: key,

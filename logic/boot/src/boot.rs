@@ -19,7 +19,7 @@ use crate::install::FlashImage;
 use crate::install::set::{EachForItself, Group, SetRecord, Trials};
 use crate::launch::{Chosen, Launch, Launched};
 use crate::memory::ImageMemory;
-use crate::otp::{RootKey, Scheme};
+use crate::otp::{RootKeys, Scheme};
 use crate::slots::{Event, Reason, Refused, Report, SlotState};
 use crate::stage::{OnFlash, Stage};
 use crate::strategy::{Standing, Strategy};
@@ -56,7 +56,7 @@ pub struct Device<'d, F, C> {
     /// Where everything lies.
     pub map: &'d FlashMap,
     /// Who may sign each image, from the OTP area.
-    pub root_keys: &'d PerImage<RootKey>,
+    pub root_keys: &'d PerImage<RootKeys>,
     /// Each image's hardware counter.
     pub counters: PerImage<C>,
     /// The signature schemes this bootloader has.

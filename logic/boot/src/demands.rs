@@ -2,11 +2,11 @@
 //! that takes it in, and the tools that look at it.
 
 use crate::flash_map::{IMAGES, Image, Slot};
-use crate::otp::{RootKey, Scheme};
+use crate::otp::{MAX_ROOT_KEYS, RootKeys, Scheme};
 use crate::slots::Reason;
 use ironroot_image::encryption::{Decrypted, Decryption};
 use ironroot_image::{
-    AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Suite, Verified,
+    AddressRange, HEADER_LEN, Header, ImageSource, Keys, Policy, Refusal, Signers, Suite, Verified,
 };
 
 /// What a device demands of the image in one of its slots.
@@ -17,7 +17,7 @@ pub struct Demands<'d> {
     /// In which slot.
     pub slot: Slot,
     /// Who must have signed it.
-    pub root_key: &'d RootKey,
+    pub root_key: &'d RootKeys,
     /// The signature schemes that can be checked.
     pub suites: &'d [(Scheme, &'static Suite)],
     /// How far it may reach from the start of the slot: to the slot's trailer.
@@ -103,10 +103,17 @@ impl Demands<'_> {
         &self,
         judge: impl FnOnce(&Policy<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Reason> {
-        let scheme = self.root_key.scheme();
-        let suite = self.suites.iter().find(|(offered, _)| *offered == scheme);
-        let (_, suite) = suite.ok_or(Reason::SchemeNotSupported)?;
-        let key_hashes = [self.root_key.key_hash()];
+        let keys = self.root_key.keys();
+        let suite = self.suite_of(self.root_key.scheme())?;
+        // A device without signatures: the policy contradicts itself, and says so.
+        let bad = Reason::Image(Refusal::BadPolicy);
+        let first = suite.signature().ok_or(bad)?;
+        let (mut hashes, mut types) = ([&[][..]; MAX_ROOT_KEYS], [first; MAX_ROOT_KEYS]);
+        for ((key, hash), kind) in keys.iter().zip(&mut hashes).zip(&mut types) {
+            *hash = key.key_hash();
+            *kind = self.suite_of(key.scheme())?.signature().ok_or(bad)?;
+        }
+        let key_hashes = hashes.get(..keys.len()).unwrap_or_default();
         let policy = Policy {
             image: self.image.number(),
             images: IMAGES as u8,
@@ -117,8 +124,20 @@ impl Demands<'_> {
             min_security_counter: Some(self.counter),
             ram_window: self.window,
             encryption: self.decryption.as_ref().map(Decryption::scheme),
-            ..Policy::new(suite, Keys::Hashes(&key_hashes), self.size_limit)
+            signers: Signers {
+                required: self.root_key.required(),
+                revoked: self.root_key.revoked().into(),
+                types: types.get(..keys.len()).unwrap_or_default(),
+            },
+            ..Policy::new(suite, Keys::Hashes(key_hashes), self.size_limit)
         };
         judge(&policy).map_err(Reason::Image)
+    }
+
+    fn suite_of(&self, scheme: Scheme) -> Result<&'static Suite, Reason> {
+        let suite = self.suites.iter().find(|(offered, _)| *offered == scheme);
+        suite
+            .map(|(_, suite)| *suite)
+            .ok_or(Reason::SchemeNotSupported)
     }
 }

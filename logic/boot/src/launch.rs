@@ -247,6 +247,8 @@ const fn signature_type(scheme: Scheme) -> u8 {
         Scheme::Rsa2048Sha256 | Scheme::Rsa3072Sha256 => 1,
         Scheme::P256Sha256 => 2,
         Scheme::Ed25519Sha256 | Scheme::Ed25519Sha512 | Scheme::Ed25519Pure => 3,
+        // Ours: MCUboot has no number for it.
+        Scheme::LmsSha256 => 0x80,
     }
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, MAP, refusals, spec};
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request, TrailerError};
 use ironroot_boot::{
     BootError, Device, Event, Image, ImageMemory, PerImage, RamLoad, Reason, Slot, Window, boot,
@@ -160,7 +160,7 @@ fn an_image_of_another_signer_is_refused() {
 #[test]
 fn a_root_key_of_a_scheme_that_the_bootloader_lacks_boots_nothing() {
     let mut bench = Bench::in_the_field();
-    bench.root_keys.secure = RootKey::new(Scheme::P256Sha256, &[0; 32]).unwrap();
+    bench.root_keys.secure = RootKeys::one(Scheme::P256Sha256, &[0; 32]).unwrap();
     let (outcome, events) = bench.boot_with(|_| ());
     assert_eq!(outcome.map(|_| ()), Err(BootError::NothingToBoot(Secure)));
     assert_eq!(refusals(&events), [(Secure, A, Reason::SchemeNotSupported)]);

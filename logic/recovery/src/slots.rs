@@ -10,7 +10,7 @@
 //! and that no signature fits. The slot with the last good image is not touched in any of these steps.
 
 use crate::store::{Announced, Entry, Fault, Known, Pair, Place, Store, Writable};
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, Standing, Strategy};
 use ironroot_crypto::hash::Sha256;
@@ -28,7 +28,7 @@ pub struct Slots<'d, F, S> {
     /// How the device updates.
     pub strategy: S,
     /// Who may sign each image.
-    pub root_keys: &'d PerImage<RootKey>,
+    pub root_keys: &'d PerImage<RootKeys>,
     /// The signature schemes that can be checked.
     pub suites: &'d [(Scheme, &'static Suite)],
     /// Each image's hardware counter: present value, highest possible value.

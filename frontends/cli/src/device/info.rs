@@ -1,6 +1,6 @@
 //! `ironroot device info`.
 
-use super::provision::scheme_name;
+use super::provision::{required_words, scheme_name};
 use super::values::DeviceArgument;
 use crate::image::shared;
 use clap::Args;
@@ -117,17 +117,24 @@ impl Details {
             slots,
         } in &self.images
         {
-            let key = facts.root_keys.get(*image);
+            let keys = facts.root_keys.get(*image);
             println!();
             println!(
                 "image {} ({image}): lowest security counter {counter}",
                 image.number()
             );
-            println!(
-                "  signed by {}, key hash {}",
-                scheme_name(key.scheme()),
-                shared::to_hex(key.key_hash())
-            );
+            if keys.keys().len() > 1 {
+                println!("  keys that must have signed: {}", required_words(keys));
+            }
+            for (index, key) in keys.keys().iter().enumerate() {
+                let revoked = keys.revoked() >> index & 1 == 1;
+                println!(
+                    "  signed by {}, key hash {}{}",
+                    scheme_name(key.scheme()),
+                    shared::to_hex(key.key_hash()),
+                    if revoked { " (revoked)" } else { "" }
+                );
+            }
             for report in slots {
                 println!("  slot {}: {}", report.slot, words(report));
             }

@@ -9,6 +9,7 @@ mod install;
 mod load;
 mod make;
 mod provision;
+mod revoke;
 mod update;
 mod values;
 
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Give a blank device its identity, secrets and root keys; happens once in its life
     #[command(long_about = provision::ABOUT)]
     Provision(provision::Provision),
+    /// Revoke root keys for good
+    #[command(long_about = revoke::ABOUT)]
+    RevokeKey(revoke::RevokeKey),
     /// Take a device to a later state of its life (there is no way back)
     Lifecycle(provision::SetLifecycle),
     /// Show lifecycle, slots, what the device would say of them, and counters
@@ -77,6 +81,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::New(options) => options.run(),
         Command::Provision(options) => options.run(),
+        Command::RevokeKey(options) => options.run(),
         Command::Lifecycle(options) => options.run(),
         Command::Info(options) => options.run(),
         Command::Install(options) => options.run(),

@@ -5,10 +5,13 @@ use crate::image::shared;
 use anyhow::{Context, bail};
 use clap::Args;
 use ironroot_boot::PerImage;
-use ironroot_boot::otp::{DecryptionKey, Lifecycle, ProvisioningFlags, RootKey, Scheme, Text};
+use ironroot_boot::otp::{
+    DecryptionKey, Lifecycle, MAX_ROOT_KEYS, ProvisioningFlags, RootKey, RootKeys, Scheme, Text,
+};
 use ironroot_host_device::{
     ALL_SUITES, Choices, DeviceFiles, Identity, advance_lifecycle, identity, provision,
 };
+use ironroot_image::Required;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,12 +29,16 @@ everything that is no secret.";
 pub(crate) struct Provision {
     #[command(flatten)]
     device: DeviceArgument,
-    /// The key that signs this device's images (PEM or DER; the public half is enough)
-    #[arg(long, value_name = "ROOT.pem")]
-    key: PathBuf,
-    /// Another key for image 1, the application; without it one key signs both
+    /// The key that signs this device's images (PEM or DER; the public half is enough). May be given up to four
+    /// times; --require says how many must have signed
+    #[arg(long, value_name = "ROOT.pem", required = true)]
+    key: Vec<PathBuf>,
+    /// Another key for image 1, the application; without it the same keys sign both. May be repeated
     #[arg(long, value_name = "PEM")]
-    application_key: Option<PathBuf>,
+    application_key: Vec<PathBuf>,
+    /// How many of several keys must have signed: any, all, a number, or each-type (one of each kind of key)
+    #[arg(long, value_name = "HOW", default_value = "any", value_parser = shared::requirement)]
+    require: shared::Requirement,
     /// How the keys sign, if there is a choice (Ed25519): sha256, sha512 or pure
     #[arg(long, value_name = "HOW", default_value = "sha256")]
     signing: Signing,
@@ -87,10 +94,10 @@ enum Signing {
 impl Provision {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let files = self.device.find()?;
-        let secure = self.root_key(&self.key)?;
-        let non_secure = match &self.application_key {
-            Some(path) => self.root_key(path)?,
-            None => secure,
+        let secure = self.root_keys(&self.key)?;
+        let non_secure = match self.application_key.as_slice() {
+            [] => secure,
+            paths => self.root_keys(paths)?,
         };
         let choices = Choices {
             root_keys: PerImage { secure, non_secure },
@@ -138,6 +145,19 @@ impl Provision {
         shared::decryption_key(argument, bits, self.hmac_sha == "512").map(Some)
     }
 
+    fn root_keys(&self, paths: &[PathBuf]) -> anyhow::Result<RootKeys> {
+        if paths.len() > MAX_ROOT_KEYS {
+            bail!("an image has at most {MAX_ROOT_KEYS} keys");
+        }
+        let keys = paths.iter().map(|path| self.root_key(path));
+        let keys = keys.collect::<anyhow::Result<Vec<_>>>()?;
+        let keys = RootKeys::new(&keys, self.require.of(keys.len()));
+        keys.context(
+            "these keys cannot sign one image together: one is given twice, they do not sign the same hash, or \
+             --require asks for more than there are",
+        )
+    }
+
     fn root_key(&self, path: &Path) -> anyhow::Result<RootKey> {
         let key = shared::root_key(path)?;
         let wanted = |scheme: Scheme, pure: bool| match self.signing {
@@ -183,11 +203,46 @@ struct PublicFacts {
     test_device: bool,
 }
 
+/// Who may sign an image. The first key stands for all where one is looked for.
 #[derive(Serialize)]
 struct PublicRootKey {
     image: u8,
     scheme: &'static str,
     key_hash: String,
+    required: String,
+    keys: Vec<PublicKey>,
+}
+
+#[derive(Serialize)]
+struct PublicKey {
+    scheme: &'static str,
+    key_hash: String,
+    revoked: bool,
+}
+
+impl PublicRootKey {
+    fn new(image: ironroot_boot::Image, keys: &RootKeys) -> Self {
+        let public = |(index, key): (usize, &RootKey)| PublicKey {
+            scheme: scheme_name(key.scheme()),
+            key_hash: shared::to_hex(key.key_hash()),
+            revoked: keys.revoked() >> index & 1 == 1,
+        };
+        Self {
+            image: image.number(),
+            scheme: scheme_name(keys.scheme()),
+            key_hash: shared::to_hex(keys.key_hash()),
+            required: required_words(keys),
+            keys: keys.keys().iter().enumerate().map(public).collect(),
+        }
+    }
+}
+
+/// How many of the keys must have signed.
+pub(super) fn required_words(keys: &RootKeys) -> String {
+    match keys.required() {
+        Required::EachType => "each-type".to_owned(),
+        Required::Keys(count) => count.to_string(),
+    }
 }
 
 pub(super) fn scheme_name(scheme: Scheme) -> &'static str {
@@ -197,13 +252,9 @@ pub(super) fn scheme_name(scheme: Scheme) -> &'static str {
         .map_or("unknown", |(_, suite)| suite.name())
 }
 
-fn write_public(files: &DeviceFiles, identity: &Identity) -> anyhow::Result<()> {
+pub(super) fn write_public(files: &DeviceFiles, identity: &Identity) -> anyhow::Result<()> {
     let facts = &identity.facts;
-    let root_key = |image: ironroot_boot::Image| PublicRootKey {
-        image: image.number(),
-        scheme: scheme_name(facts.root_keys.get(image).scheme()),
-        key_hash: shared::to_hex(facts.root_keys.get(image).key_hash()),
-    };
+    let root_key = |image| PublicRootKey::new(image, facts.root_keys.get(image));
     let public = PublicFacts {
         board: files.board().name(),
         lifecycle: facts.lifecycle.words(),

@@ -52,7 +52,7 @@ pub(super) fn write_or_print(path: Option<&Path>, data: &[u8]) -> anyhow::Result
     }
 }
 
-fn temporary_name(path: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn temporary_name(path: &Path) -> anyhow::Result<PathBuf> {
     let Some(name) = path.file_name() else {
         bail!("not a file name")
     };

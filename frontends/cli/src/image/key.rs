@@ -1,5 +1,6 @@
 //! Keys of the kinds an image can be signed with, or encrypted for.
 
+use super::lms_key::LmsKey;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::{self, P256PrivateKey};
 use ironroot_crypto::ecdsa_p384::{self, P384PrivateKey};
@@ -61,6 +62,14 @@ pub(super) static RSA3072: Kind = Kind {
     pure: None,
 };
 
+pub(super) static LMS: Kind = Kind {
+    type_name: "lms",
+    name: "LMS",
+    symbol: "lms",
+    suites: &[&suites::LMS_SHA256],
+    pure: None,
+};
+
 /// For encryption only.
 pub(super) static X25519: Kind = Kind {
     type_name: "x25519",
@@ -104,6 +113,8 @@ pub(super) enum PrivateKey {
     X25519(X25519PrivateKey),
     Ed25519(Ed25519PrivateKey),
     Rsa(Box<RsaPrivateKey>),
+    /// Its state is in its file.
+    Lms(Box<LmsKey>),
 }
 
 /// A random bit generator for one command.
@@ -134,21 +145,32 @@ impl PrivateKey {
             Self::X25519(_) => &X25519,
             Self::Ed25519(_) => &ED25519,
             Self::Rsa(key) => Kind::of_rsa(key.size()),
+            Self::Lms(_) => &LMS,
         }
     }
 
     /// Signs what is to be signed in an image, in the form its TLV has. ECDSA and Ed25519 signatures
-    /// are the same every time; RSA-PSS has a random salt.
+    /// are the same every time; RSA-PSS has a random salt; LMS takes another leaf each time.
     pub(super) fn sign(&self, suite: &Suite, image: &Unsigned<'_, '_>) -> anyhow::Result<Vec<u8>> {
+        self.sign_parts(suite, image.digest(), image.signed_region())
+    }
+
+    /// The same, from the image's hash and the bytes it is over.
+    pub(super) fn sign_parts(
+        &self,
+        suite: &Suite,
+        digest: &[u8],
+        region: &[u8],
+    ) -> anyhow::Result<Vec<u8>> {
         Ok(match self {
             Self::P256(key) => {
                 let mut der = [0; ecdsa::der::MAX_LEN];
-                let len = ecdsa::der::encode(&key.sign_prehash(image.digest()), &mut der);
+                let len = ecdsa::der::encode(&key.sign_prehash(digest), &mut der);
                 der[..len].to_vec()
             }
             Self::P384(key) => {
                 let signature = key
-                    .sign_prehash(image.digest())
+                    .sign_prehash(digest)
                     .map_err(|error| anyhow::anyhow!("P-384 signing failed: {error:?}"))?;
                 let mut der = [0; ecdsa_p384::MAX_DER_LEN];
                 let len = ecdsa_p384::encode_der(&signature, &mut der);
@@ -157,20 +179,17 @@ impl PrivateKey {
             Self::X25519(_) => return Err(super::usage("X25519 keys encrypt; they cannot sign")),
             Self::Ed25519(key) => {
                 let pure = suite.signature().is_some_and(|signature| signature.pure);
-                let message = if pure {
-                    image.signed_region()
-                } else {
-                    image.digest()
-                };
+                let message = if pure { region } else { digest };
                 key.sign(message).to_vec()
             }
             Self::Rsa(key) => {
                 let mut signature = vec![0; key.size().modulus_len()];
                 let drbg = &mut generator()?;
-                key.sign_pss(HashAlgorithm::Sha256, image.digest(), drbg, &mut signature)
+                key.sign_pss(HashAlgorithm::Sha256, digest, drbg, &mut signature)
                     .map_err(|error| anyhow::anyhow!("RSA signing failed: {error:?}"))?;
                 signature
             }
+            Self::Lms(key) => key.sign(digest)?,
         })
     }
 }

@@ -3,10 +3,11 @@
 use super::arguments::to_hex;
 use super::encryption::{self, KeyBytes};
 use super::files::{self, Readers};
-use super::key::{ED25519, Kind, P256, P384, PrivateKey, RSA2048, RSA3072, X25519};
+use super::key::{ED25519, Kind, LMS, P256, P384, PrivateKey, RSA2048, RSA3072, X25519};
 use super::password::Password;
-use super::{key_file, usage};
+use super::{key_file, lms_key, usage};
 use clap::{Args, ValueEnum};
+use ironroot_crypto::lms::{OtsType, TreeType};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +27,24 @@ enum KeyType {
     /// For encryption only
     #[value(name = "x25519")]
     X25519,
+    /// LMS, 32 signatures; width 4 makes signatures twice as long as width 8, checked ten times as fast
+    #[value(name = "lms-h5-w4")]
+    LmsH5W4,
+    /// LMS, 32 signatures
+    #[value(name = "lms-h5-w8")]
+    LmsH5W8,
+    /// LMS, 1,024 signatures
+    #[value(name = "lms-h10-w4")]
+    LmsH10W4,
+    /// LMS, 1,024 signatures; each takes seconds to make
+    #[value(name = "lms-h10-w8")]
+    LmsH10W8,
+    /// LMS, 32,768 signatures; each takes many seconds to make
+    #[value(name = "lms-h15-w4")]
+    LmsH15W4,
+    /// LMS, 32,768 signatures; each takes a minute to make
+    #[value(name = "lms-h15-w8")]
+    LmsH15W8,
 }
 
 impl KeyType {
@@ -37,7 +56,21 @@ impl KeyType {
             Self::P384 => &P384,
             Self::Ed25519 => &ED25519,
             Self::X25519 => &X25519,
+            _ => &LMS,
         }
+    }
+
+    fn lms(self) -> Option<(TreeType, OtsType)> {
+        let (w4, w8) = (OtsType::Sha256N32W4, OtsType::Sha256N32W8);
+        Some(match self {
+            Self::LmsH5W4 => (TreeType::Sha256M32H5, w4),
+            Self::LmsH5W8 => (TreeType::Sha256M32H5, w8),
+            Self::LmsH10W4 => (TreeType::Sha256M32H10, w4),
+            Self::LmsH10W8 => (TreeType::Sha256M32H10, w8),
+            Self::LmsH15W4 => (TreeType::Sha256M32H15, w4),
+            Self::LmsH15W8 => (TreeType::Sha256M32H15, w8),
+            _ => return None,
+        })
     }
 }
 
@@ -62,6 +95,15 @@ impl Keygen {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         if !self.force {
             files::must_not_exist(&self.key, "--force overwrites it")?;
+        }
+        if let Some((tree, ots)) = self.kind.lms() {
+            if self.password {
+                return Err(usage(
+                    "LMS keys change with each signature and take no password",
+                ));
+            }
+            lms_key::create(&self.key, tree, ots)?;
+            return Ok(ExitCode::SUCCESS);
         }
         let password = self.password.then(Password::choose).transpose()?;
         let key = PrivateKey::generate(self.kind.kind())?;

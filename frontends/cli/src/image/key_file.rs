@@ -6,7 +6,8 @@
 //! imgtool does.
 
 use super::files;
-use super::key::{ED25519, Kind, P256, P384, PrivateKey, PublicKey, X25519};
+use super::key::{ED25519, Kind, LMS, P256, P384, PrivateKey, PublicKey, X25519};
+use super::lms_key::{self, LmsKey};
 use super::{password, pem};
 use anyhow::{Context, bail};
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
@@ -14,6 +15,7 @@ use der::{Reader, SliceReader, Tag, TagNumber, Tagged};
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey};
 use ironroot_crypto::ecdsa_p384::{P384PrivateKey, P384PublicKey};
 use ironroot_crypto::ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
+use ironroot_crypto::lms::HssPublicKey;
 use ironroot_crypto::rsa::{MAX_PRIVATE_DER_LEN, MAX_PUBLIC_DER_LEN, RsaPrivateKey, RsaPublicKey};
 use ironroot_crypto::x25519::X25519PrivateKey;
 use ironroot_crypto::{Secret, wipe};
@@ -33,6 +35,10 @@ pub(super) const P384_PREFIX: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce
     \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
 pub(super) const X25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x6e\x03\x21\x00";
 const ED25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+/// id-alg-hss-lms-hashsig (RFC 9708), in a key as RFC 9802 has it: 60 bytes.
+const ID_LMS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.3.17");
+const LMS_PREFIX: &[u8] = b"\x30\x4e\x30\x0d\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x03\x11\
+    \x03\x3d\x00";
 /// AlgorithmIdentifier of RSA: rsaEncryption, NULL.
 const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
 
@@ -47,7 +53,11 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Key> {
     let mut bytes = files::read(path)?;
     let key = parse(&bytes).with_context(|| format!("{}", path.display()));
     wipe(&mut bytes);
-    key
+    let mut key = key?;
+    if let Key::Private(PrivateKey::Lms(key)) = &mut key {
+        key.set_path(path);
+    }
+    Ok(key)
 }
 
 /// Reads a key file that must hold a private key.
@@ -90,6 +100,9 @@ fn parse_pem(text: &str) -> anyhow::Result<Key> {
         "PUBLIC KEY" => public_info(&block.der),
         "RSA PUBLIC KEY" => rsa_public(&block.der),
         "ENCRYPTED PRIVATE KEY" => protected(&mut block.der),
+        lms_key::LABEL => {
+            LmsKey::parse(&block.der).map(|key| Key::Private(PrivateKey::Lms(Box::new(key))))
+        }
         label => bail!("a {label} is not a key that images are signed with or encrypted for"),
     };
     wipe(&mut block.der);
@@ -142,6 +155,7 @@ enum Algorithm {
     Ed25519,
     X25519,
     Rsa,
+    Lms,
 }
 
 fn algorithm(fields: AnyRef<'_>) -> anyhow::Result<Algorithm> {
@@ -152,6 +166,7 @@ fn algorithm(fields: AnyRef<'_>) -> anyhow::Result<Algorithm> {
         RSA_ENCRYPTION => Ok(Algorithm::Rsa),
         ID_ED25519 => Ok(Algorithm::Ed25519),
         ID_X25519 => Ok(Algorithm::X25519),
+        ID_LMS => Ok(Algorithm::Lms),
         other => Err(super::usage(format!(
             "keys of algorithm {other} are not supported"
         ))),
@@ -205,6 +220,9 @@ fn pkcs8(der: &[u8]) -> anyhow::Result<Key> {
             Ok(Key::Private(PrivateKey::Ed25519(
                 Ed25519PrivateKey::from_seed(&seed),
             )))
+        }
+        Algorithm::Lms => {
+            bail!("LMS private keys of other programs are not taken: their state stays with them")
         }
         Algorithm::X25519 => Ok(Key::Private(PrivateKey::X25519(
             X25519PrivateKey::from_bytes(inner_secret(key.as_bytes())?),
@@ -297,6 +315,11 @@ fn public_info(der: &[u8]) -> anyhow::Result<Key> {
         }
         Algorithm::X25519 if key.len() == 32 => (&X25519, [X25519_PREFIX, key].concat()),
         Algorithm::X25519 => bail!("not an X25519 key"),
+        Algorithm::Lms => {
+            HssPublicKey::from_bytes(key)
+                .map_err(|_| anyhow::anyhow!("not an HSS/LMS key with SHA-256 and 32 bytes"))?;
+            (&LMS, [LMS_PREFIX, key].concat())
+        }
         Algorithm::Ed25519 => {
             let point = key.try_into().ok().map(Ed25519PublicKey::from_bytes);
             if !matches!(point, Some(Ok(_))) {
@@ -315,6 +338,7 @@ pub(super) fn public(key: &PrivateKey) -> anyhow::Result<PublicKey> {
         PrivateKey::P384(key) => [P384_PREFIX, &key.public().to_sec1()].concat(),
         PrivateKey::X25519(key) => [X25519_PREFIX, &key.public()].concat(),
         PrivateKey::Ed25519(key) => [ED25519_PREFIX, &key.public().to_bytes()].concat(),
+        PrivateKey::Lms(key) => [LMS_PREFIX, &key.public().to_bytes()].concat(),
         PrivateKey::Rsa(key) => {
             let public = key.public().map_err(|error| anyhow::anyhow!("{error:?}"))?;
             let mut der = [0; MAX_PUBLIC_DER_LEN];
@@ -342,7 +366,7 @@ pub(super) fn public_pem(key: &PublicKey) -> String {
 
 /// A private key as PEM, PKCS#8; under a password if there is one.
 pub(super) fn private_pem(key: &PrivateKey, password: Option<&[u8]>) -> anyhow::Result<String> {
-    let mut der = private_der(key);
+    let mut der = private_der(key)?;
     let text = match password {
         None => pem::encode("PRIVATE KEY", &der),
         Some(password) => {
@@ -359,8 +383,9 @@ pub(super) fn private_pem(key: &PrivateKey, password: Option<&[u8]>) -> anyhow::
     Ok(text)
 }
 
-fn private_der(key: &PrivateKey) -> Vec<u8> {
-    match key {
+fn private_der(key: &PrivateKey) -> anyhow::Result<Vec<u8>> {
+    Ok(match key {
+        PrivateKey::Lms(_) => bail!("an LMS private key stays in its file"),
         PrivateKey::Ed25519(key) => {
             let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
             key.to_seed().expose(|seed| [&head[..], seed].concat())
@@ -392,7 +417,7 @@ fn private_der(key: &PrivateKey) -> Vec<u8> {
                 element(0x30, &[b"\x02\x01\x00", RSA_ALGORITHM, &inner].concat())
             })
         }
-    }
+    })
 }
 
 /// One DER element. Lengths here are below 65536.

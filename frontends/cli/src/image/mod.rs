@@ -4,6 +4,7 @@
 //! `verify` also gives 2 when it could not reach a verdict (a file that is not there), so that 1 always
 //! means that a device would refuse.
 
+mod add_signature;
 mod arguments;
 mod dump;
 mod encryption;
@@ -12,6 +13,7 @@ mod hex;
 mod key;
 mod key_commands;
 mod key_file;
+mod lms_key;
 mod password;
 mod pem;
 pub(crate) mod shared;
@@ -38,6 +40,11 @@ pub(crate) enum Command {
     /// Make an image from a payload, sign it, and encrypt it if wanted
     #[command(alias = "create", args_override_self = true, after_help = sign_options::EXAMPLES)]
     Sign(Box<sign_options::Sign>),
+    /// Sign an image that is signed already with one more key
+    #[command(after_help = add_signature::EXAMPLES)]
+    AddSignature(add_signature::AddSignatureOptions),
+    /// Show how many signatures an LMS key has left; make a copy of one the key from now on
+    LmsState(lms_key::LmsState),
     /// Judge an image as a device with this policy does: exit 0 accepted, 1 refused
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),
@@ -54,6 +61,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Getpubhash(options) => (options.run(), 1),
         Command::Getpriv(options) => (options.run(), 1),
         Command::Sign(options) => (options.run(), 1),
+        Command::AddSignature(options) => (options.run(), 1),
+        Command::LmsState(options) => (options.run(), 1),
         Command::Verify(options) => (options.run(), 2),
         Command::Dump(options) => (options.run(), 1),
     };

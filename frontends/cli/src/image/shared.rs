@@ -6,7 +6,7 @@ use ironroot_boot::Image;
 use ironroot_boot::otp::DecryptionKey;
 use ironroot_host_device::ALL_ENCRYPTION;
 use ironroot_image::encryption::EncryptionScheme;
-use ironroot_image::{Suite, tlv};
+use ironroot_image::{Required, Suite, tlv};
 use std::path::Path;
 
 /// A public key that can be a device's root key.
@@ -28,6 +28,38 @@ pub(crate) fn root_key(path: &Path) -> anyhow::Result<RootKey> {
         name: key.kind.name,
         der: key.der,
         suites: suites.collect(),
+    })
+}
+
+/// How many of several keys must have signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requirement {
+    All,
+    Keys(u8),
+    EachType,
+}
+
+impl Requirement {
+    /// Of so many keys.
+    pub(crate) fn of(self, keys: usize) -> Required {
+        match self {
+            Self::All => Required::Keys(keys.try_into().unwrap_or(u8::MAX)),
+            Self::Keys(count) => Required::Keys(count),
+            Self::EachType => Required::EachType,
+        }
+    }
+}
+
+/// For the command line: `any`, `all`, a number, `each-type`.
+pub(crate) fn requirement(text: &str) -> Result<Requirement, String> {
+    Ok(match text {
+        "any" => Requirement::Keys(1),
+        "all" => Requirement::All,
+        "each-type" => Requirement::EachType,
+        count => match count.parse() {
+            Ok(count @ 1..) => Requirement::Keys(count),
+            _ => return Err("not any, all, each-type or a number from 1".to_owned()),
+        },
     })
 }
 

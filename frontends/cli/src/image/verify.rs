@@ -5,13 +5,13 @@
 use super::arguments::{self as arg, Bytes, to_hex};
 use super::encryption::DeviceKey;
 use super::key::{ED25519, Kind, P256, P384, PublicKey, RSA2048, RSA3072};
-use super::{files, hex, key_file, usage};
-use anyhow::Context as _;
+use super::{hex, key_file, shared, usage};
 use clap::{Args, ValueEnum};
 use ironroot_image::encryption::{Decrypted, Decryption, EncryptionScheme};
 use ironroot_image::trailer::{Alignment, Layout};
 use ironroot_image::{
-    AddressRange, ImageSource, Keys, Policy, Refusal, Slot, Suite, Verified, suites, tlv,
+    AddressRange, Candidate, ImageSource, Keys, Policy, Refusal, Required, Signature, Signers,
+    Slot, Suite, Verified, suites, tlv,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,13 +29,20 @@ cannot be read.";
 /// Options of `verify`.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// Key the device trusts: public or private, PEM or DER. May be repeated, all of one kind
+    /// Key the device trusts: public or private, PEM or DER. May be repeated; keys of several kinds share the
+    /// image's hash
     #[arg(long, short, value_name = "FILE", group = "trust")]
     key: Vec<PathBuf>,
     /// Hash of a key the device trusts, made with the image's hash; the image brings the key. May be
     /// repeated
     #[arg(long, value_name = "HEX", value_parser = arg::hexadecimal, group = "trust", requires = "key_type")]
     hw_key_hash: Vec<Bytes>,
+    /// How many of several keys must have signed: any, all, a number, or each-type (one of each kind of key)
+    #[arg(long, value_name = "HOW", default_value = "any", value_parser = shared::requirement)]
+    require: shared::Requirement,
+    /// A key that was revoked, by its place among --key or --hw-key-hash, from 0. May be repeated
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..32))]
+    revoked: Vec<u32>,
     /// Kind of key behind --hw-key-hash
     #[arg(long, value_name = "TYPE")]
     key_type: Option<KeyType>,
@@ -152,22 +159,19 @@ impl Verify {
             .as_deref()
             .map(DeviceKey::read)
             .transpose()?;
-        let bytes = self.image()?;
-        let policy = self.policy(suite, trust)?;
+        let bytes = hex::read_image(&self.file)?;
+        let types = self.types(suite, &keys)?;
+        let signers = self.signers(keys.len().max(hashes.len()), &types);
+        let policy = Policy {
+            signers,
+            ..self.policy(suite, trust)?
+        };
         let verdict = self.judge(&bytes, policy, device.as_ref())?;
-        Ok(report(&verdict))
-    }
-
-    fn image(&self) -> anyhow::Result<Vec<u8>> {
-        let bytes = files::read(&self.file)?;
-        if !hex::is_hex(&self.file) {
-            return Ok(bytes);
+        let code = report(&verdict);
+        if let Err(refusal) = &verdict {
+            count(*refusal, &bytes, &policy);
         }
-        let text = std::str::from_utf8(&bytes).ok().context("not Intel HEX");
-        let parsed = text.and_then(hex::parse);
-        Ok(parsed
-            .with_context(|| format!("{}", self.file.display()))?
-            .1)
+        Ok(code)
     }
 
     fn judge<'a>(
@@ -246,14 +250,50 @@ impl Verify {
                 ));
             }
         };
-        if let Some(other) = keys.iter().find(|key| !std::ptr::eq(key.kind, kind)) {
-            let (one, two) = (kind.name, other.kind.name);
-            return Err(usage(format!(
-                "a device has one signature type, not {one} and {two}"
-            )));
-        }
         kind.must_sign()?;
         self.suite_of(kind)
+    }
+
+    /// How each key signs; nothing where all sign as the device's suite says.
+    fn types(
+        &self,
+        suite: &'static Suite,
+        keys: &[PublicKey],
+    ) -> anyhow::Result<Vec<&'static Signature>> {
+        let kind = keys.first().map(|key| key.kind);
+        if keys
+            .iter()
+            .all(|key| kind.is_some_and(|kind| std::ptr::eq(kind, key.kind)))
+        {
+            return Ok(Vec::new());
+        }
+        let type_of = |key: &PublicKey| {
+            key.kind.must_sign()?;
+            let all = key.kind.suites.iter().copied().chain(key.kind.pure);
+            let mut signatures = all
+                .filter(|own| own.hash().tlv == suite.hash().tlv)
+                .filter_map(|own| own.signature())
+                .filter(|own| own.pure == self.pure);
+            signatures.next().ok_or_else(|| {
+                usage(format!(
+                    "{} keys do not sign images with {}: all keys of a device share the image's hash",
+                    key.kind.name,
+                    suite.name()
+                ))
+            })
+        };
+        keys.iter().map(type_of).collect()
+    }
+
+    fn signers<'a>(&self, keys: usize, types: &'a [&'static Signature]) -> Signers<'a> {
+        if self.unsigned {
+            return Signers::ANY;
+        }
+        Signers {
+            required: self.require.of(keys),
+            revoked: self.revoked.iter().fold(0, |mask, key| mask | 1 << key),
+            types,
+        }
     }
 
     fn suite_of(&self, kind: &Kind) -> anyhow::Result<&'static Suite> {
@@ -340,6 +380,28 @@ fn check_with<'a>(
         Slot::Secondary => Decrypted::open(bytes, &Decryption::new(scheme, &device.bytes.0))?,
     };
     Verified::check(source, &policy)
+}
+
+/// Beside a refusal for want of signatures: whose there are.
+fn count(refusal: Refusal, bytes: &[u8], policy: &Policy<'_>) {
+    if !matches!(
+        refusal,
+        Refusal::TooFewSignatures | Refusal::KeyRevoked | Refusal::UnknownKey
+    ) {
+        return;
+    }
+    let counted = Candidate::parse(bytes, policy).and_then(|image| image.count_signatures());
+    let Ok(found) = counted else { return };
+    let needed = match policy.signers.required {
+        Required::Keys(count) => count.to_string(),
+        Required::EachType => "one of each kind".to_owned(),
+    };
+    println!(
+        "  signatures: {} by trusted keys (needed: {needed}), {} by revoked ones, {} by unknown ones",
+        found.keys.count_ones(),
+        found.revoked.count_ones(),
+        found.unknown
+    );
 }
 
 fn report(verdict: &Result<Verified<Decrypted<&[u8]>>, Refusal>) -> ExitCode {

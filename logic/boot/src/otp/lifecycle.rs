@@ -1,14 +1,10 @@
 //! The lifecycle: a state that only goes forward.
 
-use super::{AREA_SIZE, OtpError};
-use crate::otp::record::PLACES_SIZE;
-use ironroot_platform::{Flash, FlashError};
+use super::OtpError;
+use super::changes::{ENTRIES, entry, is_erased, read, write};
+use ironroot_platform::Flash;
 
-const ENTRY_SIZE: usize = 32;
-const ENTRIES: u32 = 16;
 const COPIES: u32 = 2;
-
-const _: () = assert!(PLACES_SIZE + ENTRIES * ENTRY_SIZE as u32 == AREA_SIZE);
 
 /// Security lifecycle of the device (RFC 9783, "Security Lifecycle"; PSA Security Model).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,33 +55,14 @@ impl Lifecycle {
     }
 }
 
-const fn entry_offset(index: u32) -> u32 {
-    PLACES_SIZE.saturating_add(index.saturating_mul(ENTRY_SIZE as u32))
-}
-
-fn entry(state: Lifecycle) -> [u8; ENTRY_SIZE] {
-    let number = u32::from(state as u16);
-    let mut bytes = [0; ENTRY_SIZE];
-    if let ([word, complement, ..], _) = bytes.as_chunks_mut() {
-        *word = number.to_le_bytes();
-        *complement = (!number).to_le_bytes();
-    }
-    bytes
-}
-
 /// The present state of a device that was provisioned in state `first`.
 pub(super) fn current<F: Flash>(flash: &F, first: Lifecycle) -> Result<Lifecycle, OtpError> {
     let mut state = first;
     for index in 0..ENTRIES {
-        let mut bytes = [0; ENTRY_SIZE];
-        flash.read(entry_offset(index), &mut bytes)?;
-        // An entry that matches none was cut off while it was written: the change did not happen.
-        if let Some(written) = Lifecycle::ALL
-            .into_iter()
-            .find(|state| entry(*state) == bytes)
-        {
-            state = state.max(written);
-        }
+        // Another word is not the lifecycle's.
+        let written =
+            read(flash, index)?.and_then(|word| Lifecycle::from_number(word.try_into().ok()?));
+        state = state.max(written.unwrap_or(first));
     }
     Ok(state)
 }
@@ -107,17 +84,11 @@ pub fn advance<F: Flash>(flash: &mut F, to: Lifecycle) -> Result<(), OtpError> {
     // Two entries: the second is begun only when the first is complete, so at least one is for good.
     let mut found = 0_u32;
     for index in 0..ENTRIES {
-        let mut bytes = [0; ENTRY_SIZE];
-        flash.read(entry_offset(index), &mut bytes)?;
-        if bytes == entry(to) {
+        let word = u32::from(to as u16);
+        let is_there = read(flash, index)? == Some(word);
+        let wanted = !settled && found < COPIES;
+        if is_there || wanted && is_erased(flash, index)? && write(flash, index, &entry(word))? {
             found = found.saturating_add(1);
-        } else if !settled && found < COPIES && bytes == [flash.geometry().erased; ENTRY_SIZE] {
-            match flash.program(entry_offset(index), &entry(to)) {
-                Ok(()) => found = found.saturating_add(1),
-                // Cut off before; it only reads as erased.
-                Err(FlashError::NotErased) => {}
-                Err(error) => return Err(error.into()),
-            }
         }
         settled |= found >= COPIES;
     }

@@ -10,19 +10,24 @@
 //! | offset | size | use |
 //! |---|---|---|
 //! | 0 | 4 × 896 | four places for the record (see `record.rs`); provisioning writes two copies |
-//! | 3584 | 16 × 32 | lifecycle changes: state, its complement, zeros; the highest valid state counts |
+//! | 3584 | 16 × 32 | lifecycle changes (the highest state counts) and revoked root keys (the last word counts) |
 //!
 //! The area is trusted (on-chip on real parts, written in the factory); its checksums are against
 //! accidents. Whatever reads it reads it once, at boot.
 
+mod changes;
 mod decryption;
 mod lifecycle;
 mod provision;
 mod record;
+mod revocation;
+mod root_keys;
 
 pub use decryption::{DecryptionKey, Wrapping};
 pub use lifecycle::{Lifecycle, advance};
 pub use provision::{Provisioned, provision};
+pub use revocation::revoke;
+pub use root_keys::{MAX_ROOT_KEYS, RootKey, RootKeys};
 
 use core::fmt;
 use ironroot_crypto::Secret;
@@ -52,8 +57,12 @@ pub enum OtpError {
     Exhausted,
     /// The lifecycle goes one way only.
     Backwards,
-    /// What is to be provisioned does not fit the record.
+    /// What is to be provisioned does not fit the record, or what is to be revoked is not there.
     Invalid,
+    /// Too few root keys would be left to sign any image.
+    LastKeys,
+    /// What is installed is not signed by the root keys that would be left.
+    NothingWouldBoot,
     /// The flash failed.
     Flash(FlashError),
 }
@@ -122,17 +131,20 @@ pub enum Scheme {
     Rsa2048Sha256 = 5,
     /// RSA-3072 PSS over SHA-256.
     Rsa3072Sha256 = 6,
+    /// HSS/LMS over the SHA-256 of the image.
+    LmsSha256 = 8,
 }
 
 impl Scheme {
     /// Every scheme.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::P256Sha256,
         Self::Ed25519Sha256,
         Self::Ed25519Sha512,
         Self::Ed25519Pure,
         Self::Rsa2048Sha256,
         Self::Rsa3072Sha256,
+        Self::LmsSha256,
     ];
 
     /// The scheme with this number.
@@ -145,45 +157,19 @@ impl Scheme {
     #[must_use]
     pub const fn hash_len(self) -> usize {
         match self {
-            Self::P256Sha256 | Self::Ed25519Sha256 | Self::Rsa2048Sha256 | Self::Rsa3072Sha256 => {
-                32
-            }
+            Self::P256Sha256
+            | Self::Ed25519Sha256
+            | Self::Rsa2048Sha256
+            | Self::Rsa3072Sha256
+            | Self::LmsSha256 => 32,
             Self::Ed25519Sha512 | Self::Ed25519Pure => 64,
         }
     }
-}
 
-/// Whom the device lets sign one image: the hash of a public key (MCUboot's hardware-key mode).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RootKey {
-    scheme: Scheme,
-    hash: [u8; 64],
-}
-
-impl RootKey {
-    /// The key whose DER encoding has this hash, made with the scheme's hash algorithm.
-    #[must_use]
-    pub fn new(scheme: Scheme, key_hash: &[u8]) -> Option<Self> {
-        if key_hash.len() != scheme.hash_len() {
-            return None;
-        }
-        let mut hash = [0; 64];
-        for (place, byte) in hash.iter_mut().zip(key_hash) {
-            *place = *byte;
-        }
-        Some(Self { scheme, hash })
-    }
-
-    /// How the key signs.
-    #[must_use]
-    pub const fn scheme(&self) -> Scheme {
-        self.scheme
-    }
-
-    /// Hash of the DER public key.
-    #[must_use]
-    pub fn key_hash(&self) -> &[u8] {
-        self.hash.get(..self.scheme.hash_len()).unwrap_or_default()
+    /// What an image must have to be signed that way: a hash of this length, and whether it is what is signed.
+    /// Keys of one image share it.
+    const fn image_kind(self) -> (usize, bool) {
+        (self.hash_len(), !matches!(self, Self::Ed25519Pure))
     }
 }
 
@@ -212,7 +198,7 @@ pub struct Facts {
     /// Name of this one device (RFC 9783, "Instance ID"): 0x01 and the SHA-256 of the attestation public key.
     pub instance_id: [u8; INSTANCE_ID_SIZE],
     /// Who may sign each image.
-    pub root_keys: PerImage<RootKey>,
+    pub root_keys: PerImage<RootKeys>,
     /// Certification reference (RFC 9783), empty if none.
     pub certification_reference: Text<24>,
     /// Where to find a verifier (RFC 9783, "Verification Service Indicator"), empty if none.
@@ -250,7 +236,7 @@ pub struct Provisioning {
     /// See [`Facts::implementation_id`].
     pub implementation_id: [u8; 32],
     /// See [`Facts::root_keys`].
-    pub root_keys: PerImage<RootKey>,
+    pub root_keys: PerImage<RootKeys>,
     /// The state the device starts its life in.
     pub lifecycle: Lifecycle,
     /// See [`Facts::certification_reference`].
@@ -267,7 +253,7 @@ pub struct BootFacts {
     /// Present state.
     pub lifecycle: Lifecycle,
     /// Who may sign each image.
-    pub root_keys: PerImage<RootKey>,
+    pub root_keys: PerImage<RootKeys>,
 }
 
 /// Reads what a bootloader needs, and looks at nothing else.
@@ -279,7 +265,7 @@ pub fn read_boot_facts<F: Flash>(flash: &F) -> Result<BootFacts, OtpError> {
     let first = body.lifecycle(flash)?;
     Ok(BootFacts {
         lifecycle: lifecycle::current(flash, first)?,
-        root_keys: body.root_keys(flash)?,
+        root_keys: revocation::apply(flash, body.root_keys(flash)?)?,
     })
 }
 
@@ -315,6 +301,7 @@ fn read_record<F: Flash>(flash: &F) -> Result<(Facts, record::Body), OtpError> {
     let body = record::find(flash)?;
     let mut facts = body.facts(flash)?;
     facts.lifecycle = lifecycle::current(flash, facts.lifecycle)?;
+    facts.root_keys = revocation::apply(flash, facts.root_keys)?;
     Ok((facts, body))
 }
 

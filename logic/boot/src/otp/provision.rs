@@ -1,9 +1,10 @@
 //! Writing the record, once.
 
 use super::record::{
-    self, BODY_SIZE, FORMAT, HEADER_SIZE, MAGIC, PLACES, body_crc, commit, item, place_offset,
+    self, BODY_SIZE, FORMAT_KEYS, FORMAT_ONE_KEY, HEADER_SIZE, MAGIC, PLACES, body_crc, commit,
+    item, place_offset,
 };
-use super::{INSTANCE_ID_SIZE, OtpError, Provisioning, RootKey};
+use super::{INSTANCE_ID_SIZE, OtpError, Provisioning, RootKeys, root_keys};
 use crate::crc::crc32;
 use ironroot_codec::{BufferFull, Writer};
 use ironroot_crypto::Secret;
@@ -75,7 +76,14 @@ fn encode(body: &mut [u8; BODY_SIZE], what: &Provisioning) -> Result<(), OtpErro
     let len = u16::try_from(items.position()).map_err(|_| OtpError::Invalid)?;
     let mut header = Writer::new(header);
     header.put(&MAGIC)?;
-    header.put(&FORMAT.to_le_bytes())?;
+    // Only where it is needed: other readers know the first.
+    let plain = [&what.root_keys.secure, &what.root_keys.non_secure].map(RootKeys::is_plain);
+    let format = if plain == [true; 2] {
+        FORMAT_ONE_KEY
+    } else {
+        FORMAT_KEYS
+    };
+    header.put(&format.to_le_bytes())?;
     header.put(&len.to_le_bytes())?;
     Ok(())
 }
@@ -88,8 +96,8 @@ fn encode_items(out: &mut Writer<'_>, what: &Provisioning) -> Result<(), BufferF
         item::INSTANCE_ID,
         &instance_id(&what.attestation_public_key),
     )?;
-    root_key(out, item::ROOT_KEY_0, &what.root_keys.secure)?;
-    root_key(out, item::ROOT_KEY_1, &what.root_keys.non_secure)?;
+    put_root_keys(out, item::ROOT_KEY_0, &what.root_keys.secure)?;
+    put_root_keys(out, item::ROOT_KEY_1, &what.root_keys.non_secure)?;
     out.tlv(
         item::CERTIFICATION_REFERENCE,
         what.certification_reference.as_str().as_bytes(),
@@ -114,11 +122,10 @@ fn encode_items(out: &mut Writer<'_>, what: &Provisioning) -> Result<(), BufferF
     }
 }
 
-fn root_key(out: &mut Writer<'_>, kind: u16, key: &RootKey) -> Result<(), BufferFull> {
-    let mut value = [0; 65];
+fn put_root_keys(out: &mut Writer<'_>, kind: u16, keys: &RootKeys) -> Result<(), BufferFull> {
+    let mut value = [0; root_keys::ITEM_SIZE];
     let mut writer = Writer::new(&mut value);
-    writer.u8(key.scheme() as u8)?;
-    writer.put(key.key_hash())?;
+    keys.encode(&mut writer)?;
     out.tlv(kind, writer.written())
 }
 

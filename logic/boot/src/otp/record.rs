@@ -5,7 +5,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 4 | magic `IROT` |
-//! | 4 | 2 | format, 1 |
+//! | 4 | 2 | format: 1, or 2 where an image has several root keys |
 //! | 6 | 2 | length of the items |
 //! | 8 | n | items: type (2), length (2), value; one after the other |
 //! | 8 + n | | zeros |
@@ -17,7 +17,8 @@
 //! The last 32 bytes are the commit: programmed last, after everything before was read back.
 
 use super::{
-    DecryptionKey, Facts, Lifecycle, OtpError, ProvisioningFlags, RootKey, Scheme, Secrets, Text,
+    DecryptionKey, Facts, Lifecycle, OtpError, ProvisioningFlags, RootKeys, Secrets, Text,
+    root_keys,
 };
 use crate::crc::Crc32;
 use crate::flash_map::PerImage;
@@ -26,7 +27,11 @@ use ironroot_crypto::{Secret, wipe};
 use ironroot_platform::Flash;
 
 pub(super) const MAGIC: [u8; 4] = *b"IROT";
-pub(super) const FORMAT: u16 = 1;
+/// Each image has one root key: scheme, key hash.
+pub(super) const FORMAT_ONE_KEY: u16 = 1;
+/// Root keys: how many must have signed (0: one of each scheme), then scheme and key hash of each. With one key
+/// as in the first format.
+pub(super) const FORMAT_KEYS: u16 = 2;
 pub(super) const PLACE_SIZE: u32 = 896;
 pub(super) const PLACES: u32 = 4;
 pub(super) const PLACES_SIZE: u32 = PLACES * PLACE_SIZE;
@@ -86,6 +91,7 @@ pub(super) fn body_crc<F: Flash>(flash: &F, place: u32) -> Result<u32, OtpError>
 
 /// A committed, whole record.
 pub(super) struct Body {
+    format: u16,
     items_at: u32,
     items_len: u32,
 }
@@ -154,7 +160,8 @@ fn open<F: Flash>(flash: &F, place: u32) -> Result<Body, OtpError> {
     let mut header = [0; HEADER_SIZE];
     flash.read(at, &mut header)?;
     let [m0, m1, m2, m3, f0, f1, l0, l1] = header;
-    if [m0, m1, m2, m3] != MAGIC || u16::from_le_bytes([f0, f1]) != FORMAT {
+    let format = u16::from_le_bytes([f0, f1]);
+    if [m0, m1, m2, m3] != MAGIC || ![FORMAT_ONE_KEY, FORMAT_KEYS].contains(&format) {
         return Err(OtpError::UnknownFormat);
     }
     let items_len = u16::from_le_bytes([l0, l1]);
@@ -162,6 +169,7 @@ fn open<F: Flash>(flash: &F, place: u32) -> Result<Body, OtpError> {
         return Err(OtpError::Damaged);
     }
     Ok(Body {
+        format,
         items_at: at.saturating_add(HEADER_SIZE as u32),
         items_len: u32::from(items_len),
     })
@@ -242,13 +250,17 @@ impl Body {
             .ok_or(OtpError::Damaged)
     }
 
-    fn root_key<F: Flash>(&self, flash: &F, kind: u16) -> Result<RootKey, OtpError> {
-        let mut buffer = [0; 65];
+    fn root_keys_of<F: Flash>(&self, flash: &F, kind: u16) -> Result<RootKeys, OtpError> {
+        let mut buffer = [0; root_keys::ITEM_SIZE];
         let value = self.bytes(flash, kind, &mut buffer)?;
-        let (scheme, hash) = value.split_first().ok_or(OtpError::Damaged)?;
-        Scheme::from_number(*scheme)
-            .and_then(|scheme| RootKey::new(scheme, hash))
-            .ok_or(OtpError::Damaged)
+        let several = self.format == FORMAT_KEYS;
+        // The lengths tell them apart: hashes have 32 or 64 bytes.
+        let keys = match value.len() {
+            33 | 65 => RootKeys::decode_plain(value),
+            _ if several => RootKeys::decode(value),
+            _ => None,
+        };
+        keys.ok_or(OtpError::Damaged)
     }
 
     /// The lifecycle at provisioning.
@@ -257,14 +269,15 @@ impl Body {
         Lifecycle::from_number(number).ok_or(OtpError::Damaged)
     }
 
-    pub(super) fn root_keys<F: Flash>(&self, flash: &F) -> Result<PerImage<RootKey>, OtpError> {
+    /// The root keys as provisioned: none is revoked.
+    pub(super) fn root_keys<F: Flash>(&self, flash: &F) -> Result<PerImage<RootKeys>, OtpError> {
         Ok(PerImage {
-            secure: self.root_key(flash, item::ROOT_KEY_0)?,
-            non_secure: self.root_key(flash, item::ROOT_KEY_1)?,
+            secure: self.root_keys_of(flash, item::ROOT_KEY_0)?,
+            non_secure: self.root_keys_of(flash, item::ROOT_KEY_1)?,
         })
     }
 
-    /// What is no secret; the lifecycle is the one at provisioning.
+    /// What is no secret; lifecycle and root keys are those at provisioning.
     pub(super) fn facts<F: Flash>(&self, flash: &F) -> Result<Facts, OtpError> {
         Ok(Facts {
             lifecycle: self.lifecycle(flash)?,

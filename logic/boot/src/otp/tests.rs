@@ -1,5 +1,6 @@
 use super::*;
 use ironroot_crypto::hash::{HashAlgorithm, digest};
+use ironroot_image::Required;
 use ironroot_platform::Geometry;
 use ironroot_platform::model::{Cut, Effect, ModelFlash, Power};
 use std::vec::Vec;
@@ -30,8 +31,8 @@ fn provisioning(seed: u8) -> Provisioning {
         attestation_public_key: [4; 65],
         implementation_id: [0x33; 32],
         root_keys: PerImage {
-            secure: RootKey::new(Scheme::P256Sha256, &[0x44; 32]).unwrap(),
-            non_secure: RootKey::new(Scheme::Ed25519Pure, &[0x55; 64]).unwrap(),
+            secure: RootKeys::one(Scheme::P256Sha256, &[0x44; 32]).unwrap(),
+            non_secure: RootKeys::one(Scheme::Ed25519Pure, &[0x55; 64]).unwrap(),
         },
         lifecycle: Lifecycle::Secured,
         certification_reference: Text::new("1234567890123-12345").unwrap(),
@@ -140,7 +141,7 @@ fn an_unknown_format_is_refused() {
     let mut bytes = flash.bytes().to_vec();
     for place in 0..2 {
         let at = record::place_offset(place) as usize;
-        bytes[at + 4] = 2;
+        bytes[at + 4] = 3;
         let crc = crate::crc::crc32(&bytes[at..at + record::BODY_SIZE]);
         bytes[at + record::BODY_SIZE..at + 896].copy_from_slice(&record::commit(crc));
     }
@@ -320,6 +321,250 @@ fn a_power_cut_while_the_lifecycle_changes_leaves_the_old_or_the_new_state() {
                     read_facts(&flash).unwrap().lifecycle,
                     Lifecycle::Decommissioned
                 );
+            }
+        }
+    }
+}
+
+fn several(secure: u8, required: Required) -> Provisioning {
+    let key = |number: u8| RootKey::new(Scheme::P256Sha256, &[number; 32]).unwrap();
+    let keys: Vec<RootKey> = (1..=secure).map(key).collect();
+    let mut what = provisioning(1);
+    what.root_keys.secure = RootKeys::new(&keys, required).unwrap();
+    what
+}
+
+fn only_secure(secure: u8) -> PerImage<u8> {
+    PerImage {
+        secure,
+        non_secure: 0,
+    }
+}
+
+fn revoked<F: Flash>(flash: &F) -> u8 {
+    read_boot_facts(flash).unwrap().root_keys.secure.revoked()
+}
+
+#[test]
+fn sets_of_keys_come_back_and_one_key_keeps_the_first_format() {
+    let p256 = |number: u8| RootKey::new(Scheme::P256Sha256, &[number; 32]).unwrap();
+    let lms = |number: u8| RootKey::new(Scheme::LmsSha256, &[number; 32]).unwrap();
+    let pure = |number: u8| RootKey::new(Scheme::Ed25519Pure, &[number; 64]).unwrap();
+    let all = Required::Keys(4);
+    for (keys, required) in [
+        (std::vec![p256(1)], Required::Keys(1)),
+        (std::vec![p256(1), p256(2)], Required::Keys(1)),
+        (std::vec![p256(1), lms(2)], Required::EachType),
+        (std::vec![p256(1), lms(2), p256(3), lms(4)], all),
+        (std::vec![pure(1), pure(2), pure(3), pure(4)], all),
+    ] {
+        for non_secure in [&keys[..], &keys[..1]] {
+            let (_, mut flash) = blank();
+            let mut what = provisioning(1);
+            let alone = RootKeys::from(keys[0]);
+            what.root_keys = PerImage {
+                secure: RootKeys::new(&keys, required).unwrap(),
+                non_secure: RootKeys::new(non_secure, required).unwrap_or(alone),
+            };
+            provision(&mut flash, &what).unwrap();
+            assert_eq!(read_facts(&flash).unwrap().root_keys, what.root_keys);
+            assert_eq!(read_boot_facts(&flash).unwrap().root_keys, what.root_keys);
+            let plain = keys.len() == 1;
+            assert_eq!(flash.bytes()[4], if plain { 1 } else { 2 });
+        }
+    }
+}
+
+#[test]
+fn sets_that_no_image_can_satisfy_cannot_be_made() {
+    let p256 = |number: u8| RootKey::new(Scheme::P256Sha256, &[number; 32]).unwrap();
+    let lms = RootKey::new(Scheme::LmsSha256, &[9; 32]).unwrap();
+    let sha512 = RootKey::new(Scheme::Ed25519Sha512, &[9; 64]).unwrap();
+    let pure = RootKey::new(Scheme::Ed25519Pure, &[8; 64]).unwrap();
+    let made = |keys: &[RootKey], required| RootKeys::new(keys, Required::Keys(required)).is_some();
+    assert!(made(&[p256(1), p256(2), lms], 3));
+    assert!(!made(&[], 1));
+    assert!(!made(&[p256(1), p256(2)], 0));
+    assert!(!made(&[p256(1), p256(2)], 3));
+    assert!(!made(&[p256(1), p256(2), p256(1)], 1), "one key twice");
+    assert!(!made(&[p256(1), sha512], 1), "two image hashes");
+    assert!(
+        !made(&[sha512, pure], 1),
+        "over the hash, and over the image"
+    );
+    assert!(!made(&[p256(1), p256(2), p256(3), p256(4), p256(5)], 1));
+}
+
+#[test]
+fn broken_sets_in_the_record_are_damage() {
+    let (_, mut flash) = blank();
+    provision(&mut flash, &several(2, Required::Keys(2))).unwrap();
+    let good = flash.bytes().to_vec();
+    // Items before it: lifecycle 6, flags 8, implementation 36, instance 37 bytes; then 4 of its own head.
+    let item = 8 + 6 + 8 + 36 + 37 + 4;
+    assert_eq!(good[item..item + 2], [2, 1], "two of them, P-256");
+    let mut with = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        for place in 0..2 {
+            let start = record::place_offset(place) as usize;
+            bytes[start + at] = value;
+            let crc = crate::crc::crc32(&bytes[start..start + record::BODY_SIZE]);
+            bytes[start + record::BODY_SIZE..start + 896].copy_from_slice(&record::commit(crc));
+        }
+        flash.reprogram(&bytes);
+        read_boot_facts(&flash).map(|facts| facts.root_keys.secure.keys().len())
+    };
+    assert_eq!(with(item, 1), Ok(2));
+    assert_eq!(with(item, 0), Ok(2), "one of each type");
+    assert_eq!(with(item, 3), Err(OtpError::Damaged), "three of two");
+    assert_eq!(with(item + 1, 7), Err(OtpError::Damaged), "no scheme");
+    assert_eq!(with(item + 1, 4), Err(OtpError::Damaged), "a longer hash");
+    assert_eq!(
+        with(4, 1),
+        Err(OtpError::Damaged),
+        "several in the first format"
+    );
+    assert_eq!(with(4, 3), Err(OtpError::UnknownFormat));
+}
+
+#[test]
+fn keys_are_revoked_one_by_one_down_to_the_last_that_are_needed() {
+    let yes = |_: &PerImage<RootKeys>| true;
+    let (_, mut flash) = blank();
+    assert_eq!(
+        revoke(&mut flash, only_secure(1), yes),
+        Err(OtpError::Blank)
+    );
+    provision(&mut flash, &several(4, Required::Keys(2))).unwrap();
+    assert_eq!(revoked(&flash), 0);
+    assert_eq!(revoke(&mut flash, only_secure(0b0001), yes), Ok(()));
+    assert_eq!(revoked(&flash), 0b0001);
+    assert_eq!(
+        revoke(&mut flash, only_secure(0b0110), yes),
+        Err(OtpError::LastKeys)
+    );
+    assert_eq!(
+        revoke(&mut flash, only_secure(0b1_0000), yes),
+        Err(OtpError::Invalid)
+    );
+    assert_eq!(revoked(&flash), 0b0001);
+    assert_eq!(revoke(&mut flash, only_secure(0b1000), yes), Ok(()));
+    assert_eq!(revoked(&flash), 0b1001);
+    assert_eq!(
+        revoke(&mut flash, only_secure(0b0010), yes),
+        Err(OtpError::LastKeys)
+    );
+    // The other image's only key.
+    let other = PerImage {
+        secure: 0,
+        non_secure: 1,
+    };
+    assert_eq!(revoke(&mut flash, other, yes), Err(OtpError::LastKeys));
+    // Again is nothing new.
+    let written = flash.bytes().to_vec();
+    assert_eq!(revoke(&mut flash, only_secure(0b1001), yes), Ok(()));
+    assert_eq!(flash.bytes(), written);
+    assert_eq!(read_facts(&flash).unwrap().lifecycle, Lifecycle::Secured);
+}
+
+#[test]
+fn the_last_key_of_a_type_stays_where_each_type_is_needed() {
+    let keys = [
+        RootKey::new(Scheme::P256Sha256, &[1; 32]).unwrap(),
+        RootKey::new(Scheme::P256Sha256, &[2; 32]).unwrap(),
+        RootKey::new(Scheme::LmsSha256, &[3; 32]).unwrap(),
+    ];
+    let mut what = provisioning(1);
+    what.root_keys.secure = RootKeys::new(&keys, Required::EachType).unwrap();
+    let (_, mut flash) = blank();
+    provision(&mut flash, &what).unwrap();
+    for keys in [0b100, 0b011, 0b111] {
+        assert_eq!(
+            revoke(&mut flash, only_secure(keys), |_| true),
+            Err(OtpError::LastKeys)
+        );
+    }
+    assert_eq!(revoke(&mut flash, only_secure(0b001), |_| true), Ok(()));
+}
+
+#[test]
+fn what_is_installed_is_asked_about_with_the_keys_that_would_be_left() {
+    let (_, mut flash) = blank();
+    provision(&mut flash, &several(3, Required::Keys(1))).unwrap();
+    let written = flash.bytes().to_vec();
+    let mut asked = None;
+    let refused = revoke(&mut flash, only_secure(0b010), |keys| {
+        asked = Some(keys.secure.revoked());
+        false
+    });
+    assert_eq!(refused, Err(OtpError::NothingWouldBoot));
+    assert_eq!(asked, Some(0b010));
+    assert_eq!(flash.bytes(), written, "nothing was begun");
+}
+
+#[test]
+fn revocations_leave_room_for_the_end_of_life() {
+    let (_, mut flash) = blank();
+    provision(&mut flash, &several(4, Required::Keys(1))).unwrap();
+    for state in [
+        Lifecycle::NonRootOfTrustDebug,
+        Lifecycle::RecoverableRootOfTrustDebug,
+    ] {
+        advance(&mut flash, state).unwrap();
+    }
+    let mut last = Ok(());
+    for keys in [0b001, 0b010, 0b100] {
+        last = revoke(&mut flash, only_secure(keys), |_| true);
+    }
+    assert_eq!(last, Ok(()));
+    assert_eq!(revoked(&flash), 0b111);
+    advance(&mut flash, Lifecycle::Decommissioned).unwrap();
+    assert_eq!(revoked(&flash), 0b111);
+    assert_eq!(
+        read_facts(&flash).unwrap().lifecycle,
+        Lifecycle::Decommissioned
+    );
+}
+
+#[test]
+fn a_power_cut_while_a_key_is_revoked_leaves_the_old_or_the_new_keys_and_repeating_settles_it() {
+    for operation in 0..3 {
+        for cut in cuts() {
+            let (power, mut flash) = blank();
+            provision(&mut flash, &several(3, Required::Keys(1))).unwrap();
+            revoke(&mut flash, only_secure(0b001), |_| true).unwrap();
+            power.cut_at(power.operations() + operation, cut);
+            let _ = revoke(&mut flash, only_secure(0b010), |_| true);
+            power.on();
+            assert!([0b001, 0b011].contains(&revoked(&flash)));
+            revoke(&mut flash, only_secure(0b010), |_| true).unwrap();
+            for _ in 0..8 {
+                power.on();
+                assert_eq!(revoked(&flash), 0b011);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_two_cuts_at_two_revocations_take_the_last_key() {
+    // A first word that was cut off comes and goes; what is decided without it must not add up with it.
+    for first in 0..2 {
+        for second in 0..3 {
+            for cut in cuts() {
+                for other in cuts() {
+                    let (power, mut flash) = blank();
+                    provision(&mut flash, &several(3, Required::Keys(1))).unwrap();
+                    power.cut_at(power.operations() + first, cut);
+                    let _ = revoke(&mut flash, only_secure(0b011), |_| true);
+                    power.on();
+                    power.cut_at(power.operations() + second, other);
+                    let _ = revoke(&mut flash, only_secure(0b100), |_| true);
+                    for _ in 0..4 {
+                        power.on();
+                        assert!([0, 0b011, 0b100].contains(&revoked(&flash)));
+                    }
+                }
             }
         }
     }

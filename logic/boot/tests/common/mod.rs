@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 use ironroot_boot::flash_map::{Area, FlashMap, PerImage, PerSlot};
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
     BootError, Device, Event, Image, ImageMemory, Launch, RamLoad, Reason, Running, Slot, Window,
@@ -178,7 +178,7 @@ pub(crate) struct Bench {
     pub(crate) power: Power,
     pub(crate) flash: ModelFlash,
     pub(crate) counters: PerImage<ModelCounter>,
-    pub(crate) root_keys: PerImage<RootKey>,
+    pub(crate) root_keys: PerImage<RootKeys>,
     pub(crate) decryption: Option<Decryption<'static>>,
 }
 
@@ -187,7 +187,7 @@ impl Bench {
         let power = Power::new();
         let root = |seed| {
             let hash = digest(HashAlgorithm::Sha256, &der(&key(seed)));
-            RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap()
+            RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap()
         };
         Self {
             flash: ModelFlash::new(MAP.geometry, &power),

@@ -4,7 +4,7 @@ use ironroot_boot::flash_map::{Area, FlashMap, PerImage, PerSlot};
 use ironroot_boot::install::layout::TrailerLayout;
 use ironroot_boot::install::method::Method;
 use ironroot_boot::install::set::SetRecord;
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
     BootError, Device, Event, Image, ImageRules, Reason, Running, Setup, Slot, boot_in_place,
@@ -280,7 +280,7 @@ pub(crate) struct Bench<M, K> {
     pub(crate) counters: PerImage<ModelCounter>,
     pub(crate) record: K,
     pub(crate) events: Vec<Event>,
-    root_key: RootKey,
+    root_key: RootKeys,
     method: PhantomData<M>,
 }
 
@@ -290,7 +290,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
         let flash = ModelFlash::new(shape.geometry(), &power);
         let hash = digest(HashAlgorithm::Sha256, &der(&key(1)));
         Self {
-            root_key: RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap(),
+            root_key: RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap(),
             shape,
             rules: ImageRules::default(),
             flash: Handle(Rc::new(RefCell::new(flash))),

@@ -29,7 +29,7 @@ use crate::System;
 use crate::scratch::Scratch;
 use crate::store::Store;
 use book::{Book, Entry, Stage};
-use ironroot_boot::otp::RootKey;
+use ironroot_boot::otp::RootKeys;
 use ironroot_boot::{Image, PerImage, Reason, Running, Slot};
 use ironroot_image::shared_data::SharedData;
 use ironroot_image::{Dependency, Refusal, Version};
@@ -71,7 +71,7 @@ impl UpdateState {
 pub(crate) struct Environment<'e, S, F> {
     pub(crate) store: &'e mut S,
     pub(crate) slots: &'e mut ImageSlots<F>,
-    pub(crate) root_keys: &'e PerImage<RootKey>,
+    pub(crate) root_keys: &'e PerImage<RootKeys>,
 }
 
 /// Answers a message.

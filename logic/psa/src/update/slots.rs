@@ -4,7 +4,7 @@
 //! or written again after a torn write, without touching the image. Nothing here reaches outside the slot
 //! it is given: every access goes through a [`FlashRegion`].
 
-use ironroot_boot::otp::{DecryptionKey, RootKey, Scheme, Wrapping};
+use ironroot_boot::otp::{DecryptionKey, RootKeys, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request, TrailerError};
 use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState};
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
@@ -99,7 +99,7 @@ impl<F: Flash> ImageSlots<F> {
     #[inline(never)] // a verification needs stack that nothing else here needs
     pub(super) fn examine(
         &mut self,
-        root_keys: &PerImage<RootKey>,
+        root_keys: &PerImage<RootKeys>,
         (image, slot): (Image, Slot),
         met: &dyn Fn(&Dependency) -> bool,
     ) -> Result<Examined, Reason> {

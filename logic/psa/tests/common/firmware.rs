@@ -3,7 +3,7 @@
 
 use super::{Device, FakeSystem, VAULT_GEOMETRY, forever, service_number};
 use ironroot_boot::flash_map::Area;
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
     Event, FlashMap, Image, ImageMemory, PerImage, PerSlot, RamLoad, Running, Slot, Window, boot,
@@ -299,7 +299,7 @@ impl Machine {
             let (_, der) = key();
             let hash = digest(HashAlgorithm::Sha256, &der);
             let mut otp = Device::default().otp();
-            let root_key = RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
+            let root_key = RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
             otp.facts.root_keys = PerImage {
                 secure: root_key,
                 non_secure: root_key,
@@ -355,7 +355,7 @@ impl Machine {
         assert!(self.try_reset());
     }
 
-    fn bootloader(&mut self, root_keys: &PerImage<RootKey>) -> Option<Vec<u8>> {
+    fn bootloader(&mut self, root_keys: &PerImage<RootKeys>) -> Option<Vec<u8>> {
         let (mut secure, mut non_secure) = ([0; 0x1400], [0; 0x1400]);
         let memory = ImageMemory::new(PerImage {
             secure: Window {

@@ -9,7 +9,7 @@ pub(crate) mod vectors;
 use ironroot_attest::Profile;
 use ironroot_boot::fault::FaultArea;
 use ironroot_boot::otp::{
-    Facts, Lifecycle, Otp, ProvisioningFlags, RootKey, Scheme, Secrets, Text,
+    Facts, Lifecycle, Otp, ProvisioningFlags, RootKeys, Scheme, Secrets, Text,
 };
 use ironroot_boot::{FlashMap, PerImage, flash_map};
 use ironroot_client::{Output, Transport};
@@ -155,7 +155,7 @@ impl Device {
         let hash: [u8; 32] = digest(HashAlgorithm::Sha256, &point).to_array().unwrap();
         let mut instance_id = [1; 33];
         instance_id[1..].copy_from_slice(&hash);
-        let root_key = RootKey::new(Scheme::P256Sha256, &self.root_key_hash).unwrap();
+        let root_key = RootKeys::one(Scheme::P256Sha256, &self.root_key_hash).unwrap();
         Otp {
             facts: Facts {
                 lifecycle: self.lifecycle,

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 use ironroot_boot::flash_map::{Area, FlashMap, PerImage, PerSlot};
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{BootError, Device, Image, ImageMemory, RamLoad, Slot, Window, boot};
 use ironroot_crypto::Secret;
@@ -89,7 +89,7 @@ pub(crate) struct Bench {
     pub(crate) power: Power,
     pub(crate) flash: ModelFlash,
     pub(crate) counters: PerImage<ModelCounter>,
-    pub(crate) root_keys: PerImage<RootKey>,
+    pub(crate) root_keys: PerImage<RootKeys>,
 }
 
 impl Bench {
@@ -101,7 +101,7 @@ impl Bench {
     pub(crate) fn blank_with(geometry: Geometry) -> Self {
         let power = Power::new();
         let hash = digest(HashAlgorithm::Sha256, &der(&key(1)));
-        let root = RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
+        let root = RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
         Self {
             flash: ModelFlash::new(geometry, &power),
             counters: PerImage {
