@@ -84,6 +84,7 @@ type Kernel = Spm<root::Services<Services>, Runner, Memory>;
 #[cfg(not(test_services))]
 mod root {
     pub(super) use core::convert::identity as with_test_services;
+    pub(super) use core::convert::identity as product;
     pub(super) use ironroot_psa::SERVICES;
     /// Hundredths of a second: ten seconds, many times the longest honest request.
     pub(super) const TIME_BUDGET: u32 = 1000;
@@ -156,9 +157,17 @@ pub(crate) fn start() -> Result<(), Step> {
     let (limit, top) = map::PARTITION_RAM;
     // SAFETY: no partition has started, and we are the only thread.
     match unsafe { start::on_borrowed_stack(limit, top, build_on_borrowed_stack) } {
-        0 => with(Spm::start).ok_or(Step::Partitions),
-        failed => Err(Step::from_number(failed)),
+        0 => {}
+        failed => return Err(Step::from_number(failed)),
     }
+    extern "C" fn settle_on_borrowed_stack() -> u32 {
+        with(|kernel| root::product(kernel.services_mut()).settle_updates());
+        0
+    }
+    // Not on top of the building, whose stack is full of what it moved.
+    // SAFETY: as above.
+    unsafe { start::on_borrowed_stack(limit, top, settle_on_borrowed_stack) };
+    with(Spm::start).ok_or(Step::Partitions)
 }
 
 fn build() -> Result<(), Step> {

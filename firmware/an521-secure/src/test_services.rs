@@ -37,6 +37,11 @@ pub(crate) fn with_test_services<S>(product: S) -> Services<S> {
     Services(product)
 }
 
+/// The product's services behind the echo.
+pub(crate) fn product<S>(services: &mut Services<S>) -> &mut S {
+    &mut services.0
+}
+
 impl<S: RootServices> RootServices for Services<S> {
     fn call(&mut self, service: u32, message: &mut Message<'_>) -> Status {
         if service == ECHO {

@@ -134,7 +134,7 @@ fn root_of_trust<'a>(
     let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
     let mut drbg = Drbg::from_entropy(&mut OsEntropy, b"ironroot host secure world")?;
     let vault = mount_vault(files, &flash, &key_tree, &mut drbg)?;
-    Ok(RootOfTrust::new(Parts {
+    let mut root = RootOfTrust::new(Parts {
         vault,
         slots: ImageSlots::new(flash, *map, crate::slots::image_rules(map))
             .with_decryption_key(otp.secrets.decryption_key.take()),
@@ -145,7 +145,9 @@ fn root_of_trust<'a>(
         shared_data,
         profile: Profile::Rfc9783,
         boot_count,
-    }))
+    });
+    root.settle_updates();
+    Ok(root)
 }
 
 /// Opens the device's record store.

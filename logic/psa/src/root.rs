@@ -86,7 +86,7 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
         } = parts;
         let mut boot_seed = [0; 32];
         drbg.fill(&mut boot_seed);
-        let mut root = Self {
+        Self {
             vault,
             slots,
             system,
@@ -101,16 +101,21 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
             crypto: CryptoService::new(),
             update: UpdateState::new(shared_data),
             scratch: Scratch::new(),
-        };
+        }
+    }
+
+    /// Looks at what this boot made of updates: completes them, or takes them back. To be called once at start;
+    /// without it the first call of the update service does it, on whatever stack that has. It may verify an
+    /// image, so it is apart from [`new`](Self::new), under which large values lie on the stack.
+    pub fn settle_updates(&mut self) {
         if cfg!(feature = "update") {
             let environment = update::Environment {
-                store: &mut root.vault,
-                slots: &mut root.slots,
-                root_keys: &root.facts.root_keys,
+                store: &mut self.vault,
+                slots: &mut self.slots,
+                root_keys: &self.facts.root_keys,
             };
-            update::settle(&mut root.update, environment);
+            update::settle(&mut self.update, environment);
         }
-        root
     }
 
     /// Moves the faults of earlier boots from reserved memory into the log. To be called once at start.
