@@ -588,13 +588,13 @@ fn the_policy_options_decide() {
         (
             1,
             &["--slot-size", "0x4d8", "valid/p256.bin"],
-            "runs out of the slot",
+            "malformed or too long",
         ),
         (0, &["--slot-size", "0x4e0", "valid/p256.bin"], "accepted"),
         (
             1,
             &["--slot-size", "0x400", "valid/p256.bin"],
-            "do not fit the slot",
+            "does not fit the slot",
         ),
         (
             1,

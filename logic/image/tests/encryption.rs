@@ -505,3 +505,41 @@ fn trailers_keep_content_keys_where_mcuboot_looks_for_them() {
         }
     }
 }
+
+#[test]
+fn another_images_content_key_opens_but_its_plain_text_is_refused() {
+    // The same device, two images: the key TLVs exchanged. Wrapping does not bind a key to its image; the
+    // image hash, over the plain text, does.
+    for scheme in ["kw-128", "ec256-128", "x25519-128"] {
+        let one = encrypted().find(|v| v.enc == scheme).unwrap();
+        let (private, public) = device(one.scheme().unwrap());
+        let foreign = ContentKey::generate(one.scheme().unwrap(), &mut drbg()).unwrap();
+        let wrapped = foreign.wrap(&public, &mut drbg()).unwrap();
+        let kind = format!("{:#06x}", one.scheme().unwrap().tlv());
+        let at = one.tlvs.iter().find(|tlv| tlv.kind == kind).unwrap().offset as usize;
+        one.on_device(|slot, policy| {
+            let mut slot = slot.to_vec();
+            slot[at..at + wrapped.as_slice().len()].copy_from_slice(wrapped.as_slice());
+            let decryption = Decryption::new(policy.encryption.unwrap(), &private);
+            let source = Decrypted::open(slot.as_slice(), &decryption).unwrap();
+            assert!(source.cipher().unwrap().key().matches(&foreign));
+            let refused = Verified::check(source, policy).err();
+            assert_eq!(refused, Some(Refusal::HashMismatch), "{}", one.file);
+        });
+    }
+}
+
+#[test]
+fn a_cut_ciphertext_is_refused_at_every_length() {
+    let vector = encrypted()
+        .find(|v| v.file.contains("none-enc-kw128"))
+        .unwrap();
+    let key = vector.decryption_key(false);
+    let decryption = Decryption::new(vector.scheme().unwrap(), &key);
+    let end = vector.header.as_ref().unwrap().end as usize;
+    let slot = vector.slot_bytes();
+    assert!(Decrypted::open(&slot[..end], &decryption).is_ok());
+    for len in 0..end {
+        assert!(Decrypted::open(&slot[..len], &decryption).is_err(), "{len}");
+    }
+}

@@ -4,7 +4,7 @@
 //! where a device would refuse them, and an area ends at the first TLV that does not fit.
 
 use super::arguments::to_hex;
-use super::files;
+use super::hex;
 use anyhow::bail;
 use clap::Args;
 use ironroot_codec::{Cursor, EndOfInput, Tlv, Tlvs};
@@ -56,7 +56,7 @@ struct Area<'a> {
 
 impl Dump {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let bytes = files::read(&self.file)?;
+        let bytes = hex::read_image(&self.file)?;
         let Some(contents) = Contents::read(&bytes) else {
             bail!(
                 "{}: no image (the header magic is missing)",

@@ -20,6 +20,17 @@ pub(super) fn is_hex(path: &Path) -> bool {
         .is_some_and(|extension| extension.eq_ignore_ascii_case("hex"))
 }
 
+/// The contents of an image file, whatever its form.
+pub(super) fn read_image(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = super::files::read(path)?;
+    if !is_hex(path) {
+        return Ok(bytes);
+    }
+    let text = std::str::from_utf8(&bytes).ok().context("not Intel HEX");
+    let parsed = text.and_then(parse);
+    Ok(parsed.with_context(|| format!("{}", path.display()))?.1)
+}
+
 /// The first address and the bytes from there to the last one.
 pub(super) fn parse(text: &str) -> anyhow::Result<(u32, Vec<u8>)> {
     let mut pieces = BTreeMap::new();

@@ -19,6 +19,7 @@ mod pem;
 pub(crate) mod shared;
 mod sign;
 mod sign_options;
+mod sign_output;
 mod uuid;
 mod verify;
 
