@@ -234,8 +234,7 @@ impl Receiver {
 
     /// A whole block is there.
     fn block(&mut self, len: usize, store: &mut dyn Store, put: &mut dyn FnMut(u8)) -> Event {
-        // By value, so that the block can be read while the state changes.
-        let block = self.block;
+        let Self { block, state, .. } = self;
         let mut cursor = Cursor::new(block.get(..len).unwrap_or(&[]));
         let (Ok(number), Ok(inverse)) = (cursor.u8(), cursor.u8()) else {
             return Event::None;
@@ -246,52 +245,33 @@ impl Receiver {
         }
         self.retries = 0;
         let data = cursor.take(len.saturating_sub(4)).unwrap_or(&[]);
-        match &mut self.state {
-            State::Idle => self.header(number, data, put),
+        let next = match state {
+            State::Idle => header(self.image, number, data, put),
+            State::Data(transfer) => transfer.take(number, data, store, put).map(|()| None),
+            // The next file's name; without one the batch ends. We take one file at a time.
             State::Ending(place) => {
-                // The next file's name; without one the batch ends. We take one file at a time.
-                let place = *place;
                 if number == 0 && data.first() == Some(&0) {
                     put(ACK);
                 } else {
                     cancel(put);
                 }
-                self.loaded(place)
+                let place = *place;
+                return self.loaded(place);
             }
-            State::Data(transfer) => match transfer.take(number, data, store, put) {
-                Ok(()) => Event::None,
-                Err(Stop::Fault(fault)) => self.fail(fault, put),
-                Err(Stop::OutOfStep) => {
-                    cancel(put);
-                    self.state = State::Idle;
-                    Event::Cancelled
-                }
-            },
-        }
-    }
-
-    /// Block 0: the file's name, which says nothing to us, and its length.
-    fn header(&mut self, number: u8, data: &[u8], put: &mut dyn FnMut(u8)) -> Event {
-        if number != 0 {
-            cancel(put);
-            return Event::Cancelled;
-        }
-        if data.first() == Some(&0) {
-            // A batch of no files, or the end of one that was given up.
-            put(ACK);
-            return Event::None;
-        }
-        let Some(len) = length(data) else {
-            return self.fail(Fault::Length, put);
         };
-        self.state = State::Data(Transfer {
-            upload: Upload::new(self.image, None, len, false),
-            expected: 1,
-            ended: false,
-        });
-        put(ACK);
-        put(READY);
-        Event::None
+        match next {
+            Ok(None) => Event::None,
+            Ok(Some(transfer)) => {
+                self.state = State::Data(transfer);
+                Event::None
+            }
+            Err(Stop::Fault(fault)) => self.fail(fault, put),
+            Err(Stop::OutOfStep) => {
+                cancel(put);
+                self.state = State::Idle;
+                Event::Cancelled
+            }
+        }
     }
 
     /// End of the file: verified, marked, and only then acknowledged.
@@ -314,6 +294,31 @@ impl Receiver {
             Err(fault) => self.fail(fault, put),
         }
     }
+}
+
+/// Block 0: the file's name, which says nothing to us, and its length.
+fn header(
+    image: Image,
+    number: u8,
+    data: &[u8],
+    put: &mut dyn FnMut(u8),
+) -> Result<Option<Transfer>, Stop> {
+    if number != 0 {
+        return Err(Stop::OutOfStep);
+    }
+    if data.first() == Some(&0) {
+        // A batch of no files, or the end of one that was given up.
+        put(ACK);
+        return Ok(None);
+    }
+    let len = length(data).ok_or(Stop::Fault(Fault::Length))?;
+    put(ACK);
+    put(READY);
+    Ok(Some(Transfer {
+        upload: Upload::new(image, None, len, false),
+        expected: 1,
+        ended: false,
+    }))
 }
 
 enum Stop {
