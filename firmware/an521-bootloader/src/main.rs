@@ -50,9 +50,16 @@ const SUITES: &[(Scheme, &Suite)] = &[
     (Scheme::Rsa2048Sha256, &suites::RSA2048_SHA256),
     #[cfg(feature = "rsa")]
     (Scheme::Rsa3072Sha256, &suites::RSA3072_SHA256),
+    #[cfg(feature = "lms")]
+    (Scheme::LmsSha256, &suites::LMS_SHA256),
     // Without a signature scheme everything else can be measured, and nothing boots: a device has the hash
     // of a key, and a suite without signature refuses to do without it.
-    #[cfg(not(any(feature = "p256", feature = "ed25519", feature = "rsa")))]
+    #[cfg(not(any(
+        feature = "p256",
+        feature = "ed25519",
+        feature = "rsa",
+        feature = "lms"
+    )))]
     (Scheme::P256Sha256, &suites::UNSIGNED_SHA256),
 ];
 

@@ -1,7 +1,7 @@
 //! A device in its recovery mode, and what must hold whatever comes over its line.
 
 use ironroot_boot::flash_map::{Area, FlashMap, PerImage, PerSlot};
-use ironroot_boot::otp::{RootKey, Scheme};
+use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{Image, RamLoad, Slot, Standing};
 use ironroot_crypto::Secret;
@@ -92,7 +92,7 @@ pub(crate) fn files() -> &'static [Vec<u8>; 4] {
 /// A device with version 1 of both images, confirmed.
 pub(crate) struct Bench {
     flash: ModelFlash,
-    root_keys: PerImage<RootKey>,
+    root_keys: PerImage<RootKeys>,
     recovery: Recovery,
     outside: Vec<u8>,
     /// What the device sent since the last look.
@@ -114,7 +114,7 @@ impl Bench {
             flash
         });
         let hash = digest(HashAlgorithm::Sha256, &key_der());
-        let root = RootKey::new(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
+        let root = RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
         let flash = beginning.fork(&Power::new());
         Self {
             outside: flash.bytes()[4 * SLOT as usize..].to_vec(),
