@@ -297,7 +297,7 @@ mod tests {
     fn every_byte_passes_a_pseudo_terminal_as_it_is() {
         let mut port = SerialPort::pty().unwrap();
         for _ in 0..2 {
-            let client = Serial::open(&port.name().to_owned()).unwrap();
+            let client = Serial::open(port.name()).unwrap();
             all_bytes(&mut port, client);
         }
     }
@@ -308,7 +308,7 @@ mod tests {
         let mut port = SerialPort::socket(&directory.path().join("line")).unwrap();
         port.send(b"lost").unwrap();
         for _ in 0..2 {
-            let client = Serial::open(&port.name().to_owned()).unwrap();
+            let client = Serial::open(port.name()).unwrap();
             all_bytes(&mut port, client);
             assert_eq!(port.receive(&mut [0; 9], SECOND).unwrap(), 0, "hung up");
         }

@@ -69,12 +69,10 @@ impl Value {
     /// The value under `key` of a map.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
-        let named =
-            |(name, value)| matches!(name, &Self::Text(ref text) if text == key).then_some(value);
-        pairs
+        let mut named = pairs
             .iter()
-            .map(|(name, value)| (name, value))
-            .find_map(named)
+            .filter(|(name, _)| matches!(name, Self::Text(text) if text == key));
+        named.next().map(|(_, value)| value)
     }
 
     pub(super) fn number(&self, key: &str) -> Option<i64> {
