@@ -432,16 +432,6 @@ fn verify_without_a_verdict_is_neither_accepted_nor_refused() {
             "for Ed25519",
         ),
         (
-            &[
-                "--key",
-                "keys/sign-p256.pem",
-                "--key",
-                "keys/sign-ed25519.pem",
-                "valid/p256.bin",
-            ],
-            "one signature type",
-        ),
-        (
             &["--key", "keys/enc-x25519.pem", "valid/p384.bin"],
             "cannot sign",
         ),
