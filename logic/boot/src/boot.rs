@@ -471,7 +471,8 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
             group.with(image, slot)
         });
         if K::TOGETHER && !on_trial.is_empty() {
-            let failed = Trials::of(self.record)?.failed;
+            // What is tried now was written afresh since its slot failed.
+            let failed = Trials::of(self.record)?.failed.without(on_trial);
             Trials { on_trial, failed }.write(self.record)?;
         }
         Ok(())

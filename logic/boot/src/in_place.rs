@@ -265,7 +265,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             }
         };
         if let Some(under_way) = under_way {
-            return self.job_to_go_on(image, under_way, phase);
+            return self.job_to_go_on(image, under_way);
         }
         if is_committed(phase) {
             // Every journal of the set was open before the phase began: this one is done.
@@ -329,6 +329,15 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
                 return Ok(None);
             }
         };
+        // Going back to an older version is what a revert is for.
+        if kind != SwapType::Revert
+            && self.setup.rules.get(image).refuse_downgrades
+            && let Ok(present) = self.judge_primary(image)
+            && !facts.version.satisfies(&present.version)
+        {
+            self.refuse(image, kind, asked, Reason::Downgrade)?;
+            return Ok(None);
+        }
         let leaving = self.judge_structure(image, &largest, 0, Party::Leaving);
         let size = facts.size.max(leaving.unwrap_or(0));
         // Another bootloader that overwrites begins without a word. Only a whole image other than the candidate
@@ -346,12 +355,12 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         }))
     }
 
-    /// An interrupted swap goes on if either image is whole. A status under which neither is, is a lie.
+    /// An interrupted swap goes on if the image is whole that comes; if only the other one is, so that it can come
+    /// back. A status under which neither is, is a lie.
     fn job_to_go_on(
         &mut self,
         image: Image,
         under_way: UnderWay,
-        phase: Phase,
     ) -> Result<Option<Job>, BootError> {
         let UnderWay {
             journal,
@@ -370,19 +379,32 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let Err(reason) = self.judge(image, &swap, done, Party::Coming) else {
             return Ok(Some(job));
         };
-        self.report_refusal(image, Slot::B, reason);
-        let moved = !(K::TOGETHER && phase == Phase::Idle && done == 0);
-        if moved && self.judge(image, &swap, done, Party::Leaving).is_ok() {
-            // As for a trial: when it is complete, it does not verify, and is taken back.
-            let kind = SwapType::Test;
-            return Ok(Some(Job { kind, ..job }));
+        // A step that is complete but for its entry needs its source no more.
+        if let Some(further) = under_way.one_further::<M>()
+            && self
+                .judge(image, &swap, further.done, Party::Coming)
+                .is_ok()
+        {
+            let under_way = Some(further);
+            return Ok(Some(Job { under_way, ..job }));
         }
+        self.report_refusal(image, Slot::B, reason);
         let swapper = self.swappers.get(image).as_ref();
         let swapper = swapper.ok_or(BootError::FaultDetected)?;
         if self.judge_primary(image).is_ok() {
+            // Nothing was moved yet, or the status lies.
             swapper.forget(&mut self.device.flash)?;
+            return Ok(None);
         }
-        Ok(None)
+        if self.judge(image, &swap, done, Party::Leaving).is_err() {
+            return Ok(None);
+        }
+        // To the end, and back: what comes does not verify then, and the one that leaves is whole.
+        let kind = match swap.back {
+            false => SwapType::Test,
+            true => SwapType::Permanent,
+        };
+        Ok(Some(Job { kind, ..job }))
     }
 
     /// Takes the jobs out that cannot be done as a whole: dependencies, downgrades, sets.
@@ -637,15 +659,17 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     fn another_way(&mut self, image: Image) -> Result<bool, BootError> {
         let (primary, _) = self.swapper(image)?.flags(&self.device.flash);
         let in_trial = matches!(self.phase()?, Phase::Trial(mask) if is_member(mask, image));
-        let bootstrap = self.setup.rules.get(image).bootstrap;
+        // After a complete swap the other slot has the image before, or the one it was to go back to.
+        let swapped = (primary.magic, primary.copy_done) == (MagicState::Good, FlagState::Set);
+        let rescue = self.setup.rules.get(image).bootstrap || swapped && M::REVERTS;
         let memory = self.memory.get_mut(image);
         if (decide::on_trial(&primary) || in_trial) && !memory.stuck {
             self.turn_back = true;
             return Ok(true);
         }
         let first_time = !memory.rescue;
-        memory.rescue = bootstrap;
-        Ok(first_time && bootstrap)
+        memory.rescue = rescue;
+        Ok(first_time && rescue)
     }
 
     fn choose(
@@ -758,19 +782,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     }
 
     fn judge(&self, image: Image, swap: &Swap, done: u32, party: Party) -> Result<Facts, Reason> {
-        let facts = facts(&self.verify(image, swap, done, party)?);
-        let rules = self.setup.rules.get(image);
-        // Going back to an older version is what a revert is for, and one that was begun was judged then.
-        if rules.refuse_downgrades
-            && party == Party::Coming
-            && done == 0
-            && !swap.back
-            && let Ok(present) = self.judge_primary(image)
-            && !facts.version.satisfies(&present.version)
-        {
-            return Err(Reason::Downgrade);
-        }
-        Ok(facts)
+        Ok(facts(&self.verify(image, swap, done, party)?))
     }
 
     /// How long one of a swap's images is, if it has the form of one.

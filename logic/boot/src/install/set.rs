@@ -96,6 +96,15 @@ impl Group {
         }
     }
 
+    /// Less what `other` names as well.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        let same = other.mask & !(self.slots ^ other.slots);
+        Self {
+            mask: self.mask & !same,
+            slots: self.slots,
+        }
+    }
+
     pub(crate) fn contains(self, image: Image, slot: Slot) -> bool {
         self.slot(image) == Some(slot)
     }
@@ -259,6 +268,11 @@ mod tests {
         assert!(!read.on_trial.contains(Image::NonSecure, Slot::A));
         assert_eq!(read.on_trial.slot(Image::Secure), None);
         assert_eq!(read.failed.slot(Image::Secure), Some(Slot::A));
+        let rest = read.failed.without(group);
+        assert_eq!(rest.slot(Image::NonSecure), None);
+        assert_eq!(rest.slot(Image::Secure), Some(Slot::A));
+        let other = Group::default().with(Image::Secure, Slot::B);
+        assert_eq!(rest.without(other), rest);
     }
 
     #[test]

@@ -35,6 +35,17 @@ pub(crate) struct UnderWay {
     shadow: bool,
 }
 
+impl UnderWay {
+    /// The same with one more step done, if there is one.
+    pub(crate) fn one_further<M: Method>(mut self) -> Option<Self> {
+        M::step(&self.swap, self.done)?;
+        self.journal.last_entry = Some(M::entry(&self.swap, self.done));
+        self.done = self.done.saturating_add(1);
+        self.shadow = false;
+        Some(self)
+    }
+}
+
 /// The slots of one image under one method.
 pub(crate) struct Swapper<M> {
     areas: Areas,
@@ -159,7 +170,7 @@ impl<M: Method> Swapper<M> {
         self.scratch.as_ref().is_some_and(asks)
     }
 
-    /// One of the images, between the steps of a swap.
+    /// One of the images, between the steps of a swap; it ends where the steps end.
     pub(crate) fn view<'v, F: Flash>(
         &'v self,
         flash: &'v F,
@@ -173,7 +184,7 @@ impl<M: Method> Swapper<M> {
             swap,
             done,
             party,
-            sectors: self.room(),
+            sectors: swap.sectors,
             cipher: None,
             method: PhantomData,
         }

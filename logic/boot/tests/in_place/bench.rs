@@ -7,7 +7,8 @@ use ironroot_boot::install::set::SetRecord;
 use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
-    BootError, Device, Event, Image, ImageRules, Reason, Running, Setup, Slot, boot_in_place,
+    BootError, Device, Event, Image, ImageMemory, ImageRules, Launched, Located, Reason, Running,
+    Setup, Slot, Strategy, Window, boot_as_set, boot_from_flash, boot_in_place,
 };
 use ironroot_crypto::Secret;
 use ironroot_crypto::ed25519::Ed25519PrivateKey;
@@ -245,6 +246,7 @@ impl Record for Set {
 pub(crate) struct Outcome {
     pub(crate) majors: Vec<u8>,
     pub(crate) running: Vec<Running>,
+    pub(crate) entries: Vec<u32>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -269,6 +271,24 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
         _ => None,
     });
     refused.collect()
+}
+
+fn outcome<S: Located>(launched: &Launched<S>, setup: &Setup<'_>) -> Outcome {
+    let images = setup.images.iter().copied();
+    let version = |image| launched.verified(image).unwrap().version();
+    let mut area = [0; 1024];
+    launched
+        .write_shared_data(&mut area, Version::new(0, 1, 0))
+        .unwrap();
+    Outcome {
+        majors: images.clone().map(|image| version(image).major).collect(),
+        running: images
+            .clone()
+            .map(|image| launched.running(image).unwrap())
+            .collect(),
+        entries: images.map(|image| launched.entry(image)).collect(),
+        events: Vec::new(),
+    }
 }
 
 /// One device.
@@ -455,6 +475,51 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
     }
 
     pub(crate) fn boot_with(&mut self, setup: &Setup<'_>) -> Result<Outcome, BootError> {
+        self.start(setup, |device, record, mut report| {
+            boot_in_place(M::default(), device, setup, record, &mut report)
+                .map(|it| outcome(&it, setup))
+        })
+    }
+
+    /// Boots by a strategy that moves nothing, from flash.
+    pub(crate) fn boot_slots<S: Strategy>(&mut self, strategy: S) -> Result<Outcome, BootError> {
+        let setup = &self.setup();
+        self.start(setup, |device, record, mut report| {
+            boot_from_flash(&strategy, device, setup, record, &mut report)
+                .map(|it| outcome(&it, setup))
+        })
+    }
+
+    /// Boots by a strategy that moves nothing, from memory.
+    pub(crate) fn boot_loaded<S: Strategy>(&mut self, strategy: S) -> Result<Outcome, BootError> {
+        let setup = &self.setup();
+        let (mut secure, mut non_secure) = ([0; 0x700], [0; 0x700]);
+        let memory = ImageMemory::new(PerImage {
+            secure: Window {
+                address: 0x1000,
+                bytes: &mut secure,
+            },
+            non_secure: Window {
+                address: 0x8000,
+                bytes: &mut non_secure,
+            },
+        });
+        self.start(setup, |device, record, mut report| {
+            boot_as_set(&strategy, device, &memory, record, &mut report)
+                .map(|it| outcome(&it, setup))
+        })
+    }
+
+    fn start(
+        &mut self,
+        setup: &Setup<'_>,
+        run: impl FnOnce(
+            &mut Device<'_, Handle, &mut ModelCounter>,
+            &mut K,
+            &mut dyn FnMut(&Event),
+        ) -> Result<Outcome, BootError>,
+    ) -> Result<Outcome, BootError> {
+        assert_eq!(setup.images.len(), self.shape.images);
         let map = self.shape.map();
         let root_keys = PerImage {
             secure: self.root_key,
@@ -473,32 +538,9 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
             decryption: None,
         };
         let mut report = |event: &Event| events.push(*event);
-        let launched = boot_in_place(
-            M::default(),
-            &mut device,
-            setup,
-            &mut self.record,
-            &mut report,
-        );
-        let outcome = launched.map(|launched| {
-            let images = setup.images.iter().copied();
-            (
-                images
-                    .clone()
-                    .map(|image| launched.verified(image).unwrap().version().major)
-                    .collect(),
-                images
-                    .map(|image| launched.running(image).unwrap())
-                    .collect(),
-            )
-        });
-        self.events = events.clone();
-        let (majors, running) = outcome?;
-        Ok(Outcome {
-            majors,
-            running,
-            events,
-        })
+        let outcome = run(&mut device, &mut self.record, &mut report);
+        self.events.clone_from(&events);
+        Ok(Outcome { events, ..outcome? })
     }
 
     /// Power comes back, and the device boots.

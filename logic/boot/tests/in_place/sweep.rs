@@ -23,7 +23,7 @@ pub(crate) fn full() -> bool {
 }
 
 /// Every way in which a cut can leave an operation.
-fn effects() -> Vec<Cut> {
+pub(crate) fn every_effect() -> Vec<Cut> {
     let mut cuts = vec![Cut::CLEAN];
     for effect in [Effect::LooksUntouched, Effect::Partial, Effect::LooksDone] {
         for unstable in [false, true] {
@@ -127,14 +127,12 @@ fn steps<M: Method + Default, K: Record>(
 }
 
 /// What must hold after every boot.
-fn check<M: Method, K: Record>(
+fn check<M: Method + Default, K: Record>(
     bench: &Bench<M, K>,
     outcome: &Outcome,
     life: &Life,
     progress: Progress,
-) where
-    M: Default,
-{
+) {
     let together = K::TOGETHER;
     for (index, image) in bench.images().iter().enumerate() {
         let major = outcome.majors[index];
@@ -319,7 +317,7 @@ fn cut_again<M: Method + Default, K: Record>(
 
 /// Every kind of life on `shape`.
 fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
-    let (every, few) = (effects(), few_effects());
+    let (every, few) = (every_effect(), few_effects());
     let mut total = Count::default();
     let lives = match M::REVERTS {
         true => vec![
@@ -410,7 +408,7 @@ fn overwriting_survives_every_cut_and_every_pair_of_cuts() {
 fn a_set_of_images_survives_every_cut_and_stays_together() {
     let shape = Shape { images: 2, ..SMALL };
     let (first, second) = match full() {
-        true => (effects(), effects()),
+        true => (every_effect(), every_effect()),
         false => (few_effects(), few_effects()),
     };
     for life in [
