@@ -325,7 +325,7 @@ impl Machine {
             });
             return false;
         };
-        self.root = Some(RootOfTrust::new(Parts {
+        let mut root = RootOfTrust::new(Parts {
             vault,
             slots: ImageSlots::new(self.flash.clone(), map(), rules()),
             system: FakeSystem::default(),
@@ -335,7 +335,9 @@ impl Machine {
             shared_data: forever(&shared_data),
             profile: ironroot_attest::Profile::Rfc9783,
             boot_count: self.boots,
-        }));
+        });
+        root.settle_updates();
+        self.root = Some(root);
         assert_eq!(
             self.violations(),
             violations,

@@ -203,7 +203,7 @@ impl Device {
         let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
         let key = key_tree.derive(b"vault", b"");
         let vault = Vault::mount(flash, counter, &key, &mut drbg)?;
-        Ok(RootOfTrust::new(Parts {
+        let mut root = RootOfTrust::new(Parts {
             vault,
             slots: ImageSlots::new(slots, small_map(), RULES),
             system: FakeSystem::default(),
@@ -213,7 +213,9 @@ impl Device {
             shared_data: forever(&self.shared_data),
             profile: self.profile,
             boot_count: self.boots,
-        }))
+        });
+        root.settle_updates();
+        Ok(root)
     }
 }
 
