@@ -22,37 +22,44 @@ const P256: &str = "p256";
 const ED25519: &str = "curve25519";
 const RSA: &str = "rsa";
 const SHA512: &str = "sha512";
+const LMS: &str = "lms";
 
 /// Each, the smallest first.
-pub(crate) const VARIANTS: [Variant; 6] = [
+pub(crate) const VARIANTS: [Variant; 7] = [
     Variant {
         name: "hash-only",
         features: &[],
-        without: &[P256, ED25519, RSA, SHA512],
+        without: &[P256, ED25519, RSA, SHA512, LMS],
         schemes: &[],
     },
     Variant {
         name: "p256",
         features: &["p256"],
-        without: &[ED25519, RSA, SHA512],
+        without: &[ED25519, RSA, SHA512, LMS],
         schemes: &[Scheme::P256],
     },
     Variant {
         name: "p256-ecies",
         features: &["p256", "encryption-p256"],
+        without: &[ED25519, RSA, SHA512, LMS],
+        schemes: &[Scheme::P256],
+    },
+    Variant {
+        name: "p256-lms",
+        features: &["p256", "lms"],
         without: &[ED25519, RSA, SHA512],
         schemes: &[Scheme::P256],
     },
     Variant {
         name: "rsa",
         features: &["rsa"],
-        without: &[P256, ED25519],
+        without: &[P256, ED25519, LMS],
         schemes: &[Scheme::Rsa2048, Scheme::Rsa3072],
     },
     Variant {
         name: "ed25519",
         features: &["ed25519"],
-        without: &[P256, RSA],
+        without: &[P256, RSA, LMS],
         schemes: &[
             Scheme::Ed25519Sha256,
             Scheme::Ed25519Sha512,
