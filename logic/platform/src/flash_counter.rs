@@ -168,7 +168,8 @@ impl<F: Flash> FlashCounter<F> {
 
     fn is_marked(&self, slot: u32) -> Result<bool, CounterError> {
         let mut mark = [0; MAX_UNIT];
-        let (mark, _) = mark.split_at_mut(self.layout.unit);
+        // `MAX_UNIT` is the longest that `open` takes.
+        let mark = mark.get_mut(..self.layout.unit).unwrap_or_default();
         self.read(
             self.layout.physical(self.sector),
             self.layout.mark(slot),

@@ -56,10 +56,10 @@ pub(super) fn power(
         }
     }
     field.multiply(s, x, t);
-    s.copy_from_slice(t);
+    copy(s, t);
 
     // Left to right: the exponents in use have two bits set.
-    x.copy_from_slice(s);
+    copy(x, s);
     for place in (0..exponent.checked_ilog2().unwrap_or(0)).rev() {
         field.multiply(x, x, t);
         (x, t) = (t, x);
@@ -192,6 +192,13 @@ fn write(number: &[u32], output: &mut [u8]) -> Result<(), CryptoError> {
         *to = from.to_be_bytes();
     }
     Ok(())
+}
+
+/// Copies as many limbs as the shorter of the two has; there is no length to get wrong.
+fn copy(to: &mut [u32], from: &[u32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
 }
 
 #[cfg(test)]

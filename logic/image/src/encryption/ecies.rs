@@ -8,6 +8,7 @@
 //! The encrypted content key is under AES-CTR from zero; the tag is HMAC over it. Hash of HKDF and HMAC, and
 //! the lengths of MAC key and tag: SHA-256, 32 bytes; in the 0x34 form SHA-512, 64 bytes.
 
+use crate::source::copy;
 use ironroot_crypto::ecdsa::{P256PrivateKey, P256PublicKey, PUBLIC_KEY_LEN};
 use ironroot_crypto::hash::{Digest, HashAlgorithm};
 use ironroot_crypto::mac::{HmacSha256, hmac};
@@ -106,7 +107,7 @@ fn open<const KEY: usize>(
         if !equal {
             return Err(CryptoError::Verification);
         }
-        out.copy_from_slice(encrypted);
+        copy(out, encrypted);
         apply::<KEY>(aes_key, out)
     })
 }
