@@ -62,16 +62,17 @@ fn framework<T: Transport, W: Write>(
 
 const COMPONENTS: [(u8, &str); 2] = [(0, "secure"), (1, "non-secure")];
 
+/// What the state of a component says of the image that runs; most of it is about the other one.
 const fn state_words(state: ComponentState) -> &'static str {
     match state {
-        ComponentState::Ready => "confirmed",
-        ComponentState::Writing => "being written",
-        ComponentState::Candidate => "a candidate",
-        ComponentState::Staged => "staged",
-        ComponentState::Failed => "failed",
         ComponentState::Trial => "on trial",
         ComponentState::Rejected => "rejected",
-        ComponentState::Updated => "updated",
+        ComponentState::Ready
+        | ComponentState::Writing
+        | ComponentState::Candidate
+        | ComponentState::Staged
+        | ComponentState::Failed
+        | ComponentState::Updated => "confirmed",
     }
 }
 
