@@ -8,6 +8,7 @@ use ironroot_image::{AddressRange, BootRecord, ImageSource, Keys, Policy, Verifi
 use libfuzzer_sys::fuzz_target;
 
 const P256: &[u8] = include_bytes!("../../tests/vectors/mcuboot/keys/sign-p256.pub.der");
+const P384: &[u8] = include_bytes!("../../tests/vectors/mcuboot/keys/sign-p384.pub.der");
 const ED25519: &[u8] = include_bytes!("../../tests/vectors/mcuboot/keys/sign-ed25519.pub.der");
 const RSA2048: &[u8] = include_bytes!("../../tests/vectors/mcuboot/keys/sign-rsa2048.pub.der");
 const RSA3072: &[u8] = include_bytes!("../../tests/vectors/mcuboot/keys/sign-rsa3072.pub.der");
@@ -17,6 +18,7 @@ fuzz_target!(|input: &[u8]| {
     let suite = suites::ALL[usize::from(*device & 0xf) % suites::ALL.len()];
     let key = match suite.name().split('/').next() {
         Some("p256") => P256,
+        Some("p384") => P384,
         Some("rsa2048") => RSA2048,
         Some("rsa3072") => RSA3072,
         _ => ED25519,

@@ -102,13 +102,13 @@ fn run_one(place: &Place, options: &Options, target: &str, program: &PathBuf) ->
 
 /// Inputs to begin with, besides what earlier runs learnt.
 fn seeds(place: &Place, target: &str) -> Vec<PathBuf> {
-    let images = ["valid", "reject", "divergent"]
-        .map(|verdict| place.root.join("tests/vectors/mcuboot").join(verdict));
-    let directories = if target.starts_with("image") {
-        images.to_vec()
-    } else {
-        Vec::new()
+    let vectors = place.root.join("tests/vectors/mcuboot");
+    let names: &[&str] = match target {
+        "crypto_parsers" => &["keys"],
+        target if target.starts_with("image") => &["valid", "encrypted", "reject", "divergent"],
+        _ => &[],
     };
+    let directories = names.iter().map(|name| vectors.join(name));
     directories
         .into_iter()
         .filter(|directory| directory.is_dir())
