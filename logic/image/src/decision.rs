@@ -38,6 +38,11 @@ impl Decision {
         Self(black_box(first).wrapping_add(black_box(second)))
     }
 
+    /// The word for two decisions: "yes" only if both words are.
+    pub(crate) fn both(one: Self, other: Self) -> Self {
+        Self(black_box(one.0) & black_box(other.0))
+    }
+
     /// Whether the word is exactly "yes", compared in both polarities.
     pub(crate) fn is_yes(self) -> bool {
         black_box(self.0) == Self::YES && !black_box(self.0) == Self::NO
@@ -148,6 +153,14 @@ mod tests {
             assert!(!Decision(Decision::NO ^ (1 << bit)).is_yes());
         }
         assert!(!Decision(0).is_yes() && !Decision(u32::MAX).is_yes());
+    }
+
+    #[test]
+    fn both_is_yes_only_of_two() {
+        for (one, other) in [(false, false), (false, true), (true, false), (true, true)] {
+            let both = Decision::both(Decision::of(one), Decision::of(other));
+            assert_eq!(both.is_yes(), one && other);
+        }
     }
 
     #[test]

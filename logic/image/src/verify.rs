@@ -258,6 +258,24 @@ impl<'w> SignatureWalk<'w> {
         }
     }
 
+    /// Whether `bytes` are key `key` of the policy.
+    #[inline(never)]
+    fn is_key(&self, key: u32, bytes: &[u8]) -> bool {
+        let Policy { suite, keys, .. } = self.candidate.policy;
+        match keys {
+            Keys::Embedded(keys) => keys
+                .get(key as usize)
+                .is_some_and(|known| Decision::equal(known, bytes).is_yes()),
+            Keys::Hashes(hashes) => {
+                let digest = suite.hash().of_bytes(bytes);
+                hashes.get(key as usize).is_some_and(|known| {
+                    digest.is_ok_and(|digest| Decision::equal(known, digest.as_slice()).is_yes())
+                })
+            }
+            Keys::Unsigned => false,
+        }
+    }
+
     /// A signature under a trusted key must be of the key's type and valid.
     fn check(&mut self, entry: TlvEntry, named: TlvEntry, key: u32) -> Result<(), Refusal> {
         let candidate = self.candidate;
@@ -285,7 +303,10 @@ impl<'w> SignatureWalk<'w> {
         if !decision.is_yes() {
             return Err(Refusal::SignatureInvalid);
         }
-        self.tally.enter(key, decision);
+        // That the key is the device's was decided once, when it was looked up. A stranger's valid signature
+        // behind a skipped instruction there would be as good as the device's own.
+        let trusted = Decision::twice(|| self.is_key(key, bytes));
+        self.tally.enter(key, Decision::both(decision, trusted));
         let revoked = policy.signers.revoked.wrapping_shr(key) & 1 == 1;
         if !revoked && self.first.is_none_or(|(first, _)| key < first) {
             self.first = Some((key, policy.suite.hash().of_bytes(bytes)?));
