@@ -106,7 +106,7 @@ impl DecryptionKey {
         let scheme = schemes
             .iter()
             .find(|(offered, _)| *offered == self.wrapping);
-        self.expose(|key| f(scheme.map(|(_, scheme)| Decryption::new(*scheme, key))))
+        self.expose(|key| f(scheme.map(|&(_, scheme)| Decryption::new(scheme, key))))
     }
 
     pub(super) fn encode<R>(&self, put: impl FnOnce(&[u8]) -> R) -> R {
