@@ -1,6 +1,6 @@
 //! Words that are written behind the record during a device's life, each once.
 //!
-//! An entry of 32 bytes: the word, its complement, zeros. What is not exactly that was cut off: it did not
+//! An entry of 32 bytes: the word, its complement, zeros. Where the two do not agree it was cut off: it did not
 //! happen.
 
 use super::{AREA_SIZE, OtpError};
@@ -25,21 +25,20 @@ pub(super) fn entry(word: u32) -> [u8; ENTRY_SIZE] {
     bytes
 }
 
-fn bytes<F: Flash>(flash: &F, index: u32) -> Result<[u8; ENTRY_SIZE], OtpError> {
-    let mut bytes = [0; ENTRY_SIZE];
-    flash.read(offset(index), &mut bytes)?;
-    Ok(bytes)
-}
-
 /// The word of a whole entry.
+#[inline(never)] // lifecycle and revocations
 pub(super) fn read<F: Flash>(flash: &F, index: u32) -> Result<Option<u32>, OtpError> {
-    let found = bytes(flash, index)?;
-    let word = found.first_chunk().copied().map(u32::from_le_bytes);
-    Ok(word.filter(|word| entry(*word) == found))
+    let mut bytes = [0; 8];
+    flash.read(offset(index), &mut bytes)?;
+    let both = u64::from_le_bytes(bytes);
+    let (word, complement) = (both as u32, (both >> 32) as u32);
+    Ok((complement == !word).then_some(word))
 }
 
 pub(super) fn is_erased<F: Flash>(flash: &F, index: u32) -> Result<bool, OtpError> {
-    Ok(bytes(flash, index)? == [flash.geometry().erased; ENTRY_SIZE])
+    let mut bytes = [0; ENTRY_SIZE];
+    flash.read(offset(index), &mut bytes)?;
+    Ok(bytes == [flash.geometry().erased; ENTRY_SIZE])
 }
 
 /// Writes an entry that reads as erased; says whether it could.

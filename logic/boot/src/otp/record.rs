@@ -253,13 +253,10 @@ impl Body {
     fn root_keys_of<F: Flash>(&self, flash: &F, kind: u16) -> Result<RootKeys, OtpError> {
         let mut buffer = [0; root_keys::ITEM_SIZE];
         let value = self.bytes(flash, kind, &mut buffer)?;
-        let several = self.format == FORMAT_KEYS;
-        // The lengths tell them apart: hashes have 32 or 64 bytes.
-        let keys = match value.len() {
-            33 | 65 => RootKeys::decode_plain(value),
-            _ if several => RootKeys::decode(value),
-            _ => None,
-        };
+        // Hashes have 32 or 64 bytes, so the lengths tell one key from several.
+        let plain = matches!(value.len(), 33 | 65);
+        let known = plain || self.format == FORMAT_KEYS;
+        let keys = RootKeys::decode(value, plain).filter(|_| known);
         keys.ok_or(OtpError::Damaged)
     }
 

@@ -27,11 +27,9 @@ pub(super) fn apply<F: Flash>(
         }
     }
     let [secure, non_secure, ..] = word.to_le_bytes();
-    // What was written was possible; anything else is damage.
-    let damaged = |_| OtpError::Damaged;
     Ok(PerImage {
-        secure: keys.secure.revoking(secure).map_err(damaged)?,
-        non_secure: keys.non_secure.revoking(non_secure).map_err(damaged)?,
+        secure: keys.secure.with_revoked(secure),
+        non_secure: keys.non_secure.with_revoked(non_secure),
     })
 }
 

@@ -200,29 +200,42 @@ impl RootKeys {
         Ok(())
     }
 
-    /// Reads an item of the first format: one key.
-    pub(super) fn decode_plain(item: &[u8]) -> Option<Self> {
-        let (scheme, hash) = item.split_first()?;
-        Self::one(Scheme::from_number(*scheme)?, hash)
-    }
-
-    /// Reads an item of the second format: what is required, then the keys. One key has one more byte than
-    /// none, so the two cannot be taken for each other.
-    pub(super) fn decode(item: &[u8]) -> Option<Self> {
-        let (required, mut rest) = item.split_first()?;
-        let required = match required {
-            0 => Required::EachType,
-            count => Required::Keys(*count),
+    /// Reads an item: what is required, then the keys; of the first format one key alone.
+    ///
+    /// Whether the keys go together was asked when they were provisioned, and is asked again by the policy that
+    /// is made of them: a bootloader does not carry it twice.
+    pub(super) fn decode(item: &[u8], plain: bool) -> Option<Self> {
+        let (required, mut rest) = match item.split_first() {
+            Some((required, rest)) if !plain => (*required, rest),
+            _ => (1, item),
         };
-        let mut keys = [RootKey::NONE; MAX_ROOT_KEYS];
-        let mut len = 0_usize;
-        while let Some((scheme, tail)) = rest.split_first() {
-            let scheme = Scheme::from_number(*scheme)?;
-            let (hash, tail) = tail.split_at_checked(scheme.hash_len())?;
-            *keys.get_mut(len)? = RootKey::new(scheme, hash)?;
-            len = len.saturating_add(1);
+        let mut set = Self {
+            keys: [RootKey::NONE; MAX_ROOT_KEYS],
+            len: 0,
+            required: match required {
+                0 => Required::EachType,
+                count => Required::Keys(count),
+            },
+            revoked: 0,
+        };
+        for key in &mut set.keys {
+            let Some((scheme, tail)) = rest.split_first() else {
+                break;
+            };
+            key.scheme = Scheme::from_number(*scheme)?;
+            let (hash, tail) = tail.split_at_checked(key.scheme.hash_len())?;
+            for (to, from) in key.hash.iter_mut().zip(hash) {
+                *to = *from;
+            }
+            set.len = set.len.wrapping_add(1);
             rest = tail;
         }
-        Self::new(keys.get(..len)?, required)
+        (rest.is_empty() && set.len != 0).then_some(set)
+    }
+
+    /// The same keys, with what one-time memory says of them: trusted as the record is.
+    pub(super) const fn with_revoked(mut self, keys: u8) -> Self {
+        self.revoked = keys;
+        self
     }
 }
