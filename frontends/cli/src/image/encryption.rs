@@ -42,7 +42,7 @@ enum Source {
     /// A key-encryption key.
     Shared(KeyBytes),
     /// A key file.
-    File(key_file::Key),
+    File(Box<key_file::Key>),
 }
 
 impl Source {
@@ -60,7 +60,7 @@ impl Source {
         wipe(&mut bytes);
         match digits {
             Some(key) => Ok(Self::Shared(key)),
-            None => key_file::load(path).map(Self::File),
+            None => key_file::load(path).map(Box::new).map(Self::File),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Recipient {
                 (tlv::ENC_KW, key, own)
             }
             Source::File(key) => {
-                let public = match key {
+                let public = match *key {
                     key_file::Key::Public(key) => key,
                     key_file::Key::Private(key) => key_file::public(&key)?,
                 };
@@ -178,13 +178,15 @@ impl DeviceKey {
                 let bits = key.0.len() as u16 * 8;
                 (key, &[tlv::ENC_KW], Some(bits))
             }
-            Source::File(key_file::Key::Public(_)) => {
-                bail!("{argument}: this is a public key; opening images needs the private one")
-            }
-            Source::File(key_file::Key::Private(key)) => {
-                let (bytes, kinds) = device_bytes(&key)?;
-                (bytes, kinds, None)
-            }
+            Source::File(key) => match *key {
+                key_file::Key::Public(_) => {
+                    bail!("{argument}: this is a public key; opening images needs the private one")
+                }
+                key_file::Key::Private(key) => {
+                    let (bytes, kinds) = device_bytes(&key)?;
+                    (bytes, kinds, None)
+                }
+            },
         };
         let fits = |scheme: &&EncryptionScheme| {
             kinds.contains(&scheme.tlv())
