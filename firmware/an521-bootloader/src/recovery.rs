@@ -11,7 +11,7 @@ use ironroot_image::AddressRange;
 use ironroot_platform::HardwareCounter as _;
 use ironroot_port_armv8m::boards::an521::{map, recovery as board, uart::Uart};
 use ironroot_port_armv8m::cpu::scb;
-use ironroot_recovery::{Event, Recovery, Slots};
+use ironroot_recovery::{Event, Recovery, Slots, Store};
 
 /// Goes into the recovery mode if somebody asked for it.
 pub(crate) fn if_requested() {
@@ -36,18 +36,25 @@ fn serve(map: &FlashMap) {
     // A device without keys can accept nothing; the boot that follows says so.
     let Some(facts) = facts else { return };
     let (secure, non_secure) = (counter(map, Image::Secure), counter(map, Image::NonSecure));
-    let mut slots = Slots {
-        flash,
-        map,
-        strategy: RamLoad,
-        root_keys: &facts.root_keys,
-        suites: SUITES,
-        counters: PerImage { secure, non_secure },
-        windows: PerImage {
-            secure: window(map::SECURE_IMAGE),
-            non_secure: window(map::NON_SECURE_IMAGE),
-        },
-    };
+    crate::encrypted::opening(map, |decryption| {
+        listen(&mut Slots {
+            flash,
+            map,
+            strategy: RamLoad,
+            root_keys: &facts.root_keys,
+            suites: SUITES,
+            counters: PerImage { secure, non_secure },
+            windows: PerImage {
+                secure: window(map::SECURE_IMAGE),
+                non_secure: window(map::NON_SECURE_IMAGE),
+            },
+            decryption,
+        });
+    });
+}
+
+/// Serves the line until somebody asks for the reset.
+fn listen(slots: &mut dyn Store) -> ! {
     say!("recovery: waiting for images");
     let uart = Uart::SECURE;
     uart.enable_receiver();
@@ -59,7 +66,7 @@ fn serve(map: &FlashMap) {
         let event = match uart.receive() {
             Some(byte) => {
                 silence = 0;
-                recovery.receive(byte, &mut slots, &mut put)
+                recovery.receive(byte, slots, &mut put)
             }
             None if clock.passed() => {
                 silence = silence.wrapping_add(1);

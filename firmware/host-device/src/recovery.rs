@@ -1,11 +1,13 @@
 //! The host's recovery mode: images come in over a serial line, before anything is booted.
 
-use crate::slots::{ALL_SUITES, load_window, security_counter};
+use crate::slots::{ALL_ENCRYPTION, ALL_SUITES, load_window, security_counter};
 use crate::{DeviceError, DeviceFiles};
 use ironroot_boot::{Image, PerImage, RamLoad, otp};
+use ironroot_image::encryption::Decryption;
 use ironroot_platform::HardwareCounter as _;
-use ironroot_port_host::{Durability, SerialPort};
-use ironroot_recovery::{Event, Recovery, Slots};
+use ironroot_port_host::{Durability, FileFlash, SerialPort};
+use ironroot_recovery::{Event, Recovery, Slots, Store};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,37 +42,58 @@ pub(crate) fn recover(
         let counter = security_counter(&flash, map, image)?;
         Ok((counter.read()?, counter.limit()))
     };
-    let mut slots = Slots {
-        flash: flash.clone(),
-        map,
-        strategy: RamLoad,
-        root_keys: &facts.root_keys,
-        suites: ALL_SUITES,
-        counters: PerImage {
-            secure: counter(Image::Secure)?,
-            non_secure: counter(Image::NonSecure)?,
-        },
-        windows: PerImage {
-            secure: load_window(map, Image::Secure),
-            non_secure: load_window(map, Image::NonSecure),
-        },
+    let counters = PerImage {
+        secure: counter(Image::Secure)?,
+        non_secure: counter(Image::NonSecure)?,
     };
     console(&format!("recovery: SMP and Ymodem on {}", port.name()));
+    let key = otp::read_decryption_key(&map.otp.of(flash.clone())?)?;
+    let mut work = |decryption: Option<Decryption<'_>>| {
+        let mut slots = Slots {
+            flash: flash.clone(),
+            map,
+            strategy: RamLoad,
+            root_keys: &facts.root_keys,
+            suites: ALL_SUITES,
+            counters,
+            windows: PerImage {
+                secure: load_window(map, Image::Secure),
+                non_secure: load_window(map, Image::NonSecure),
+            },
+            decryption,
+        };
+        serve(&mut port, &mut slots, &flash, console)
+    };
+    match key {
+        None => work(None),
+        Some(key) => key.using(ALL_ENCRYPTION, work),
+    }
+    .map_err(failed)?;
+    console("recovery: reset");
+    Ok(port)
+}
 
+/// Until the client asks for the reset.
+fn serve(
+    port: &mut SerialPort,
+    slots: &mut dyn Store,
+    flash: &FileFlash,
+    console: &mut dyn FnMut(&str),
+) -> io::Result<()> {
     let mut recovery = Recovery::new();
     let mut buffer = [0; 4096];
     loop {
-        let len = port.receive(&mut buffer, SECOND).map_err(failed)?;
+        let len = port.receive(&mut buffer, SECOND)?;
         let mut out = Vec::new();
         if len == 0 {
             recovery.tick(&mut |byte| out.push(byte));
-            port.send(&out).map_err(failed)?;
-            flash.flush().map_err(failed)?;
+            port.send(&out)?;
+            flash.flush()?;
         }
         for byte in &buffer[..len] {
-            let event = recovery.receive(*byte, &mut slots, &mut |byte| out.push(byte));
+            let event = recovery.receive(*byte, slots, &mut |byte| out.push(byte));
             if !out.is_empty() {
-                port.send(&out).map_err(failed)?;
+                port.send(&out)?;
                 out.clear();
             }
             match event {
@@ -82,10 +105,8 @@ pub(crate) fn recover(
                 Event::Failed(fault) => console(&format!("recovery: refused: {}", fault.words())),
                 Event::Cancelled => console("recovery: transfer given up"),
                 Event::Reset => {
-                    flash.flush().map_err(failed)?;
-                    port.drain(SECOND).map_err(failed)?;
-                    console("recovery: reset");
-                    return Ok(port);
+                    flash.flush()?;
+                    return port.drain(SECOND);
                 }
             }
         }

@@ -89,7 +89,24 @@ pub(crate) fn files() -> &'static [Vec<u8>; 4] {
     })
 }
 
-/// A device with version 1 of both images, confirmed.
+thread_local! {
+    static BEGINNING: ModelFlash = beginning();
+}
+
+/// The flash of a device with version 1 of both images, confirmed.
+fn beginning() -> ModelFlash {
+    let mut flash = ModelFlash::new(MAP.geometry, &Power::new());
+    for image in Image::ALL {
+        let mut region = MAP.slot(image, Slot::A).of(&mut flash).unwrap();
+        let mut bytes = files()[0].clone();
+        bytes.resize(bytes.len().next_multiple_of(4), 0xff);
+        region.program(0, &bytes).unwrap();
+        trailer_ops::set_pending(&mut region, image, Request::Permanent).unwrap();
+    }
+    flash
+}
+
+/// That device, in its recovery mode.
 pub(crate) struct Bench {
     flash: ModelFlash,
     root_keys: PerImage<RootKeys>,
@@ -101,21 +118,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        static BEGINNING: OnceLock<ModelFlash> = OnceLock::new();
-        let beginning = BEGINNING.get_or_init(|| {
-            let mut flash = ModelFlash::new(MAP.geometry, &Power::new());
-            for image in Image::ALL {
-                let mut region = MAP.slot(image, Slot::A).of(&mut flash).unwrap();
-                let mut bytes = files()[0].clone();
-                bytes.resize(bytes.len().next_multiple_of(4), 0xff);
-                region.program(0, &bytes).unwrap();
-                trailer_ops::set_pending(&mut region, image, Request::Permanent).unwrap();
-            }
-            flash
-        });
         let hash = digest(HashAlgorithm::Sha256, &key_der());
         let root = RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
-        let flash = beginning.fork(&Power::new());
+        let flash = BEGINNING.with(|flash| flash.fork(&Power::new()));
         Self {
             outside: flash.bytes()[4 * SLOT as usize..].to_vec(),
             flash,
@@ -143,6 +148,7 @@ impl Bench {
                 non_secure: (1, 100),
             },
             windows: PerImage::default(),
+            decryption: None,
         };
         let out = &mut self.out;
         act(&mut self.recovery, &mut slots, &mut |byte| out.push(byte))

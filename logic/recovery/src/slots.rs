@@ -14,6 +14,7 @@ use ironroot_boot::otp::{RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, Standing, Strategy};
 use ironroot_crypto::hash::Sha256;
+use ironroot_image::encryption::Decryption;
 use ironroot_image::trailer::MAX_ALIGNMENT;
 use ironroot_image::{AddressRange, Refusal, Suite};
 use ironroot_platform::{Flash, FlashError, FlashRegion, Geometry};
@@ -35,6 +36,8 @@ pub struct Slots<'d, F, S> {
     pub counters: PerImage<(u32, u32)>,
     /// Where each image may ask to be loaded to.
     pub windows: PerImage<Option<AddressRange>>,
+    /// How encrypted images are opened; nothing on a device that takes none.
+    pub decryption: Option<Decryption<'d>>,
 }
 
 impl<F: Flash, S: Strategy> Slots<'_, F, S> {
@@ -63,7 +66,7 @@ impl<F: Flash, S: Strategy> Slots<'_, F, S> {
             counter,
             counter_limit,
             window: *self.windows.get(place.image),
-            decryption: None,
+            decryption: self.decryption,
         };
         Ok(judge(&demands, &region)?)
     }

@@ -164,6 +164,7 @@ impl Bench {
                 non_secure: value(&self.counters.non_secure),
             },
             windows: PerImage::default(),
+            decryption: None,
         }
     }
 
