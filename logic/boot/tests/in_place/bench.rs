@@ -13,7 +13,8 @@ use ironroot_boot::{
 use ironroot_crypto::Secret;
 use ironroot_crypto::ed25519::Ed25519PrivateKey;
 use ironroot_crypto::hash::{HashAlgorithm, digest};
-use ironroot_image::build::{KeyForm, Placement, Recipe};
+use ironroot_image::build::{Encryption, KeyForm, Placement, Recipe};
+use ironroot_image::encryption::Decryption;
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
 use ironroot_image::{Dependency, Suite, Version, suites};
 use ironroot_platform::model::{ModelCounter, ModelFlash, Power};
@@ -175,11 +176,19 @@ impl Spec {
     pub(crate) fn long(mut self, len: usize) -> Self {
         let now = self.build().len();
         let payload = self.payload.len() + len - now;
-        self.payload.resize(payload, 0x30 + self.version.major);
+        // No two sectors are alike, nor the same one of two versions.
+        let start = self.payload.len();
+        let version = usize::from(self.version.major);
+        let byte = |at: usize| (at ^ ((at >> 8) * 31) ^ (version * 101)) as u8;
+        self.payload.extend((start..payload).map(byte));
         self
     }
 
     pub(crate) fn build(&self) -> Vec<u8> {
+        self.build_for(None)
+    }
+
+    pub(crate) fn build_for(&self, encryption: Option<&Encryption<'_>>) -> Vec<u8> {
         let key = key(self.signer);
         let der = der(&key);
         let recipe = Recipe {
@@ -187,6 +196,7 @@ impl Spec {
             placement: self.placement,
             dependencies: &self.needs,
             vendor_uuid: self.vendor,
+            encryption: encryption.map(|encryption| encryption.key.scheme()),
             class_uuid: self.class,
             ..Recipe::new(
                 &suites::ED25519_SHA256,
@@ -197,7 +207,11 @@ impl Spec {
         let mut out = vec![0; self.payload.len() + 0x400];
         let unsigned = recipe.assemble(&self.payload, &mut out).unwrap();
         let signature = key.sign(unsigned.digest());
-        unsigned.finish(Some(&signature)).unwrap().to_vec()
+        let finished = match encryption {
+            None => unsigned.finish(Some(&signature)),
+            Some(encryption) => unsigned.finish_encrypted(Some(&signature), encryption),
+        };
+        finished.unwrap().to_vec()
     }
 }
 
@@ -295,6 +309,7 @@ fn outcome<S: Located>(launched: &Launched<S>, setup: &Setup<'_>) -> Outcome {
 pub(crate) struct Bench<M, K> {
     pub(crate) shape: Shape,
     pub(crate) rules: ImageRules,
+    pub(crate) decryption: Option<Decryption<'static>>,
     pub(crate) power: Power,
     pub(crate) flash: Handle,
     pub(crate) counters: PerImage<ModelCounter>,
@@ -313,6 +328,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
             root_key: RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap(),
             shape,
             rules: ImageRules::default(),
+            decryption: None,
             flash: Handle(Rc::new(RefCell::new(flash))),
             counters: PerImage {
                 secure: ModelCounter::new(0, 1000, &power),
@@ -358,6 +374,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
         Self {
             shape: self.shape,
             rules: self.rules,
+            decryption: self.decryption,
             flash: Handle(Rc::new(RefCell::new(self.flash.0.borrow().fork(&power)))),
             counters: PerImage {
                 secure: self.counters.secure.fork(&power),
@@ -535,7 +552,7 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
                 non_secure: &mut self.counters.non_secure,
             },
             suites: SUITES,
-            decryption: None,
+            decryption: self.decryption,
         };
         let mut report = |event: &Event| events.push(*event);
         let outcome = run(&mut device, &mut self.record, &mut report);

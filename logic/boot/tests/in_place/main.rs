@@ -1,6 +1,7 @@
 //! Devices whose images run from the primary slot: swap by offset, move and scratch, and overwriting.
 
 mod bench;
+mod encrypted;
 mod field_bugs;
 mod hostile;
 mod mcuboot;

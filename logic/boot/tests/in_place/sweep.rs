@@ -4,8 +4,9 @@
 //! After each: the next undisturbed boot starts a correctly signed image, both slots hold whole images, nothing
 //! was programmed twice, no counter rose without confirmation, and the device takes a further update.
 //!
-//! The CI-sized run takes seconds. `IRONROOT_SWEEP=full` takes every pair of cuts with every pair of effects, on
-//! every shape. Both print what they cut.
+//! The CI-sized run takes seconds: every cut with every effect, and pairs with effects in turn. `IRONROOT_SWEEP=full`
+//! (`cargo xtask test --sweep`) takes every pair of cuts with every pair of effects, and further layouts. Both print
+//! what they cut.
 
 use crate::bench::{Bench, Outcome, Record, SMALL, Set, Shape, spec};
 use ironroot_boot::install::method::Method;
@@ -14,7 +15,6 @@ use ironroot_boot::install::{Overwrite, SwapMove, SwapOffset, SwapScratch};
 use ironroot_boot::trailer_ops::Request;
 use ironroot_boot::{Image, Slot};
 use ironroot_image::trailer::{FlagState, MagicState};
-use ironroot_platform::Flash as _;
 use ironroot_platform::model::{Cut, Effect};
 
 /// Whether the long sweep was asked for.
@@ -204,7 +204,7 @@ fn recover<M: Method + Default, K: Record>(
     if progress.requested && life.request == Request::Permanent && !may_be_lost {
         assert!(majors.iter().all(|major| *major == 2), "{majors:?}");
     }
-    if cuts.len() > 1 && !full() {
+    if cuts.len() > 1 {
         return;
     }
     for (image, bytes) in bench.images().iter().zip(&life.next) {
@@ -318,6 +318,8 @@ fn cut_again<M: Method + Default, K: Record>(
 /// Every kind of life on `shape`.
 fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
     let (every, few) = (every_effect(), few_effects());
+    // Every pair of effects, where it is a matter of minutes.
+    let small = (shape.sector, shape.erased, shape.primary) == (SMALL.sector, 0xff, SMALL.primary);
     let mut total = Count::default();
     let lives = match M::REVERTS {
         true => vec![
@@ -335,7 +337,7 @@ fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
             total.cuts += count.cuts;
             total.pairs += count.pairs;
         };
-        if full() {
+        if full() && small {
             add(&every, &every, false);
             continue;
         }
@@ -408,7 +410,7 @@ fn overwriting_survives_every_cut_and_every_pair_of_cuts() {
 fn a_set_of_images_survives_every_cut_and_stays_together() {
     let shape = Shape { images: 2, ..SMALL };
     let (first, second) = match full() {
-        true => (every_effect(), every_effect()),
+        true => (every_effect(), few_effects()),
         false => (few_effects(), few_effects()),
     };
     for life in [
@@ -425,9 +427,9 @@ fn a_set_of_images_survives_every_cut_and_stays_together() {
     }
 }
 
-/// Facts: 62 erases for 30 sectors is what swap-offset needs, and close to the physical limit.
-#[test]
-fn thirty_sectors_by_offset_take_sixty_two_erases() {
+/// Erases of one upgrade of 30 sectors of 4 KiB: of the primary slot, the secondary slot and the scratch area, the
+/// most for one sector and in all.
+fn wear<M: Method + Default>() -> ([u32; 3], u32) {
     let shape = Shape {
         sector: 4096,
         write_unit: 8,
@@ -437,7 +439,7 @@ fn thirty_sectors_by_offset_take_sixty_two_erases() {
         ..SMALL
     };
     let old = spec(1).long(29 * 4096 + 100).build();
-    let mut bench = Bench::<SwapOffset, EachForItself>::that_runs(shape, &[old]);
+    let mut bench = Bench::<M, EachForItself>::that_runs(shape, &[old]);
     let new = spec(2).long(30 * 4096).build();
     bench
         .update(Image::Secure, &new, Request::Permanent)
@@ -447,9 +449,89 @@ fn thirty_sectors_by_offset_take_sixty_two_erases() {
     let flash = bench.flash.0.borrow();
     let spent = flash.erases().iter().zip(&before);
     let spent: Vec<u32> = spent.map(|(after, before)| after - before).collect();
-    assert!(spent.iter().all(|erases| *erases <= 1), "{spent:?}");
-    let total: u32 = spent.iter().sum();
-    println!("30 sectors by offset: {total} erases");
-    assert!(total <= 62, "{total}");
-    assert_eq!(flash.geometry().sector_size, 4096);
+    let most = |from: usize, to: usize| spent[from..to].iter().copied().max().unwrap();
+    let total = spent.iter().sum();
+    ([most(0, 32), most(32, 64), most(128, 129)], total)
+}
+
+/// The facts give what MCUboot needs for the same: 62 by offset, 92 by moving, 97 by scratch, 34 for overwriting. 62
+/// is close to the physical limit of two for a sector.
+#[test]
+fn thirty_sectors_by_offset_take_sixty_two_erases_and_the_others_no_more_than_mcuboot() {
+    let limits = [
+        ("offset", wear::<SwapOffset>(), [1, 1, 0], 62),
+        ("move", wear::<SwapMove>(), [2, 1, 0], 92),
+        ("scratch", wear::<SwapScratch>(), [1, 1, 30], 97),
+        ("overwrite", wear::<Overwrite>(), [1, 1, 0], 34),
+    ];
+    for (name, (each, total), most, limit) in limits {
+        println!("30 sectors by {name}: {total} erases, at most {each:?} for one sector");
+        assert!(total <= limit, "{name}: {total}");
+        let within = each.iter().zip(most).all(|(each, most)| *each <= most);
+        assert!(within, "{name}: {each:?}");
+    }
+}
+
+/// Each cut costs a sector at most two erases more: the one that was interrupted, and the trailers.
+#[test]
+fn a_cut_costs_a_sector_at_most_two_erases() {
+    fn check<M: Method + Default>() {
+        let field = Bench::<M, EachForItself>::in_the_field(SMALL);
+        let mut field = field.fork();
+        field
+            .update(Image::Secure, &spec(2).build(), Request::Trial)
+            .unwrap();
+        let erases = |bench: &Bench<M, EachForItself>| bench.flash.0.borrow().erases().to_vec();
+        let mut whole = field.fork();
+        whole.boot().unwrap();
+        let (start, undisturbed) = (erases(&field), erases(&whole));
+        for operation in 0.. {
+            let mut bench = field.fork();
+            bench.power.cut_at(operation, Cut::CLEAN);
+            let done = bench.boot().is_ok();
+            if done {
+                break;
+            }
+            bench.reboot().unwrap();
+            let all = erases(&bench);
+            for sector in 0..all.len() {
+                let (here, there) = (
+                    all[sector] - start[sector],
+                    undisturbed[sector] - start[sector],
+                );
+                assert!(
+                    here <= there + 2,
+                    "{operation} {sector}: {here} for {there}"
+                );
+            }
+        }
+    }
+    check::<SwapOffset>();
+    check::<SwapMove>();
+    check::<SwapScratch>();
+}
+
+#[test]
+fn equal_sectors_are_not_erased() {
+    let shape = Shape {
+        primary: 12,
+        secondary: 12,
+        max_sectors: 12,
+        ..SMALL
+    };
+    // Long payloads of equal bytes, except in the first sector and the signature at the end.
+    let mut old = spec(1);
+    old.payload.resize(2000, 0x77);
+    let mut new = spec(2);
+    new.payload.resize(2000, 0x77);
+    let mut bench = Bench::<SwapOffset, EachForItself>::that_runs(shape, &[old.build()]);
+    bench
+        .update(Image::Secure, &new.build(), Request::Trial)
+        .unwrap();
+    let before: u32 = bench.flash.0.borrow().erases().iter().sum();
+    assert_eq!(bench.boot().unwrap().majors, [2]);
+    let after: u32 = bench.flash.0.borrow().erases().iter().sum();
+    let all = 2 * (new.build().len() as u32).div_ceil(shape.sector) + 2;
+    assert!(after - before <= all - 10, "{} of {all}", after - before);
+    assert_eq!(bench.boot().unwrap().majors, [1]);
 }
