@@ -99,6 +99,7 @@ impl Scenario {
 
     /// A client without a memory of its own that wants both images in.
     fn complete(&self, machine: &mut Machine, what: &str) {
+        let mut staged_before = false;
         for _ in 0..24 {
             let states = machine.states();
             if states == (State::Updated, State::Updated)
@@ -130,7 +131,13 @@ impl Scenario {
                     machine.reset();
                 }
                 (State::Trial, State::Trial) => fwu::accept(machine).unwrap(),
+                // A cut while the bootloader marked the trial can leave a mark that it cannot write any more: what
+                // is still staged after a boot is given up.
+                (State::Staged, State::Staged) if staged_before => {
+                    fwu::reject(machine, Status::SUCCESS).unwrap();
+                }
                 (State::Staged | State::Rejected, _) | (_, State::Staged | State::Rejected) => {
+                    staged_before = true;
                     machine.reset();
                 }
                 _ => (),
