@@ -10,6 +10,7 @@ mod chain;
 mod parameters;
 #[cfg(feature = "sign-lms")]
 mod sign;
+mod stream;
 mod tree;
 mod verify;
 
@@ -181,10 +182,18 @@ impl HssPublicKey {
         Verification::start(self, signature)
     }
 
+    /// Works out a signature of a message that lies in memory, for a caller that asks more than once whether it is
+    /// good. [`CryptoError::Verification`] when it cannot be one, as [`start`](Self::start).
+    pub fn open(
+        &self,
+        message: &[u8],
+        signature: &dyn SignatureSource,
+    ) -> Result<Opened, CryptoError> {
+        verify::open(self, signature, message)
+    }
+
     /// Checks a signature of a message that lies in memory. [`CryptoError::Verification`] when it is wrong.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        let mut verification = self.start(&signature)?;
-        verification.update(message);
-        verification.finish()
+        self.open(message, &signature)?.verdict()
     }
 }

@@ -299,10 +299,8 @@ fn verify_rsa<const BITS: usize>(claim: &Claim<'_>) -> Result<Decision, Refusal>
 fn verify_lms(claim: &Claim<'_>) -> Result<Decision, Refusal> {
     let key = claim.key.strip_prefix(LMS_PREFIX).ok_or(Refusal::BadKey)?;
     let key = HssPublicKey::from_bytes(key).map_err(|_| Refusal::BadKey)?;
-    let invalid = |_| Refusal::SignatureInvalid;
-    let mut verification = key.start(claim).map_err(invalid)?;
-    verification.update(claim.digest);
-    let opened = verification.open().map_err(invalid)?;
+    let opened = key.open(claim.digest, claim);
+    let opened = opened.map_err(|_| Refusal::SignatureInvalid)?;
     Ok(Decision::twice(|| opened.holds()))
 }
 

@@ -4,22 +4,11 @@
 //! of SHA-256. The block is made once and hashed in place: that is nearly all the time a verification takes.
 
 use super::parameters::OtsType;
+use super::stream::INITIAL;
 use super::{HASH_LEN, ID_LEN};
 use crate::bytes::copy_prefix;
 use sha2::block_api::compress256;
 use zeroize::ZeroizeOnDrop;
-
-/// FIPS 180-4, section 5.3.3.
-const INITIAL: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 
 /// Bits of the 55 bytes.
 const MESSAGE_BITS: [u8; 2] = (55_u16 * 8).to_be_bytes();

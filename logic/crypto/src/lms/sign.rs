@@ -9,6 +9,7 @@
 //! with height 10 and width 8 nine million hashes, with height 15 thirty-two times as many.
 
 use super::chain::{Chain, Digits};
+use super::stream::Stream;
 use super::{HASH_LEN, HssPublicKey, ID_LEN, LmsPublicKey, OtsType, TreeType, tree};
 use crate::drbg::Drbg;
 use crate::{CryptoError, Secret};
@@ -135,9 +136,10 @@ impl LmsPrivateKey {
         self.start_chain(&mut chain, RANDOMIZER);
         let randomizer = chain.value().try_into().unwrap_or([0; HASH_LEN]);
         out.put(&randomizer)?;
-        let mut hash = tree::begin_message(id, leaf, &randomizer);
+        let mut hash = Stream::new();
+        tree::begin_message(&mut hash, id, leaf, &randomizer);
         hash.update(message);
-        let digits = Digits::new(*ots, hash.finish().as_slice());
+        let digits = Digits::new(*ots, &hash.finish());
         for number in 0..ots.chains() {
             self.start_chain(&mut chain, number);
             chain.run(number, 0, digits.get(number));
@@ -166,7 +168,8 @@ impl LmsPrivateKey {
     /// The leaf's node: over the ends of all of its chains (algorithm 1).
     fn leaf_node(&self, leaf: u32) -> [u8; HASH_LEN] {
         let LmsPublicKey { tree, ots, id, .. } = &self.public;
-        let mut ends = tree::begin_one_time_key(id, leaf);
+        let mut ends = Stream::new();
+        tree::begin_one_time_key(&mut ends, id, leaf);
         let mut chain = Chain::new(id, leaf);
         for number in 0..ots.chains() {
             self.start_chain(&mut chain, number);
@@ -174,7 +177,7 @@ impl LmsPrivateKey {
             ends.update(chain.value());
         }
         let node = tree.leaves().saturating_add(leaf);
-        tree::leaf(id, node, &tree::one_time_key(ends))
+        tree::leaf(id, node, &ends.finish())
     }
 
     /// Builds the tree from left to right and gives its root; tells of each node beside the way from `leaf`
