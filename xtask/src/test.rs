@@ -21,6 +21,9 @@ pub(crate) struct Options {
     /// Only the firmware: ELF checks and the scenarios on QEMU
     #[arg(long, conflicts_with = "host")]
     device: bool,
+    /// Only the update strategies, with every pair of power cuts (an hour or so)
+    #[arg(long, conflicts_with_all = ["host", "device"])]
+    sweep: bool,
     /// Only tests whose name contains this
     filter: Option<String>,
 }
@@ -32,10 +35,13 @@ const SCENARIOS: &str = "ironroot-tests";
 pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
     let started = Instant::now();
     let mut total = Tally::default();
-    if !options.device {
+    if options.sweep {
+        total.add(counted(sweep(place, options)));
+    }
+    if !options.device && !options.sweep {
         total.add(counted(host(place, options)));
     }
-    if !options.host {
+    if !options.host && !options.sweep {
         total.add(counted(device(place, options)));
     }
     say!("{} s", started.elapsed().as_secs());
@@ -63,6 +69,18 @@ fn host(place: &Place, options: &Options) -> Result<Tally> {
         .env("IRONROOT_IMGTOOL", place.venv("imgtool"))
         .env("IRONROOT_PYTHON", place.venv("python3"));
     runner::cargo_test("host", &mut command, options.filter.as_deref())
+}
+
+/// What takes too long for every day. The tests say how many cuts they made.
+fn sweep(place: &Place, options: &Options) -> Result<Tally> {
+    setup::ensure(place, &[Need::Rust])?;
+    let mut command = cargo(&place.root);
+    command
+        .args(["test", "--no-fail-fast", "-p", "ironroot-boot"])
+        .args(["--test", "in_place"])
+        .env("IRONROOT_SWEEP", "full")
+        .env("RUST_TEST_NOCAPTURE", "1");
+    runner::cargo_test("sweep", &mut command, options.filter.as_deref())
 }
 
 /// What ends a part early is a failure too, so that the closing line always comes.

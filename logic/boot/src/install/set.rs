@@ -14,7 +14,7 @@
 //! While `Installing` or `Reverting` stands, an image of the set with neither a request nor a journal is done.
 //! Each image's own trailer stays MCUboot's.
 //!
-//! Where both slots can boot and no sector moves (RAM-load, direct-XIP) a trial is one of slots: [`Trials`]. It is
+//! Where both slots can boot and no sector moves (RAM-load, direct-XIP) a trial is one of slots. It is
 //! recorded before the first image is marked; if not all are confirmed at the next boot, all failed.
 //!
 //! The record is a number that only rises, so any [`HardwareCounter`] can hold it; two sectors of flash are

@@ -119,7 +119,7 @@ fn trailers_that_lie_never_keep_a_device_from_booting() {
     survives_lies::<SwapMove>(rounds);
     survives_lies::<SwapScratch>(rounds);
     survives_lies::<Overwrite>(rounds);
-    println!("lying trailers: {} devices", rounds * 4);
+    tell!("lying trailers: {} devices", rounds * 4);
 }
 
 /// On flash with error correction, what a cut tore cannot be read at all.
@@ -170,7 +170,7 @@ fn torn_units_that_error_correction_gives_up_on_do_not_stop_a_swap() {
     let mut points = torn_units_that_cannot_be_read::<SwapOffset>();
     points += torn_units_that_cannot_be_read::<SwapMove>();
     points += torn_units_that_cannot_be_read::<SwapScratch>();
-    println!("unreadable after a cut: {points} pairs of cuts");
+    tell!("unreadable after a cut: {points} pairs of cuts");
 }
 
 /// Each read of a boot fails once: at worst it is like a cut.
@@ -217,7 +217,7 @@ fn any_read_may_fail_once() {
     let mut points = reads_that_fail::<SwapOffset>();
     points += reads_that_fail::<SwapMove>();
     points += reads_that_fail::<SwapScratch>();
-    println!("failing reads: {points}");
+    tell!("failing reads: {points}");
 }
 
 /// Bits flip in reads, unnoticed by the flash. What is copied wrongly is found when it is read back.

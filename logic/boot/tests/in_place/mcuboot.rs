@@ -372,7 +372,7 @@ fn a_swap_that_mcuboot_began_is_finished_from_every_operation() {
     let mut points = we_finish_what_they_began::<SwapOffset>(Way::Offset);
     points += we_finish_what_they_began::<SwapMove>(Way::Move);
     points += we_finish_what_they_began::<SwapScratch>(Way::Scratch);
-    println!("taken over from MCUboot's order of steps: {points} points");
+    tell!("taken over from MCUboot's order of steps: {points} points");
 }
 
 #[test]
@@ -380,5 +380,5 @@ fn a_swap_that_we_began_can_be_finished_by_mcuboot_from_every_operation() {
     let mut points = they_finish_what_we_began::<SwapOffset>(Way::Offset);
     points += they_finish_what_we_began::<SwapMove>(Way::Move);
     points += they_finish_what_we_began::<SwapScratch>(Way::Scratch);
-    println!("handed over to MCUboot's order of steps: {points} points");
+    tell!("handed over to MCUboot's order of steps: {points} points");
 }

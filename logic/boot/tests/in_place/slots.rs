@@ -132,7 +132,7 @@ fn direct_xip_with_revert_survives_every_cut() {
             }
         }
     }
-    println!("direct-XIP: {cuts} boots after cuts");
+    tell!("direct-XIP: {cuts} boots after cuts");
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_set_that_is_loaded_to_memory_is_tried_and_confirmed_as_one_at_every_cut() {
             }
         }
     }
-    println!("set loaded to memory: {cuts} boots after cuts");
+    tell!("set loaded to memory: {cuts} boots after cuts");
 }
 
 #[test]

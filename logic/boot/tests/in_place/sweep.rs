@@ -347,9 +347,11 @@ fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
             add(&few, &few, true);
         }
     }
-    println!(
+    tell!(
         "sweep {name}: up to {} operations, {} cuts, {} pairs of cuts",
-        total.operations, total.cuts, total.pairs
+        total.operations,
+        total.cuts,
+        total.pairs
     );
 }
 
@@ -420,9 +422,11 @@ fn a_set_of_images_survives_every_cut_and_stays_together() {
     ] {
         let life = tied(&life);
         let count = sweep::<SwapOffset, Set>(shape, &life, &first, &second, !full());
-        println!(
+        tell!(
             "sweep set: {} operations, {} cuts, {} pairs of cuts",
-            count.operations, count.cuts, count.pairs
+            count.operations,
+            count.cuts,
+            count.pairs
         );
     }
 }
@@ -465,7 +469,7 @@ fn thirty_sectors_by_offset_take_sixty_two_erases_and_the_others_no_more_than_mc
         ("overwrite", wear::<Overwrite>(), [1, 1, 0], 34),
     ];
     for (name, (each, total), most, limit) in limits {
-        println!("30 sectors by {name}: {total} erases, at most {each:?} for one sector");
+        tell!("30 sectors by {name}: {total} erases, at most {each:?} for one sector");
         assert!(total <= limit, "{name}: {total}");
         let within = each.iter().zip(most).all(|(each, most)| *each <= most);
         assert!(within, "{name}: {each:?}");
