@@ -390,10 +390,7 @@ fn keys_under_a_password_are_read_and_written_as_others_do() {
         )
         .ok();
         let text = String::from_utf8(read(directory, "locked.pem")).unwrap();
-        assert!(
-            text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
-            "{kind}"
-        );
+        assert!(text.contains("BEGIN ENCRYPTED PRIVATE"), "{kind}");
         // OpenSSL and Python (which imgtool uses) open it; a wrong password does not.
         fs::write(directory.join("password"), "a secret").unwrap();
         openssl("pkey -in locked.pem -passin file:password -out open.pem");
