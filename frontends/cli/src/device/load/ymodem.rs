@@ -50,7 +50,7 @@ pub(super) fn send(
     progress.end();
     sender.end()?;
     if choice.reset {
-        sender.put(b"\nr\n")?;
+        sender.reset()?;
     }
     Ok(())
 }
@@ -76,6 +76,15 @@ impl Sender {
             self.buffer.extend(bytes[..len].iter().rev());
         }
         Ok(self.buffer.pop())
+    }
+
+    /// The order that has no answer. Some lines lose what is under way when they are closed.
+    fn reset(&mut self) -> anyhow::Result<()> {
+        self.put(b"\nr\n")?;
+        let end = Instant::now() + Duration::from_secs(2);
+        // A line that breaks now broke because the device did what it was told.
+        while Instant::now() < end && self.get(Duration::from_millis(200)).is_ok() {}
+        Ok(())
     }
 
     /// Tells the device what comes, and waits until it asks for it; what it asked before that is old.
