@@ -127,6 +127,20 @@ pub trait Method {
     }
 }
 
+/// Which sector of which image lies at `place` when `done` copies of `M`'s list are done: the way back from there to
+/// where it came from.
+pub(super) fn trace<M: Method>(swap: &Swap, done: u32, party: Party, place: Place) -> Option<u32> {
+    let mut place = place;
+    for number in (0..done).rev() {
+        let step = M::step(swap, number)?;
+        if let Some(further) = place.after(step.to).filter(|by| *by < step.sectors) {
+            place = step.from.plus(further);
+        }
+    }
+    let sector = place.after(M::origin(swap, party))?;
+    (sector < swap.sectors).then_some(sector)
+}
+
 /// The two images of a swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
@@ -162,5 +176,92 @@ impl Areas {
             return None;
         }
         area.offset.checked_add(within)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Overwrite, SwapMove, SwapOffset, SwapScratch};
+    use super::*;
+
+    /// The list, played on sectors that hold their own names: every step copies what is whole, both images are
+    /// somewhere whole after every step, and each is where it belongs at the end.
+    fn plays<M: Method>(sectors: u32, back: bool, scratch: u32) {
+        use std::collections::HashMap;
+        use std::vec::Vec;
+        let swap = Swap {
+            sectors,
+            back,
+            max_sectors: sectors + 3,
+            scratch,
+        };
+        let key = |place: Place| match place {
+            Place::Primary(n) => (0, n),
+            Place::Secondary(n) => (1, n),
+            Place::Scratch(n) => (2, n),
+        };
+        let parties = match M::REVERTS {
+            true => [Party::Coming, Party::Leaving].as_slice(),
+            false => &[Party::Coming],
+        };
+        let mut flash = HashMap::new();
+        for (party, name) in [(Party::Coming, 'c'), (Party::Leaving, 'l')] {
+            for sector in 0..sectors {
+                let place = M::origin(&swap, party).plus(sector);
+                flash.insert(key(place), (name, sector));
+            }
+        }
+        let mut entries = Vec::new();
+        let mut number = 0;
+        while let Some(step) = M::step(&swap, number) {
+            entries.push(M::entry(&swap, number));
+            for further in 0..step.sectors {
+                let content = flash.get(&key(step.from.plus(further))).copied();
+                assert!(content.is_some(), "step {number} copies nothing");
+                flash.insert(key(step.to.plus(further)), content.unwrap());
+            }
+            number += 1;
+            if M::REVERTS {
+                assert_eq!(M::done(&swap, M::entry(&swap, number - 1)), number);
+            }
+            for party in parties {
+                for sector in 0..sectors {
+                    let name = if *party == Party::Coming { 'c' } else { 'l' };
+                    let place = M::find(&swap, number, *party, sector);
+                    assert_eq!(flash.get(&key(place)), Some(&(name, sector)));
+                    assert_eq!(trace::<M>(&swap, number, *party, place), Some(sector));
+                }
+            }
+        }
+        assert!(entries.is_sorted_by(|a, b| a < b), "entries only go up");
+        for sector in 0..sectors {
+            assert_eq!(flash.get(&(0, sector)), Some(&('c', sector)));
+        }
+        assert_eq!(M::step(&swap, number + 1), None);
+        assert_eq!(M::step(&swap, u32::MAX), None);
+    }
+
+    #[test]
+    fn every_list_keeps_both_images_whole_and_ends_where_it_should() {
+        for sectors in 1..20 {
+            plays::<SwapOffset>(sectors, false, 0);
+            plays::<SwapOffset>(sectors, true, 0);
+            plays::<SwapMove>(sectors, false, 0);
+            plays::<Overwrite>(sectors, false, 0);
+            for scratch in 1..5 {
+                plays::<SwapScratch>(sectors, false, scratch);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scratch_area_without_a_sector_swaps_nothing() {
+        let swap = Swap {
+            sectors: 4,
+            back: false,
+            max_sectors: 4,
+            scratch: 0,
+        };
+        assert_eq!(SwapScratch::step(&swap, 0), None);
     }
 }

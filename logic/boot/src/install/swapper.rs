@@ -10,7 +10,7 @@
 
 use super::journal::{self, Journal, Sheet};
 use super::layout::TrailerLayout;
-use super::method::{Areas, Method, Party, Place, Step, Swap};
+use super::method::{self, Areas, Method, Party, Place, Step, Swap};
 use super::mover::{self, Order};
 use super::view::View;
 use crate::flash_map::{Area, Image};
@@ -300,9 +300,8 @@ impl<M: Method> Swapper<M> {
             (_, Place::Primary(_)) => (Party::Coming, ciphers.coming.as_ref()?),
             _ => return None,
         };
-        let sectors = 0..swap.sectors;
-        let mut sectors = sectors.filter(|sector| M::find(swap, number, party, *sector) == from);
-        Some((cipher, sectors.next()?.checked_mul(self.sector_size)?))
+        let sector = method::trace::<M>(swap, number, party, from)?;
+        Some((cipher, sector.checked_mul(self.sector_size)?))
     }
 
     /// Ends a swap whose steps are all done.
