@@ -333,7 +333,9 @@ fn compare<F: Flash>(
     let erased = slot.geometry().erased;
     let (mut buffer, mut place, mut at) = ([0; PIECE], 0_usize, offset);
     for piece in block.chunks(PIECE) {
-        let there = buffer.get_mut(..piece.len()).ok_or(Error::CorruptionDetected)?;
+        let there = buffer
+            .get_mut(..piece.len())
+            .ok_or(Error::CorruptionDetected)?;
         storage(slot.read(at, there))?;
         // Never zero: a geometry has a unit.
         for (wanted, there) in piece.chunks(unit.max(1)).zip(there.chunks(unit.max(1))) {
