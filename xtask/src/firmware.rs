@@ -212,16 +212,14 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
         .image("ironroot-an521-bootloader", "an521-bootloader", &[])?
         .copy_to(&directory.join("bootloader.elf"))?;
     if configuration == Configuration::PRODUCT {
-        // For the tests of the recovery mode; a product chooses whether it has one.
-        let features = ["p256", "recovery-smp", "recovery-ymodem"];
-        compiler
-            .variant(
-                "ironroot-an521-bootloader",
-                "an521-bootloader",
-                &features,
-                &[],
-            )?
-            .copy_to(&directory.join("bootloader-recovery.elf"))?;
+        // For the tests; a product chooses what it has.
+        let recovery: &[&str] = &["p256", "recovery-smp", "recovery-ymodem"];
+        for (name, features) in [("recovery", recovery), ("hybrid", &["p256", "lms"])] {
+            let (package, program) = ("ironroot-an521-bootloader", "an521-bootloader");
+            compiler
+                .variant(package, program, features, &[])?
+                .copy_to(&directory.join(format!("bootloader-{name}.elf")))?;
+        }
     }
 
     let signer = Signer::new(place)?;
