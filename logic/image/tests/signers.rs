@@ -307,7 +307,7 @@ fn the_signer_is_the_first_of_the_devices_keys_that_counts() {
 
 #[test]
 fn embedded_keys_of_several_types_work_as_stored_hashes_do() {
-    let mut keys = vec![Key::p256(1), Key::lms(2)];
+    let mut keys = [Key::p256(1), Key::lms(2)];
     let ders: Vec<Vec<u8>> = keys.iter().map(Key::der).collect();
     let ders: Vec<&[u8]> = ders.iter().map(Vec::as_slice).collect();
     let policy = Policy {
