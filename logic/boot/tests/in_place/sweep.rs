@@ -421,6 +421,10 @@ fn a_set_of_images_survives_every_cut_and_stays_together() {
         life(shape, Request::Permanent, false),
     ] {
         let life = tied(&life);
+        if !full() {
+            let count = sweep::<SwapOffset, Set>(shape, &life, &every_effect(), &[], false);
+            tell!("sweep set: {} cuts with every effect", count.cuts);
+        }
         let count = sweep::<SwapOffset, Set>(shape, &life, &first, &second, !full());
         tell!(
             "sweep set: {} operations, {} cuts, {} pairs of cuts",
