@@ -109,11 +109,12 @@ impl Demands<'_> {
         let bad = Reason::Image(Refusal::BadPolicy);
         let first = suite.signature().ok_or(bad)?;
         let (mut hashes, mut types) = ([&[][..]; MAX_ROOT_KEYS], [first; MAX_ROOT_KEYS]);
-        for ((key, hash), kind) in keys.iter().zip(&mut hashes).zip(&mut types) {
-            *hash = key.key_hash();
-            *kind = self.suite_of(key.scheme())?.signature().ok_or(bad)?;
+        for ((key, hash), kind) in keys.clone().zip(&mut hashes).zip(&mut types) {
+            *hash = key.key_hash;
+            *kind = self.suite_of(key.scheme)?.signature().ok_or(bad)?;
         }
-        let key_hashes = hashes.get(..keys.len()).unwrap_or_default();
+        let count = keys.count();
+        let key_hashes = hashes.get(..count).unwrap_or_default();
         let policy = Policy {
             image: self.image.number(),
             images: IMAGES as u8,
@@ -127,7 +128,7 @@ impl Demands<'_> {
             signers: Signers {
                 required: self.root_key.required(),
                 revoked: self.root_key.revoked().into(),
-                types: types.get(..keys.len()).unwrap_or_default(),
+                types: types.get(..count).unwrap_or_default(),
             },
             ..Policy::new(suite, Keys::Hashes(key_hashes), self.size_limit)
         };

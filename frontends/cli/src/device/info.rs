@@ -123,15 +123,15 @@ impl Details {
                 "image {} ({image}): lowest security counter {counter}",
                 image.number()
             );
-            if keys.keys().len() > 1 {
+            if keys.keys().count() > 1 {
                 println!("  keys that must have signed: {}", required_words(keys));
             }
-            for (index, key) in keys.keys().iter().enumerate() {
+            for (index, key) in keys.keys().enumerate() {
                 let revoked = keys.revoked() >> index & 1 == 1;
                 println!(
                     "  signed by {}, key hash {}{}",
-                    scheme_name(key.scheme()),
-                    shared::to_hex(key.key_hash()),
+                    scheme_name(key.scheme),
+                    shared::to_hex(key.key_hash),
                     if revoked { " (revoked)" } else { "" }
                 );
             }

@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use ironroot_boot::PerImage;
 use ironroot_boot::otp::{
-    DecryptionKey, Lifecycle, MAX_ROOT_KEYS, ProvisioningFlags, RootKey, RootKeys, Scheme, Text,
+    DecryptionKey, HeldKey, Lifecycle, MAX_ROOT_KEYS, ProvisioningFlags, RootKey, RootKeys, Scheme,
+    Text,
 };
 use ironroot_host_device::{
     ALL_SUITES, Choices, DeviceFiles, Identity, advance_lifecycle, identity, provision,
@@ -222,9 +223,9 @@ struct PublicKey {
 
 impl PublicRootKey {
     fn new(image: ironroot_boot::Image, keys: &RootKeys) -> Self {
-        let public = |(index, key): (usize, &RootKey)| PublicKey {
-            scheme: scheme_name(key.scheme()),
-            key_hash: shared::to_hex(key.key_hash()),
+        let public = |(index, key): (usize, HeldKey<'_>)| PublicKey {
+            scheme: scheme_name(key.scheme),
+            key_hash: shared::to_hex(key.key_hash),
             revoked: keys.revoked() >> index & 1 == 1,
         };
         Self {
@@ -232,7 +233,7 @@ impl PublicRootKey {
             scheme: scheme_name(keys.scheme()),
             key_hash: shared::to_hex(keys.key_hash()),
             required: required_words(keys),
-            keys: keys.keys().iter().enumerate().map(public).collect(),
+            keys: keys.keys().enumerate().map(public).collect(),
         }
     }
 }

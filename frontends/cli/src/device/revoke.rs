@@ -68,8 +68,8 @@ fn mask(keys: &RootKeys, key: &shared::RootKey) -> anyhow::Result<u8> {
     let mut mask = 0;
     for suite in &key.suites {
         let hash = suite.hash().of_bytes(&key.der)?;
-        for (index, known) in keys.keys().iter().enumerate() {
-            if known.key_hash() == hash.as_slice() {
+        for (index, known) in keys.keys().enumerate() {
+            if known.key_hash == hash.as_slice() {
                 mask |= 1 << index;
             }
         }

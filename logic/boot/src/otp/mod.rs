@@ -27,7 +27,7 @@ pub use decryption::{DecryptionKey, Wrapping};
 pub use lifecycle::{Lifecycle, advance};
 pub use provision::{Provisioned, provision};
 pub use revocation::revoke;
-pub use root_keys::{MAX_ROOT_KEYS, RootKey, RootKeys};
+pub use root_keys::{HeldKey, HeldKeys, MAX_ROOT_KEYS, RootKey, RootKeys};
 
 use core::fmt;
 use ironroot_crypto::Secret;

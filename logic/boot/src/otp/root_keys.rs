@@ -4,11 +4,14 @@ use super::{OtpError, Scheme};
 use ironroot_codec::{BufferFull, Writer};
 use ironroot_image::Required;
 
-/// As many root keys as an image can have. All of them fit the record with hashes of 32 bytes.
+/// As many root keys as an image can have; with hashes of 64 bytes two.
 pub const MAX_ROOT_KEYS: usize = 4;
 
+/// Room for that many schemes and hashes of 32 bytes.
+const KEYS_SIZE: usize = MAX_ROOT_KEYS * 33;
+
 /// The longest item: what is required, and every key.
-pub(super) const ITEM_SIZE: usize = 1 + MAX_ROOT_KEYS * RootKey::ITEM_SIZE;
+pub(super) const ITEM_SIZE: usize = 1 + KEYS_SIZE;
 
 /// One key that may sign: the hash of a public key (MCUboot's hardware-key mode).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +21,6 @@ pub struct RootKey {
 }
 
 impl RootKey {
-    const ITEM_SIZE: usize = 65;
-    const NONE: Self = Self {
-        scheme: Scheme::P256Sha256,
-        hash: [0; 64],
-    };
-
     /// The key whose DER encoding has this hash, made with the scheme's hash algorithm.
     #[must_use]
     pub fn new(scheme: Scheme, key_hash: &[u8]) -> Option<Self> {
@@ -50,10 +47,38 @@ impl RootKey {
     }
 }
 
+/// A key of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldKey<'k> {
+    /// How the key signs.
+    pub scheme: Scheme,
+    /// Hash of the DER public key.
+    pub key_hash: &'k [u8],
+}
+
+/// The keys of a set, in the order in which they were provisioned.
+#[derive(Debug, Clone)]
+pub struct HeldKeys<'k> {
+    rest: &'k [u8],
+}
+
+impl<'k> Iterator for HeldKeys<'k> {
+    type Item = HeldKey<'k>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (scheme, tail) = self.rest.split_first()?;
+        let scheme = Scheme::from_number(*scheme)?;
+        let (key_hash, tail) = tail.split_at_checked(scheme.hash_len())?;
+        self.rest = tail;
+        Some(HeldKey { scheme, key_hash })
+    }
+}
+
 /// Whom the device lets sign one image. There are always keys enough left that are not revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RootKeys {
-    keys: [RootKey; MAX_ROOT_KEYS],
+    /// Scheme and hash of each key, as in the record; zeros behind them.
+    keys: [u8; KEYS_SIZE],
     len: u8,
     required: Required,
     revoked: u8,
@@ -61,18 +86,38 @@ pub struct RootKeys {
 
 impl From<RootKey> for RootKeys {
     fn from(key: RootKey) -> Self {
-        let [_, rest @ ..] = [RootKey::NONE; MAX_ROOT_KEYS];
-        let [second, third, fourth] = rest;
-        Self {
-            keys: [key, second, third, fourth],
-            len: 1,
-            required: Required::Keys(1),
-            revoked: 0,
-        }
+        let mut set = Self::empty(Required::Keys(1));
+        set.push(&key);
+        set
     }
 }
 
 impl RootKeys {
+    const fn empty(required: Required) -> Self {
+        Self {
+            keys: [0; KEYS_SIZE],
+            len: 0,
+            required,
+            revoked: 0,
+        }
+    }
+
+    /// Adds a key; what does not fit is cut off, and refused by who counts.
+    fn push(&mut self, key: &RootKey) {
+        let bytes = [key.scheme as u8];
+        let all = bytes.iter().chain(key.key_hash());
+        let room = self
+            .keys
+            .get_mut(usize::from(self.len)..)
+            .unwrap_or_default();
+        let written = room
+            .iter_mut()
+            .zip(all)
+            .map(|(to, from)| *to = *from)
+            .count();
+        self.len = self.len.saturating_add(written as u8);
+    }
+
     /// One key alone: [`RootKey::new`].
     #[must_use]
     pub fn one(scheme: Scheme, key_hash: &[u8]) -> Option<Self> {
@@ -85,21 +130,20 @@ impl RootKeys {
     #[must_use]
     pub fn new(keys: &[RootKey], required: Required) -> Option<Self> {
         let first = keys.first()?;
-        let mut all = [RootKey::NONE; MAX_ROOT_KEYS];
-        for (place, key) in all.iter_mut().zip(keys) {
-            *place = *key;
-        }
         let goes_together = |key: &RootKey| key.scheme.image_kind() == first.scheme.image_kind();
         let twice = |key: &RootKey| keys.iter().filter(|other| other.hash == key.hash).count() > 1;
-        let sound =
-            keys.len() <= MAX_ROOT_KEYS && keys.iter().all(|key| goes_together(key) && !twice(key));
-        let set = Self {
-            keys: all,
-            len: keys.len() as u8,
-            required,
-            revoked: 0,
-        };
-        let set = (sound && set.is_possible()).then_some(set)?;
+        let sound = keys.iter().all(|key| goes_together(key) && !twice(key));
+        let size: usize = keys.iter().fold(0, |size, key| {
+            size.saturating_add(1).saturating_add(key.key_hash().len())
+        });
+        if !sound || size > KEYS_SIZE {
+            return None;
+        }
+        let mut set = Self::empty(required);
+        keys.iter().for_each(|key| set.push(key));
+        if !set.is_possible() {
+            return None;
+        }
         // One key is one key, however it was asked for.
         Some(if set.is_plain() {
             Self::from(*first)
@@ -110,7 +154,11 @@ impl RootKeys {
 
     /// The keys, in the order in which they were provisioned.
     #[must_use]
-    pub fn keys(&self) -> &[RootKey] {
+    pub fn keys(&self) -> HeldKeys<'_> {
+        HeldKeys { rest: self.bytes() }
+    }
+
+    fn bytes(&self) -> &[u8] {
         self.keys.get(..usize::from(self.len)).unwrap_or(&self.keys)
     }
 
@@ -128,16 +176,15 @@ impl RootKeys {
 
     /// How the first key signs; the others' images have the same hash.
     #[must_use]
-    pub const fn scheme(&self) -> Scheme {
-        let [first, ..] = &self.keys;
-        first.scheme
+    pub fn scheme(&self) -> Scheme {
+        let first = self.keys().next();
+        first.map_or(Scheme::P256Sha256, |key| key.scheme)
     }
 
     /// Hash of the first key.
     #[must_use]
     pub fn key_hash(&self) -> &[u8] {
-        let [first, ..] = &self.keys;
-        first.key_hash()
+        self.keys().next().map_or(&[], |key| key.key_hash)
     }
 
     /// The same keys, with these revoked (beside those that are). `None` if a bit stands for no key.
@@ -145,8 +192,8 @@ impl RootKeys {
     /// # Errors
     /// [`OtpError::LastKeys`] when those that are left could not meet the requirement.
     pub(super) fn revoking(&self, keys: u8) -> Result<Self, OtpError> {
-        let all = 0xff_u8.wrapping_shl(u32::from(self.len));
-        if keys & all != 0 {
+        let beyond = 0xff_u8.wrapping_shl(self.keys().count() as u32);
+        if keys & beyond != 0 {
             return Err(OtpError::Invalid);
         }
         let set = Self {
@@ -160,9 +207,9 @@ impl RootKeys {
         }
     }
 
-    fn usable(&self) -> impl Iterator<Item = &RootKey> {
+    fn usable(&self) -> impl Iterator<Item = HeldKey<'_>> {
         let mut revoked = self.revoked;
-        self.keys().iter().filter(move |_| {
+        self.keys().filter(move |_| {
             let usable = revoked & 1 == 0;
             revoked >>= 1;
             usable
@@ -174,16 +221,16 @@ impl RootKeys {
         match self.required {
             Required::Keys(0) => false,
             Required::Keys(required) => self.usable().count() >= usize::from(required),
-            Required::EachType => self.keys().iter().all(|wanted| {
+            Required::EachType => self.keys().all(|wanted| {
                 let mut usable = self.usable();
                 usable.any(|key| key.scheme == wanted.scheme)
             }),
         }
     }
 
-    /// One key, any of it, as a record of the first format keeps it.
+    /// One key, as a record of the first format keeps it.
     pub(super) fn is_plain(&self) -> bool {
-        self.len == 1
+        self.keys().count() == 1
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) -> Result<(), BufferFull> {
@@ -193,11 +240,7 @@ impl RootKeys {
                 Required::Keys(required) => required,
             })?;
         }
-        for key in self.keys() {
-            out.u8(key.scheme as u8)?;
-            out.put(key.key_hash())?;
-        }
-        Ok(())
+        out.put(self.bytes())
     }
 
     /// Reads an item: what is required, then the keys; of the first format one key alone.
@@ -205,32 +248,23 @@ impl RootKeys {
     /// Whether the keys go together was asked when they were provisioned, and is asked again by the policy that
     /// is made of them: a bootloader does not carry it twice.
     pub(super) fn decode(item: &[u8], plain: bool) -> Option<Self> {
-        let (required, mut rest) = match item.split_first() {
+        let (required, bytes) = match item.split_first() {
             Some((required, rest)) if !plain => (*required, rest),
             _ => (1, item),
         };
-        let mut set = Self {
-            keys: [RootKey::NONE; MAX_ROOT_KEYS],
-            len: 0,
-            required: match required {
-                0 => Required::EachType,
-                count => Required::Keys(count),
-            },
-            revoked: 0,
-        };
-        for key in &mut set.keys {
-            let Some((scheme, tail)) = rest.split_first() else {
-                break;
-            };
-            key.scheme = Scheme::from_number(*scheme)?;
-            let (hash, tail) = tail.split_at_checked(key.scheme.hash_len())?;
-            for (to, from) in key.hash.iter_mut().zip(hash) {
-                *to = *from;
-            }
-            set.len = set.len.wrapping_add(1);
-            rest = tail;
+        let mut set = Self::empty(match required {
+            0 => Required::EachType,
+            count => Required::Keys(count),
+        });
+        let mut walk = HeldKeys { rest: bytes };
+        let count = walk.by_ref().count();
+        let whole = walk.rest.is_empty() && (1..=MAX_ROOT_KEYS).contains(&count);
+        let room = set.keys.get_mut(..bytes.len())?;
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
         }
-        (rest.is_empty() && set.len != 0).then_some(set)
+        set.len = bytes.len() as u8;
+        whole.then_some(set)
     }
 
     /// The same keys, with what one-time memory says of them: trusted as the record is.
