@@ -250,7 +250,7 @@ fn journal_of(job: &Job) -> Journal {
         confirmed: match before {
             // An image that turned out not to be whole is confirmed by nobody.
             Some(before) => before.confirmed && before.kind == job.kind,
-            None => job.kind == SwapType::Permanent,
+            None => job.kind != SwapType::Test,
         },
         swap_size: job.size,
         last_entry: before.and_then(|before| before.last_entry),

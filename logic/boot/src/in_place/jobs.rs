@@ -11,7 +11,7 @@ use crate::install::swapper::UnderWay;
 use crate::install::{Method, Party};
 use crate::slots::{Reason, Report};
 use ironroot_image::Refusal;
-use ironroot_image::trailer::{MagicState, SwapType, Trailer};
+use ironroot_image::trailer::{FlagState, MagicState, SwapType, Trailer};
 use ironroot_platform::{Flash, HardwareCounter};
 
 impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
@@ -26,7 +26,12 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let mut confirmed = true;
         for image in members(mask) {
             let (primary, _) = self.swapper(image)?.flags(&self.device.flash);
-            confirmed &= is_confirmed(&primary);
+            let going_back = primary.copy_done != FlagState::Set
+                && matches!(
+                    SwapType::from_info(primary.swap_info),
+                    Some((SwapType::Revert, _))
+                );
+            confirmed &= is_confirmed(&primary) && !going_back;
         }
         if confirmed && !self.turn_back {
             self.set_phase(Phase::Idle)?;

@@ -142,7 +142,17 @@ impl Sheet {
         flash: &mut F,
         journal: &Journal,
     ) -> Result<(), FlashError> {
-        self.write_with(flash, journal, self.layout.fields().alignment().magic())
+        let unconfirmed = Journal {
+            confirmed: false,
+            ..*journal
+        };
+        let magic = self.layout.fields().alignment().magic();
+        self.write_with(flash, &unconfirmed, magic)?;
+        // Behind the magic, and so the proof that the magic is whole.
+        match journal.confirmed {
+            true => self.confirm(flash),
+            false => Ok(()),
+        }
     }
 
     /// Writes the trailer afresh, as a shadow.
@@ -323,7 +333,9 @@ pub(super) fn find<F: Flash>(
         return Ok(Some((journal, true)));
     }
     let (first, mut second) = (primary.flags(flash), secondary.flags(flash));
-    if scratch {
+    // The journal is whole: what still stands in the secondary slot may be half erased.
+    let whole = first.image_ok == FlagState::Set;
+    if scratch || whole {
         // MCUboot leaves the request standing until the second step is complete.
         second.magic = MagicState::Unset;
     }
