@@ -34,7 +34,7 @@ IMAGES = (0x1001_0000, 0x3F_0000)
 # Parts of the names of functions in the decision window.
 DECIDERS = (
     "ironroot_boot", "ironroot_image", "ironroot_platform", "ironroot_codec", "ironroot_main", "an521_bootloader",
-    "OUTLINED_FUNCTION", "jump_secure", "6Opened5holds", "6verify5has_x",
+    "OUTLINED_FUNCTION", "jump_secure", "6Opened5holds",
 )
 # Words for the console and for the fault record decide nothing.
 NOT_DECIDERS = ("refusal..Refusal", "Version5spell", "7decimal", "crc5crc32", "Crc32")

@@ -131,13 +131,23 @@ impl Marks {
         let bootloader = Elf::read(&images.file("bootloader.elf"))?;
         let secure = Elf::read(&images.file("secure.elf"))?;
         let verify = function(place, &bootloader, "suite", "::verify_p256")?;
-        // It stands in a table, so whichever call through a register may be the one it comes back behind.
+        // It stands in a table, so whichever call through a register in the walk over signatures may be the one
+        // it comes back behind. Calls that it makes itself are no end of it.
+        let functions = disassembly::functions(place, &bootloader)?;
+        let in_walk = |address: u32| {
+            let around = functions.range(..=address).next_back();
+            around.is_some_and(|(_, name)| name.contains("ironroot_image::verify::"))
+        };
         let code = disassembly::of(place, &bootloader)?;
-        let verified = code
+        let verified: Vec<_> = code
             .windows(2)
             .filter(|pair| pair[0].target.is_none() && pair[0].name.starts_with("blx"))
             .map(|pair| pair[1].address)
+            .filter(|address| in_walk(*address))
             .collect();
+        if verified.is_empty() {
+            bail!("the bootloader's walk over signatures calls nothing through a register");
+        }
         Ok(Self {
             main: application.address("bench_main")?,
             begin: application.address("bench_begin")?,

@@ -21,11 +21,12 @@ const QUARTER: [u8; 32] = [
     0, 0, 0, 0, 0, 0, 0,
 ];
 
-/// A signature worked out, up to the question whether it is good. The question can be asked again, which
-/// costs a fiftieth of the work: for boot decisions that must survive a skipped instruction.
+/// A signature worked out, up to the question whether it is good. The question can be asked again at no cost:
+/// for boot decisions that must survive a skipped instruction.
 pub struct Opened {
     point: ProjectivePoint,
-    r: [u8; 32],
+    /// A point with the x-coordinate r, and one with r + n, if there are such.
+    candidates: [Option<AffinePoint>; 2],
 }
 
 impl Opened {
@@ -40,18 +41,23 @@ impl Opened {
         let number = |bytes: [u8; 32]| NonZeroScalar::from_repr(bytes.into()).into_option();
         let (r, s) = (number(r_bytes)?, number(s_bytes)?);
         let inverse = inverse(&s);
+        // "x(point) mod n is r" means that x is r, or r + n if the field has that number. Instead of dividing
+        // to get x, find the points that have it.
+        let beyond = plus_order(&r_bytes).and_then(|x| point_with_x(&x));
+        let candidates = [point_with_x(&r_bytes), beyond];
         Some(Self {
             point: combine(q, &(*z * inverse), &(*r * inverse)),
-            r: r_bytes,
+            candidates,
         })
     }
 
     /// Whether the signature is good.
     #[inline(never)]
     pub fn holds(&self) -> bool {
-        // "x(point) mod n is r" means that x is r, or r + n if the field has that number. Instead of dividing
-        // to get x, find the two points that have it.
-        has_x(&self.point, &self.r) || plus_order(&self.r).is_some_and(|x| has_x(&self.point, &x))
+        self.candidates.iter().flatten().any(|candidate| {
+            let candidate = ProjectivePoint::from(*candidate);
+            self.point == candidate || self.point == -candidate
+        })
     }
 }
 
@@ -65,12 +71,6 @@ fn combine(q: &AffinePoint, u: &Scalar, v: &Scalar) -> ProjectivePoint {
     let generator = WnafBase::new(&ProjectivePoint::GENERATOR);
     let q = WnafBase::new(&ProjectivePoint::from(*q));
     WnafBase::multiscalar_mul([(&generator, &u), (&q, &v)].into_iter())
-}
-
-/// Whether `point` has this x-coordinate; not if it is at infinity.
-fn has_x(point: &ProjectivePoint, x: &[u8; 32]) -> bool {
-    let candidate = point_with_x(x).map(ProjectivePoint::from);
-    candidate.is_some_and(|candidate| *point == candidate || *point == -candidate)
 }
 
 /// One of the two points with this x-coordinate, if the curve has them.
@@ -140,6 +140,14 @@ mod tests {
             assert_eq!(inverse(&-s), (-s).invert().unwrap());
         }
         assert_eq!(inverse(&Scalar::ONE), Scalar::ONE);
+    }
+
+    fn has_x(point: &ProjectivePoint, x: &[u8; 32]) -> bool {
+        let opened = Opened {
+            point: *point,
+            candidates: [None, point_with_x(x)],
+        };
+        opened.holds()
     }
 
     #[test]
