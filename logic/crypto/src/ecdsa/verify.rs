@@ -117,16 +117,19 @@ fn power<F: Field>(base: &F, exponent: &[u8; 32]) -> F {
         last *= base;
         *power = last;
     }
-    let mut result = F::ONE;
+    // The exponents in use have long runs of zeros.
+    let mut result: Option<F> = None;
     for digit in exponent.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        for _ in 0..4 {
-            result = result.square();
+        if let Some(so_far) = &mut result {
+            for _ in 0..4 {
+                *so_far = so_far.square();
+            }
         }
-        if let Some(power) = powers.get(usize::from(digit)) {
-            result *= power;
+        if let Some(power) = powers.get(usize::from(digit)).filter(|_| digit != 0) {
+            result = Some(result.map_or(*power, |so_far| so_far * power));
         }
     }
-    result
+    result.unwrap_or(F::ONE)
 }
 
 #[cfg(test)]
