@@ -157,6 +157,9 @@ struct Memory {
     refused: bool,
     /// There is nothing to go back to.
     stuck: bool,
+    /// What there is to go back to is below the counter, which only a confirmation raises: it was confirmed, and
+    /// the mark has faded since.
+    outdated: bool,
     /// The primary slot has no acceptable image: take what the secondary slot has.
     rescue: bool,
 }

@@ -1,6 +1,6 @@
 //! What runs in the end: primary slots verified, counters raised, or another round.
 
-use super::{InPlace, Phase, is_confirmed, is_member};
+use super::{InPlace, Memory, Phase, is_confirmed, is_member};
 use crate::boot::BootError;
 use crate::flash_map::{Image, PerImage, Slot};
 use crate::install::decide;
@@ -78,8 +78,11 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     ) -> Result<Chosen<FlashImage<F>>, BootError> {
         let (primary, _) = self.swapper(image)?.flags(&self.device.flash);
         let open = matches!(self.phase()?, Phase::Trial(mask) if is_member(mask, image));
-        let stuck = self.memory.get(image).stuck;
+        let Memory {
+            stuck, outdated, ..
+        } = *self.memory.get(image);
         let standing = match (is_confirmed(&primary) || !M::REVERTS, open, stuck) {
+            (_, false, true) if outdated => Standing::Confirmed,
             (_, _, true) => Standing::TrialFailed,
             (_, true, false) => Standing::Pending,
             (true, false, false) => Standing::Confirmed,

@@ -306,7 +306,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         self.report_refusal(image, Slot::B, reason);
         let memory = self.memory.get_mut(image);
         match kind {
-            SwapType::Revert => memory.stuck = true,
+            SwapType::Revert => {
+                memory.stuck = true;
+                memory.outdated = reason == Reason::Image(Refusal::CounterTooLow);
+            }
             _ => memory.refused = true,
         }
         // What could not be read may be readable next time.

@@ -358,6 +358,11 @@ fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
 /// Other write units, the other erased value, a trailer of several sectors, uneven slots.
 fn shapes() -> Vec<Shape> {
     let mut shapes = vec![SMALL];
+    // One bit between a flag and nothing: what a cut leaves changes its meaning most easily.
+    shapes.push(Shape {
+        erased: 0x00,
+        ..SMALL
+    });
     if full() {
         for write_unit in [1, 8, 16, 32] {
             shapes.push(Shape {
@@ -366,10 +371,6 @@ fn shapes() -> Vec<Shape> {
                 ..SMALL
             });
         }
-        shapes.push(Shape {
-            erased: 0x00,
-            ..SMALL
-        });
         shapes.push(Shape {
             primary: 6,
             secondary: 7,
