@@ -19,8 +19,11 @@ const MESSAGE: [u8; 1024] = [0x5A; 1024];
 const NONCE: [u8; 12] = [0x17; 12];
 const TAG: usize = 16;
 
+/// Its name, and what gives its status.
+type Service = (&'static str, fn() -> i32);
+
 /// What is tried.
-const SERVICES: &[(&str, fn() -> i32)] = &[
+const SERVICES: &[Service] = &[
     ("random", random),
     ("sha-256", || hash(Algorithm::SHA_256)),
     ("sha-384", || hash(Algorithm::SHA_384)),

@@ -4,7 +4,7 @@
 //! [`SignatureSource`], and the message is streamed, so a verification takes a few hundred bytes of memory
 //! whatever the parameters. What a public key says of heights and widths a signature cannot change.
 //!
-//! Making signatures needs the feature `sign-lms`, for host tools: see [`LmsPrivateKey`].
+//! Making signatures needs the feature `sign-lms`, for host tools: see `LmsPrivateKey`.
 
 mod chain;
 mod parameters;
