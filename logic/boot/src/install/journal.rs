@@ -335,7 +335,7 @@ pub(super) fn find<F: Flash>(
     let (first, mut second) = (primary.flags(flash), secondary.flags(flash));
     // The journal is whole: what still stands in the secondary slot may be half erased.
     let whole = first.image_ok == FlagState::Set;
-    if scratch || whole {
+    if whole || scratch && primary.last_entry(flash).is_some() {
         // MCUboot leaves the request standing until the second step is complete.
         second.magic = MagicState::Unset;
     }
