@@ -53,6 +53,8 @@ impl Value {
                 }
                 Self::Map(pairs)
             }
+            // Ends of lists are taken by `more`.
+            Type::Break => return Err(Error::message("a break where an item begins")),
             _ => match decoder.clone().i64() {
                 Ok(number) => {
                     decoder.i64()?;
