@@ -176,10 +176,8 @@ fn bootloader_rows(bootloaders: &[(Variant, PathBuf)]) -> Result<Vec<Measured>> 
                 }
                 _ => "",
             };
-            rows.push(measured((
-                (row.context("a variant has no row")?, value),
-                note,
-            )));
+            let row = row.with_context(|| format!("benches/src/rows.rs has no row {key}"))?;
+            rows.push(measured(((row, value), note)));
         }
     }
     Ok(rows)
