@@ -277,16 +277,23 @@ fn a_copy_of_an_lms_key_is_refused_until_somebody_says_from_where_it_may_sign() 
     assert_eq!(bench.next_leaf("lms.pem"), 3);
     let leaf = |file: &str| {
         let bytes = fs::read(at(file)).unwrap();
-        // The HSS word in front of the leaf, behind type and length.
-        let lms = bytes
-            .windows(2)
-            .rposition(|pair| pair == [0xa1, 0x10])
-            .unwrap();
-        bytes[lms + 8..lms + 12].to_vec()
+        leaf_of(&bytes).to_vec()
     };
     assert_eq!(leaf("1.img"), [0, 0, 0, 0]);
     assert_eq!(leaf("2.img"), [0, 0, 0, 1]);
     assert_eq!(leaf("3.img"), [0, 0, 0, 2]);
+}
+
+/// Number of the leaf in an image's last TLV, an LMS signature: behind type, length and the word of HSS. The type
+/// also occurs among the bytes of signatures; only the TLV's length ends with the image.
+fn leaf_of(image: &[u8]) -> &[u8] {
+    let is_last = |at: &usize| {
+        let len = u16::from_le_bytes([image[at + 2], image[at + 3]]);
+        image[*at..at + 2] == [0xa1, 0x10] && at + 4 + usize::from(len) == image.len()
+    };
+    let at = (0..image.len() - 12).rev().find(is_last);
+    let at = at.expect("the last TLV is an LMS signature");
+    &image[at + 8..at + 12]
 }
 
 #[cfg(unix)]
@@ -325,11 +332,7 @@ fn several_programs_at_once_never_take_the_same_leaf() {
     let mut leaves: Vec<u8> = (0..6)
         .map(|number| {
             let bytes = fs::read(bench.path().join(format!("{number}.img"))).unwrap();
-            let lms = bytes
-                .windows(2)
-                .rposition(|pair| pair == [0xa1, 0x10])
-                .unwrap();
-            bytes[lms + 11]
+            leaf_of(&bytes)[3]
         })
         .collect();
     leaves.sort_unstable();
