@@ -4,17 +4,18 @@
 //! so the file with the next number is on the disk before a signature leaves this program; a cut in between
 //! wastes one leaf. The file is locked meanwhile.
 //!
-//! A copy would sign with the same leaves again. The file says which file it is (its inode); a copy, or a backup
+//! A copy would sign with the same leaves again. The file says which file it is (its inode and birth); a copy, or a backup
 //! that was restored, is refused until somebody says with `lms-state --adopt` from which leaf on it may sign.
 //!
 //! PEM, label `IRONROOT LMS PRIVATE KEY`: version (1 byte, 1), LMS public key (56), seed (32), next leaf (4, big
-//! endian), inode (8, big endian; 0 where files have none).
+//! endian), which file (8, big endian; 0 where files have no identity).
 
 use super::files;
 use super::key::generator;
 use super::{pem, usage};
 use anyhow::{Context, bail};
 use clap::Args;
+use ironroot_crypto::hash::{HashAlgorithm, digest};
 use ironroot_crypto::lms::{
     HssPublicKey, LMS_PUBLIC_KEY_LEN, LmsPrivateKey, LmsPublicKey, MAX_SIGNATURE_LEN, OtsType,
     TreeType,
@@ -44,7 +45,7 @@ pub(super) struct LmsKey {
 /// What the file says.
 struct State {
     key: LmsPrivateKey,
-    /// The inode it was written to.
+    /// The file it was written to.
     home: u64,
 }
 
@@ -139,7 +140,7 @@ impl State {
 /// while the lock is held.
 fn open_locked(path: &Path) -> anyhow::Result<(File, State)> {
     let (file, state) = lock(path)?;
-    if state.home != 0 && inode(&file)? != state.home {
+    if state.home != 0 && identity(&file)? != state.home {
         bail!(
             "{}: this file is a copy, or was restored from one. The original may have signed with its next leaf, \
              and a leaf that signs twice gives the key away. If the original is gone, find out how many signatures \
@@ -157,7 +158,7 @@ fn lock(path: &Path) -> anyhow::Result<(File, State)> {
         let mut file = File::open(path).with_context(context)?;
         file.lock().with_context(context)?;
         // Whoever held the lock before has put another file in its place.
-        if inode(&file)? != inode(&File::open(path).with_context(context)?)? {
+        if identity(&file)? != identity(&File::open(path).with_context(context)?)? {
             continue;
         }
         let mut text = String::new();
@@ -172,13 +173,26 @@ fn lock(path: &Path) -> anyhow::Result<(File, State)> {
     }
 }
 
+/// Which file it is: a digest of its inode and the time of its birth. The inode alone will not do, for the
+/// next file gets the number of one that was removed. Where a file system does not know when files were born,
+/// it is the inode that is left.
 #[cfg(unix)]
-fn inode(file: &File) -> anyhow::Result<u64> {
-    Ok(std::os::unix::fs::MetadataExt::ino(&file.metadata()?))
+fn identity(file: &File) -> anyhow::Result<u64> {
+    let metadata = file.metadata()?;
+    let born = metadata
+        .created()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_nanos());
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    let bytes = [&inode.to_be_bytes()[..], &born.to_be_bytes()].concat();
+    let digest = digest(HashAlgorithm::Sha256, &bytes);
+    let word = digest.as_slice().first_chunk().context("a short digest")?;
+    Ok(u64::from_be_bytes(*word) | 1)
 }
 
 #[cfg(not(unix))]
-fn inode(_: &File) -> anyhow::Result<u64> {
+fn identity(_: &File) -> anyhow::Result<u64> {
     Ok(0)
 }
 
@@ -207,7 +221,7 @@ fn write_new(path: &Path, key: &LmsPrivateKey) -> anyhow::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let text = State::encode(key, inode(&file)?);
+    let text = State::encode(key, identity(&file)?);
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     Ok(())
