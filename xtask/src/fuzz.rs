@@ -3,23 +3,33 @@
 //! libFuzzer needs nothing but coverage counters in our code, which the pinned stable compiler can put
 //! there. With `--address-sanitizer` a nightly compiler adds that, for the few `unsafe` blocks of others.
 
+mod corpus;
+
 use crate::place::Place;
-use crate::shell::{output, run, say, works};
+use crate::shell::{output, run, say, shown, works, write_if_changed};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Arguments of `cargo xtask fuzz`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What was learnt is kept in target/ironroot/fuzz/corpus. A finding ends the run; its input is left in
-fuzz/artifacts/TARGET, and `cargo xtask fuzz TARGET --input FILE` runs that one again.")]
+A run begins with what earlier ones learnt: the kept inputs in fuzz/corpus/TARGET.bin, and those in
+target/ironroot/fuzz/corpus. A finding ends it; its input is left in fuzz/artifacts/TARGET, and
+`cargo xtask fuzz TARGET --input FILE` runs that one again.")]
 pub(crate) struct Options {
     /// Only this target
     target: Option<String>,
     /// Seconds for each target
     #[arg(long, default_value_t = 30)]
     seconds: u32,
+    /// Only run what is kept, without looking for more
+    #[arg(long, conflicts_with = "input")]
+    replay: bool,
+    /// Afterwards keep the fewest inputs that reach all that was reached
+    #[arg(long, conflicts_with_all = ["input", "replay"])]
+    keep: bool,
     /// Say which targets there are
     #[arg(long)]
     list: bool,
@@ -61,43 +71,133 @@ pub(crate) fn fuzz(place: &Place, options: &Options) -> Result<()> {
         None => targets,
     };
     let programs = build(place, options)?;
+    let mut executions = 0;
     for target in &chosen {
-        run_one(place, options, target, &programs.join(target))?;
+        executions += run_one(place, options, target, &programs.join(target))?;
     }
+    let amount = match options.replay {
+        true => "kept inputs only".to_owned(),
+        false => format!("{} s each", options.seconds),
+    };
     println!(
-        "{} fuzz targets, {} s each, nothing found",
-        chosen.len(),
-        options.seconds
+        "{} fuzz targets, {amount}, {executions} executions, nothing found",
+        chosen.len()
     );
     Ok(())
 }
 
-fn run_one(place: &Place, options: &Options, target: &str, program: &PathBuf) -> Result<()> {
-    let corpus = place.work().join("fuzz/corpus").join(target);
+/// Where the inputs of a target are.
+struct Inputs {
+    /// The kept ones, in one file of the checkout.
+    kept: PathBuf,
+    /// The same, each in a file of its own.
+    unpacked: PathBuf,
+    /// What the runs on this machine learnt.
+    learnt: PathBuf,
+}
+
+impl Inputs {
+    fn of(place: &Place, target: &str) -> Result<Self> {
+        let own = |kind: &str| place.work().join("fuzz").join(kind).join(target);
+        let inputs = Self {
+            kept: place.root.join(format!("fuzz/corpus/{target}.bin")),
+            unpacked: own("kept"),
+            learnt: own("corpus"),
+        };
+        std::fs::create_dir_all(&inputs.learnt)?;
+        let kept = std::fs::read(&inputs.kept).unwrap_or_default();
+        let kept = corpus::from_bytes(&kept)
+            .with_context(|| format!("cannot read {}", inputs.kept.display()))?;
+        corpus::unpack(&kept, &inputs.unpacked)?;
+        Ok(inputs)
+    }
+}
+
+/// Runs a target; how many inputs it executed.
+fn run_one(place: &Place, options: &Options, target: &str, program: &Path) -> Result<u64> {
+    let inputs = Inputs::of(place, target)?;
     let artifacts = place.root.join("fuzz/artifacts").join(target);
-    std::fs::create_dir_all(&corpus)?;
     std::fs::create_dir_all(&artifacts)?;
     let mut command = Command::new(program);
     command.current_dir(&place.root);
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    // Statistics at the end are enough; a hang is a finding after ten seconds.
+    command.args(["-print_final_stats=1", "-timeout=10", "-verbosity=0"]);
     match &options.input {
         Some(input) => command.arg(input),
+        None if options.replay => {
+            say!("replaying what is kept of {target}");
+            command.arg("-runs=0").arg(&inputs.unpacked)
+        }
         None => {
             say!("fuzzing {target} for {} s", options.seconds);
-            command.arg(format!("-max_total_time={}", options.seconds));
-            // Statistics once a minute are enough; a hang is a finding after ten seconds.
             command
-                .args(["-print_final_stats=1", "-timeout=10", "-verbosity=0"])
-                .arg(&corpus)
-                .args(seeds(place, target))
+                .arg(format!("-max_total_time={}", options.seconds))
+                .args([&inputs.learnt, &inputs.unpacked])
         }
     };
-    run(&mut command).with_context(|| {
+    if options.input.is_none() {
+        command.args(seeds(place, target));
+    }
+    let executions = counted(&mut command).with_context(|| {
         format!(
             "{target} found something: its input is in {}",
             artifacts.display()
         )
-    })
+    })?;
+    if options.keep {
+        keep(place, target, program, &inputs)?;
+    }
+    Ok(executions)
+}
+
+/// Runs with our own terminal; how many executions it says it made.
+fn counted(command: &mut Command) -> Result<u64> {
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    let mut executions = 0;
+    let stream = child.stderr.take().context("no pipe")?;
+    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        eprintln!("{line}");
+        if let Some(count) = line.strip_prefix("stat::number_of_executed_units:") {
+            executions = count.trim().parse().unwrap_or(0);
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("failed ({status}): {}", shown(command));
+    }
+    Ok(executions)
+}
+
+/// Writes the fewest inputs that reach, beside the vectors, all that any known input reaches.
+fn keep(place: &Place, target: &str, program: &Path, inputs: &Inputs) -> Result<()> {
+    let fewest = place.work().join("fuzz/fewest").join(target);
+    let mut vectors = corpus::Inputs::new();
+    for directory in seeds(place, target) {
+        vectors.extend(corpus::of_directory(&directory)?);
+    }
+    corpus::unpack(&vectors, &fewest)?;
+    say!("looking for the fewest inputs of {target}");
+    let mut command = Command::new(program);
+    command
+        .args(["-merge=1", "-timeout=10", "-verbosity=0"])
+        .args([&fewest, &inputs.unpacked, &inputs.learnt])
+        .current_dir(place.work());
+    output(&mut command)?;
+    let mut found = corpus::of_directory(&fewest)?;
+    found.retain(|input| !vectors.contains(input));
+    let file = corpus::to_bytes(&found);
+    write_if_changed(&inputs.kept, &file)?;
+    println!(
+        "{target}: {} inputs, {} bytes are kept",
+        corpus::from_bytes(&file)?.len(),
+        file.len()
+    );
+    Ok(())
 }
 
 /// Inputs to begin with, besides what earlier runs learnt.
