@@ -60,6 +60,7 @@ const MAP: FlashMap = FlashMap {
     },
     vault_counter: spare(6),
     boot_counter: spare(7),
+    set_record: spare(8),
 };
 
 /// A handle on the flash, as a driver's.
@@ -124,7 +125,7 @@ fn boot<M: Method + Default>(
     };
     let setup = Setup {
         images: &[Image::Secure],
-        address: 0,
+        address: PerImage::default(),
         max_sectors: 5,
         scratch: Some(SCRATCH),
         rules: PerImage {

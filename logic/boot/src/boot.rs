@@ -16,7 +16,7 @@ use crate::demands::{Bindings, Demands};
 use crate::flash_map::{FlashMap, Image, PerImage, PerSlot, Slot};
 use crate::in_place::{ImageRules, Setup};
 use crate::install::FlashImage;
-use crate::install::set::{EachForItself, Group, SetRecord, Trials};
+use crate::install::set::{EachForItself, Group, SetRecord, Stage as SetStage, Trials};
 use crate::launch::{Chosen, Launch, Launched};
 use crate::memory::ImageMemory;
 use crate::otp::{RootKeys, Scheme};
@@ -171,6 +171,7 @@ fn start<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R
         images,
         stage,
         rules,
+        trials,
         record,
         report,
     };
@@ -190,27 +191,36 @@ fn settle_trials<F: Flash, C, S: Strategy, K: SetRecord>(
     device: &mut Device<'_, F, C>,
     record: &mut K,
 ) -> Result<(), BootError> {
-    if !K::TOGETHER {
+    if !record.together() {
         return Ok(());
     }
-    let Trials { on_trial, failed } = Trials::of(record)?;
-    let members = Image::ALL.map(|image| on_trial.slot(image).map(|slot| (image, slot)));
+    let trials = Trials::of(record)?;
+    if trials.stage != SetStage::Trial {
+        return Ok(());
+    }
     let (mut all_confirmed, mut none_begun) = (true, true);
-    for (image, slot) in members.into_iter().flatten() {
+    for (image, slot) in trials.group.members() {
         let region = device.map.slot(image, slot).of(&mut device.flash)?;
         let trailer = trailer_ops::state(&region).ok();
         let standing = trailer.map(|trailer| strategy.standing(slot, &trailer));
         all_confirmed &= standing == Some(Standing::Confirmed);
         none_begun &= standing == Some(Standing::Pending);
     }
-    if on_trial.is_empty() || none_begun {
+    if none_begun && !all_confirmed {
         return Ok(());
     }
+    let over = Trials {
+        stage: SetStage::Idle,
+        group: Group::default(),
+        failed: match all_confirmed {
+            true => trials.failed,
+            false => trials.failed.and(trials.group),
+        },
+    };
     if all_confirmed {
-        let on_trial = Group::default();
-        return Trials { on_trial, failed }.write(record);
+        return over.write(record);
     }
-    for (image, slot) in members.into_iter().flatten() {
+    for (image, slot) in trials.group.members() {
         let mut region = device.map.slot(image, slot).of(&mut device.flash)?;
         let trailer = trailer_ops::state(&region);
         if trailer.is_ok_and(|trailer| strategy.standing(slot, &trailer) == Standing::Pending) {
@@ -219,11 +229,7 @@ fn settle_trials<F: Flash, C, S: Strategy, K: SetRecord>(
             let _ = trailer_ops::begin_trial(&mut region);
         }
     }
-    Trials {
-        on_trial: Group::default(),
-        failed: on_trial,
-    }
-    .write(record)
+    over.write(record)
 }
 
 fn read_counter<F, C: HardwareCounter>(
@@ -258,6 +264,7 @@ fn survey<F: Flash, C, S: Strategy, R: Report>(
         let standing = state.trailer.map_or(Standing::Unmarked, |trailer| {
             let marked = trailer.copy_done != FlagState::Unset;
             match trials.failed.contains(image, slot) && marked {
+                _ if trials.accepted(image, slot) => Standing::Confirmed,
                 true => Standing::TrialFailed,
                 false => strategy.standing(slot, &trailer),
             }
@@ -302,6 +309,8 @@ struct Boot<'b, 'd, F, C, S, G: Stage<F>, K, R> {
     images: &'b [Image],
     stage: G,
     rules: &'b PerImage<ImageRules>,
+    /// What the record said when this boot began.
+    trials: Trials,
     record: &'b mut K,
     report: &'b mut R,
     contenders: PerImage<PerSlot<Contender>>,
@@ -411,7 +420,7 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         };
         let rules = self.rules.get(image);
         let bindings = Bindings {
-            rom_address: self.stage.rom_address(area),
+            rom_address: self.stage.rom_address(image, area),
             vendor_uuid: rules.vendor_uuid,
             class_uuid: rules.class_uuid,
         };
@@ -440,8 +449,20 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         })
     }
 
-    /// In a set, an image that would be tried although another image's trial was refused.
+    /// In a set, an image that would be tried although another image's trial was refused or not asked for, or
+    /// before what was accepted is marked.
     fn incomplete_set(&self) -> Option<(Image, Reason)> {
+        if !self.record.together() {
+            return None;
+        }
+        let staged = |(image, slot)| {
+            let chosen = self.chosen.get(image).as_ref();
+            chosen.is_some_and(|it| (it.slot, it.standing) == (slot, Standing::Pending))
+        };
+        let held = match self.trials.stage {
+            SetStage::Staged => !self.trials.group.members().all(staged),
+            stage => stage == SetStage::Accepted,
+        };
         let missing = |image: &Image| {
             let refused = |slot: Slot| {
                 let contender = self.contenders.get(*image).get(slot);
@@ -449,7 +470,7 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
             };
             Slot::ALL.into_iter().any(refused)
         };
-        if !K::TOGETHER || !self.images.iter().any(missing) {
+        if !held && !self.images.iter().any(missing) {
             return None;
         }
         let tried = self.pending().next()?;
@@ -470,10 +491,14 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         let on_trial = on_trial.fold(Group::default(), |group, (image, slot)| {
             group.with(image, slot)
         });
-        if K::TOGETHER && !on_trial.is_empty() {
-            // What is tried now was written afresh since its slot failed.
-            let failed = Trials::of(self.record)?.failed.without(on_trial);
-            Trials { on_trial, failed }.write(self.record)?;
+        if self.record.together() && !on_trial.is_empty() {
+            let trials = Trials {
+                stage: SetStage::Trial,
+                group: on_trial,
+                // What is tried now was written afresh since its slot failed.
+                failed: Trials::of(self.record)?.failed.without(on_trial),
+            };
+            trials.write(self.record)?;
         }
         Ok(())
     }

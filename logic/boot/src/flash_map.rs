@@ -202,6 +202,8 @@ pub struct FlashMap {
     pub vault_counter: Area,
     /// Hardware counter: number of boots.
     pub boot_counter: Area,
+    /// Hardware counter: what a set of images has come to ([`crate::install::set`]).
+    pub set_record: Area,
 }
 
 const KIB: u32 = 1024;
@@ -233,6 +235,7 @@ pub const AN521: FlashMap = FlashMap {
     },
     vault_counter: Area::new(0xff_5000, 8 * KIB),
     boot_counter: Area::new(0xff_7000, 8 * KIB),
+    set_record: Area::new(0xff_9000, 8 * KIB),
 };
 
 /// The host device: room for native executables.
@@ -261,6 +264,7 @@ pub const HOST: FlashMap = FlashMap {
     },
     vault_counter: Area::new(40 * MIB + 20 * KIB, 8 * KIB),
     boot_counter: Area::new(40 * MIB + 28 * KIB, 8 * KIB),
+    set_record: Area::new(40 * MIB + 36 * KIB, 8 * KIB),
 };
 
 impl FlashMap {
@@ -276,7 +280,7 @@ impl FlashMap {
         *self.security_counters.get(image)
     }
 
-    const fn areas(&self) -> [Area; 10] {
+    const fn areas(&self) -> [Area; 11] {
         [
             self.slots.secure.a,
             self.slots.secure.b,
@@ -288,6 +292,7 @@ impl FlashMap {
             self.security_counters.non_secure,
             self.vault_counter,
             self.boot_counter,
+            self.set_record,
         ]
     }
 

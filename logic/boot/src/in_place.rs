@@ -40,9 +40,11 @@ const ROUNDS: u32 = 4;
 pub struct Setup<'d> {
     /// Its images.
     pub images: &'d [Image],
-    /// Where the processor sees the first byte of the flash.
-    pub address: u32,
+    /// Where the processor sees the first byte of the flash, for each image: the same on most machines, but a
+    /// slot may be seen through a window of its own.
+    pub address: PerImage<u32>,
     /// The most sectors an image can have: what both bootloaders agreed on, `BOOT_MAX_IMG_SECTORS`.
+    /// [`UpdateLayout`](crate::UpdateLayout) has it and the scratch area of a device.
     pub max_sectors: u32,
     /// The scratch area, for the method that needs one.
     pub scratch: Option<Area>,
@@ -217,7 +219,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             }
         }
         self.open_journals(&jobs)?;
-        if K::TOGETHER && mask != 0 && !is_committed(phase) {
+        if self.record.together() && mask != 0 && !is_committed(phase) {
             let back = Image::ALL.into_iter().all(|image| {
                 let job = jobs.get(image).as_ref();
                 job.is_none_or(|job| job.kind == SwapType::Revert)

@@ -10,6 +10,7 @@ mod crc;
 mod demands;
 mod in_place;
 mod launch;
+mod layout;
 mod memory;
 mod slots;
 mod stage;
@@ -26,6 +27,7 @@ pub use demands::Demands;
 pub use flash_map::{Area, FlashMap, Image, PerImage, PerSlot, Slot};
 pub use in_place::{ImageRules, Setup, boot_in_place};
 pub use launch::{Launch, Launched, Located, Running};
+pub use layout::{UpdateLayout, UpdateMode};
 pub use memory::{Frozen, ImageMemory, Window};
 pub use slots::{Event, Reason, Refused, Report, SlotState, update_words};
 pub use strategy::{

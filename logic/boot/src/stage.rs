@@ -1,6 +1,6 @@
 //! Where a chosen image is verified: in the memory it is copied to, or on the flash it runs from.
 
-use crate::flash_map::{Area, Image};
+use crate::flash_map::{Area, Image, PerImage};
 use crate::install::FlashImage;
 use crate::launch::Located;
 use crate::memory::{Frozen, ImageMemory, WindowCell};
@@ -18,7 +18,7 @@ pub(crate) trait Stage<F> {
     fn window(&self, image: Image) -> Option<AddressRange>;
 
     /// The address that an image bound to `area` must name.
-    fn rom_address(&self, area: Area) -> Option<u32>;
+    fn rom_address(&self, image: Image, area: Area) -> Option<u32>;
 
     /// Brings the image in `area` to its place and verifies it there.
     fn bring(
@@ -38,7 +38,7 @@ impl<'m, F: Flash> Stage<F> for &'m ImageMemory<'_> {
         Some(ImageMemory::window(self, image).range())
     }
 
-    fn rom_address(&self, _area: Area) -> Option<u32> {
+    fn rom_address(&self, _image: Image, _area: Area) -> Option<u32> {
         None
     }
 
@@ -65,7 +65,7 @@ impl<'m, F: Flash> Stage<F> for &'m ImageMemory<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OnFlash {
     /// Where the processor sees the first byte of the flash.
-    pub(crate) address: u32,
+    pub(crate) address: PerImage<u32>,
 }
 
 impl<F: Flash + Clone> Stage<F> for OnFlash {
@@ -75,22 +75,20 @@ impl<F: Flash + Clone> Stage<F> for OnFlash {
         None
     }
 
-    fn rom_address(&self, area: Area) -> Option<u32> {
-        self.address.checked_add(area.offset)
+    fn rom_address(&self, image: Image, area: Area) -> Option<u32> {
+        self.address.get(image).checked_add(area.offset)
     }
 
     fn bring(
         &self,
         flash: &mut F,
-        _image: Image,
+        image: Image,
         area: Area,
         policy: &Policy<'_>,
         _decryption: Option<&Decryption<'_>>,
     ) -> Result<Verified<FlashImage<F>>, Refusal> {
-        let address = self
-            .address
-            .checked_add(area.offset)
-            .ok_or(Refusal::RomAddress)?;
+        let address = self.address.get(image).checked_add(area.offset);
+        let address = address.ok_or(Refusal::RomAddress)?;
         let image = FlashImage::new(flash.clone(), area.offset, area.len, address);
         Verified::check(image, policy)
     }

@@ -57,6 +57,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     /// Whether something can still be done for an image whose primary slot does not verify.
     pub(super) fn another_way(&mut self, image: Image) -> Result<bool, BootError> {
         let (primary, _) = self.swapper(image)?.flags(&self.device.flash);
+        if let Phase::Accepted(mask) = self.phase()? {
+            // What cannot run is not kept, whoever accepted it.
+            self.set_phase(Phase::Trial(mask))?;
+        }
         let in_trial = matches!(self.phase()?, Phase::Trial(mask) if is_member(mask, image));
         // After a complete swap the other slot has the image before, or the one it was to go back to.
         let swapped = (primary.magic, primary.copy_done) == (MagicState::Good, FlagState::Set);
@@ -81,7 +85,9 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let Memory {
             stuck, outdated, ..
         } = *self.memory.get(image);
-        let standing = match (is_confirmed(&primary) || !M::REVERTS, open, stuck) {
+        let accepted = matches!(self.phase()?, Phase::Accepted(mask) if is_member(mask, image));
+        let confirmed = is_confirmed(&primary) || !M::REVERTS || accepted;
+        let standing = match (confirmed, open, stuck) {
             (_, false, true) if outdated => Standing::Confirmed,
             (_, _, true) => Standing::TrialFailed,
             (_, true, false) => Standing::Pending,

@@ -6,7 +6,7 @@ use super::{
 use crate::boot::BootError;
 use crate::flash_map::{Image, PerImage, Slot};
 use crate::install::decide;
-use crate::install::set::SetRecord;
+use crate::install::set::{Mask, SetRecord};
 use crate::install::swapper::UnderWay;
 use crate::install::{Method, Party};
 use crate::slots::{Reason, Report};
@@ -20,8 +20,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     /// What a trial of a set came to. Gives the phase from which the jobs follow.
     pub(super) fn settle_trial(&mut self) -> Result<Phase, BootError> {
         let phase = self.phase()?;
-        let Phase::Trial(mask) = phase else {
-            return Ok(phase);
+        let mask = match phase {
+            Phase::Trial(mask) => mask,
+            Phase::Staged(mask) => return self.hold_unless_whole(mask).map(|()| phase),
+            _ => return Ok(phase),
         };
         let mut confirmed = true;
         for image in members(mask) {
@@ -40,19 +42,45 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         Ok(phase)
     }
 
+    /// Of a set that was staged nothing starts as long as an image is not asked for.
+    fn hold_unless_whole(&mut self, mask: Mask) -> Result<(), BootError> {
+        let mut whole = true;
+        for image in members(mask) {
+            let swapper = self.swapper(image)?;
+            let (primary, secondary) = swapper.flags(&self.device.flash);
+            let asked = secondary.magic == MagicState::Good
+                && matches!(
+                    asked_kind(M::TABLE, image, &primary, &secondary),
+                    SwapType::Test | SwapType::Permanent
+                );
+            whole &= asked || swapper.find(&self.device.flash)?.is_some();
+        }
+        for image in members(mask).filter(|_| !whole) {
+            let memory = self.memory.get_mut(image);
+            if !memory.refused {
+                memory.refused = true;
+                self.report_refusal(image, Slot::B, Reason::SetIncomplete);
+            }
+        }
+        Ok(())
+    }
+
     /// What the trailers of `image` ask for.
     pub(super) fn job(&mut self, image: Image, phase: Phase) -> Result<Option<Job>, BootError> {
         if self.swappers.get(image).is_none() {
             return Ok(None);
         }
         let held = is_committed(phase) && !is_member(phase.mask(), image);
-        if held {
-            // The set that was begun comes first; this waits for the next boot.
+        if held || matches!(phase, Phase::Accepted(_)) {
+            // The set that was begun comes first, or the marks of the one that was accepted; this waits for the
+            // next boot.
             return Ok(None);
         }
         let swapper = self.swapper(image)?;
         let under_way = match phase {
-            Phase::Idle => swapper.find(&self.device.flash)?,
+            Phase::Idle | Phase::Staged(_) | Phase::Accepted(_) => {
+                swapper.find(&self.device.flash)?
+            }
             // The record says that it is complete, whatever its mark reads.
             Phase::Trial(mask) if is_member(mask, image) => None,
             Phase::Trial(_) => swapper.find(&self.device.flash)?,
@@ -215,9 +243,10 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             return Ok(());
         }
         // With a set, nothing moves before all journals are open and the phase says so.
+        let together = self.record.together();
         let unmoved = |job: &Job| match job.under_way {
             None => true,
-            Some(under_way) => K::TOGETHER && under_way.done == 0,
+            Some(under_way) => together && under_way.done == 0,
         };
         let starts = |job: &Option<Job>| {
             job.is_some_and(|job| unmoved(&job) && job.kind != SwapType::Revert)
@@ -245,7 +274,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             }
         }
         let missing = |image: &Image| self.memory.get(*image).refused;
-        if K::TOGETHER && refused.is_none() {
+        if together && refused.is_none() {
             let missing = self.setup.images.iter().copied().find(missing);
             refused = missing.map(|image| (image, Reason::SetIncomplete));
         }

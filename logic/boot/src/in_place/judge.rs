@@ -40,7 +40,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let rules = self.setup.rules.get(image);
         let primary = self.device.map.slot(image, Slot::A);
         Bindings {
-            rom_address: self.setup.address.checked_add(primary.offset),
+            rom_address: self.setup.address.get(image).checked_add(primary.offset),
             vendor_uuid: rules.vendor_uuid,
             class_uuid: rules.class_uuid,
         }
@@ -95,7 +95,8 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         let unfit = Reason::Image(Refusal::FaultDetected);
         let swapper = self.swappers.get(image).as_ref().ok_or(unfit)?;
         let area = self.device.map.slot(image, Slot::A);
-        let address = self.setup.address.checked_add(area.offset).ok_or(unfit)?;
+        let address = self.setup.address.get(image);
+        let address = address.checked_add(area.offset).ok_or(unfit)?;
         let room = swapper.room_in_bytes();
         let source = FlashImage::new(self.device.flash.clone(), area.offset, room, address);
         let demands = self.demands(image, Slot::A, room);

@@ -88,7 +88,9 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
     pub(super) fn close_set(&mut self) -> Result<(), BootError> {
         let phase = self.phase()?;
         let next = match phase {
-            Phase::Idle | Phase::Trial(_) => return Ok(()),
+            Phase::Idle | Phase::Staged(_) | Phase::Trial(_) | Phase::Accepted(_) => {
+                return Ok(());
+            }
             Phase::Reverting(_) => Phase::Idle,
             Phase::Installing(mask) => {
                 let mut confirmed = true;

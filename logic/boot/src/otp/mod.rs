@@ -180,11 +180,20 @@ pub struct ProvisioningFlags(pub u32);
 impl ProvisioningFlags {
     /// The secrets come from a published seed: never trust this device.
     pub const TEST_SECRETS: Self = Self(1);
+    /// The device's images are one set: installed, confirmed and taken back together
+    /// ([`install::set`](crate::install::set)).
+    pub const IMAGES_TOGETHER: Self = Self(2);
 
     /// Whether all of `other` is set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -275,6 +284,14 @@ pub fn read_boot_facts<F: Flash>(flash: &F) -> Result<BootFacts, OtpError> {
 /// As [`read_facts`].
 pub fn read_decryption_key<F: Flash>(flash: &F) -> Result<Option<DecryptionKey>, OtpError> {
     record::find(flash)?.decryption_key(flash)
+}
+
+/// Reads how the device was provisioned, for a bootloader that can keep images together.
+///
+/// # Errors
+/// As [`read_facts`].
+pub fn read_flags<F: Flash>(flash: &F) -> Result<ProvisioningFlags, OtpError> {
+    record::find(flash)?.flags(flash)
 }
 
 /// Reads what is no secret.

@@ -283,8 +283,13 @@ impl Body {
             root_keys: self.root_keys(flash)?,
             certification_reference: self.text(flash, item::CERTIFICATION_REFERENCE)?,
             verification_service: self.text(flash, item::VERIFICATION_SERVICE)?,
-            flags: ProvisioningFlags(u32::from_le_bytes(self.array(flash, item::FLAGS)?)),
+            flags: self.flags(flash)?,
         })
+    }
+
+    pub(super) fn flags<F: Flash>(&self, flash: &F) -> Result<ProvisioningFlags, OtpError> {
+        let bytes = self.array(flash, item::FLAGS)?;
+        Ok(ProvisioningFlags(u32::from_le_bytes(bytes)))
     }
 
     pub(super) fn secrets<F: Flash>(&self, flash: &F) -> Result<Secrets, OtpError> {

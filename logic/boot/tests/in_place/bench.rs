@@ -110,6 +110,7 @@ impl Shape {
             },
             vault_counter: area(1),
             boot_counter: area(1),
+            set_record: area(1),
         }
     }
 
@@ -233,11 +234,13 @@ impl Record for ironroot_boot::install::set::EachForItself {
 pub(crate) struct Set(ironroot_boot::install::set::Together<ModelCounter>);
 
 impl SetRecord for Set {
-    const TOGETHER: bool = true;
-    fn bits(&self) -> Result<u8, CounterError> {
+    fn together(&self) -> bool {
+        true
+    }
+    fn bits(&self) -> Result<u16, CounterError> {
         self.0.bits()
     }
-    fn set_bits(&mut self, bits: u8) -> Result<(), CounterError> {
+    fn set_bits(&mut self, bits: u16) -> Result<(), CounterError> {
         self.0.set_bits(bits)
     }
 }
@@ -476,7 +479,10 @@ impl<M: Method + Default, K: Record> Bench<M, K> {
     pub(crate) fn setup(&self) -> Setup<'static> {
         Setup {
             images: self.images(),
-            address: 0x1000_0000,
+            address: PerImage {
+                secure: 0x1000_0000,
+                non_secure: 0x1000_0000,
+            },
             max_sectors: self.shape.max_sectors,
             scratch: self.shape.scratch_area(),
             rules: PerImage {

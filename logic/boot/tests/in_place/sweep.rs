@@ -133,7 +133,7 @@ fn check<M: Method + Default, K: Record>(
     life: &Life,
     progress: Progress,
 ) {
-    let together = K::TOGETHER;
+    let together = bench.record.together();
     for (index, image) in bench.images().iter().enumerate() {
         let major = outcome.majors[index];
         let bytes = |major: u8| match major {
