@@ -7,6 +7,12 @@ mod encrypted;
 #[cfg(not(feature = "encryption"))]
 #[path = "not_encrypted.rs"]
 mod encrypted;
+#[cfg(feature = "in-place")]
+#[path = "in_place.rs"]
+mod layout;
+#[cfg(not(feature = "in-place"))]
+#[path = "ram_load.rs"]
+mod layout;
 #[cfg(any(feature = "recovery-smp", feature = "recovery-ymodem"))]
 mod recovery;
 #[cfg(not(any(feature = "recovery-smp", feature = "recovery-ymodem")))]
@@ -18,8 +24,8 @@ use ironroot_an521_common::{faults, memory, say};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
 use ironroot_boot::otp::{self, BootFacts, OtpError, Scheme};
 use ironroot_boot::{
-    BootError, Device, Event, FlashMap, Image, ImageMemory, Launch, PerImage, RamLoad, Slot,
-    Window, flash_map, update_words,
+    BootError, Device, Event, FlashMap, Image, Launched, Located, PerImage, Slot, flash_map,
+    update_words,
 };
 use ironroot_image::{Suite, Version, suites};
 use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
@@ -103,11 +109,11 @@ fn prepare() -> u32 {
     let facts = facts(map);
     say!("boot: lifecycle ", facts.lifecycle.words());
 
-    let windows = image_memory();
+    let place = layout::place();
     let (mut first, mut second) = (flash(), flash());
     let launch = encrypted::opening(map, |decryption| {
         let mut device = Device {
-            flash: flash(),
+            flash: layout::flash(),
             map,
             root_keys: &facts.root_keys,
             counters: PerImage {
@@ -117,7 +123,7 @@ fn prepare() -> u32 {
             suites: SUITES,
             decryption,
         };
-        ironroot_boot::boot(&RamLoad, &mut device, &windows, &mut tell)
+        layout::boot(&mut device, &place)
     });
     let launch = launch.unwrap_or_else(|error| halt(&Stop::Boot(error)));
     // The secure image starts the non-secure one at its fixed place: what was verified must lie there.
@@ -161,28 +167,9 @@ fn flash() -> PsramFlash {
     unsafe { PsramFlash::take() }
 }
 
-/// Both images' places: the non-secure one is written through the secure alias, which dies when the
-/// secure image gives the memory away.
-fn image_memory() -> ImageMemory<'static> {
-    // SAFETY: nothing else uses these two ranges while the bootloader runs, and it runs once.
-    let secure = unsafe { memory::bytes(map::SECURE_IMAGE) };
-    // SAFETY: as above.
-    let non_secure = unsafe { memory::bytes(map::NON_SECURE_IMAGE_SECURE_ALIAS) };
-    ImageMemory::new(PerImage {
-        secure: Window {
-            address: map::SECURE_IMAGE.0,
-            bytes: secure,
-        },
-        non_secure: Window {
-            address: map::NON_SECURE_IMAGE.0,
-            bytes: non_secure,
-        },
-    })
-}
-
 /// Measurements for attestation, where the secure image looks for them.
 #[inline(never)]
-fn hand_over(launch: &Launch<'_>) {
+fn hand_over(launch: &Launched<impl Located>) {
     // SAFETY: the area is outside every image's data, and the secure image does not run yet.
     let area = unsafe { memory::bytes(map::SHARED_DATA) };
     area.fill(0);

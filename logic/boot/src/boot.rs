@@ -232,7 +232,7 @@ fn settle_trials<F: Flash, C, S: Strategy, K: SetRecord>(
     over.write(record)
 }
 
-fn read_counter<F, C: HardwareCounter>(
+pub(crate) fn read_counter<F, C: HardwareCounter>(
     device: &Device<'_, F, C>,
     image: Image,
 ) -> Result<u32, BootError> {
@@ -561,7 +561,8 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         }
         for image in self.images.iter().copied() {
             let chosen = self.chosen.get(image).as_ref();
-            if !chosen.is_some_and(|chosen| chosen.verified.still_stands()) {
+            let least = read_counter(self.device, image)?;
+            if !chosen.is_some_and(|chosen| chosen.stands(least)) {
                 return Err(BootError::FaultDetected);
             }
         }

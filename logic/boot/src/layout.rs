@@ -73,7 +73,6 @@ const MODES: [(UpdateMode, &str, u8); 7] = [
 
 impl UpdateMode {
     /// All there are.
-    #[must_use]
     pub fn all() -> impl Iterator<Item = Self> {
         MODES.iter().map(|entry| entry.0)
     }

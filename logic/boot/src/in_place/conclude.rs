@@ -1,7 +1,7 @@
 //! What runs in the end: primary slots verified, counters raised, or another round.
 
 use super::{InPlace, Memory, Phase, is_confirmed, is_member};
-use crate::boot::BootError;
+use crate::boot::{BootError, read_counter};
 use crate::flash_map::{Image, PerImage, Slot};
 use crate::install::decide;
 use crate::install::set::SetRecord;
@@ -39,12 +39,15 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             }
         }
         self.raise_counters(&chosen)?;
-        let all = self.setup.images.iter().all(|image| {
-            let chosen: Option<&Chosen<FlashImage<F>>> = chosen.get(*image).as_ref();
-            chosen.is_some_and(|chosen| chosen.verified.still_stands())
-        });
-        if !all || self.setup.images.is_empty() {
+        if self.setup.images.is_empty() {
             return Err(BootError::FaultDetected);
+        }
+        for image in self.setup.images.iter().copied() {
+            let chosen: Option<&Chosen<FlashImage<F>>> = chosen.get(image).as_ref();
+            let least = read_counter(self.device, image)?;
+            if !chosen.is_some_and(|chosen| chosen.stands(least)) {
+                return Err(BootError::FaultDetected);
+            }
         }
         Ok(Some(Launched::new(M::MODE, chosen)))
     }

@@ -13,6 +13,8 @@ pub const CLOCK_HZ: u32 = 20_000_000;
 pub const BOOTLOADER: Range = (0x1000_0000, 0x1001_0000);
 /// The running secure image with its header, secure alias.
 pub const SECURE_IMAGE: Range = (0x1001_0000, 0x1008_0000);
+/// The second layout's slot A of the secure image: it runs where it lies, at the same address.
+pub const SECURE_SLOT: Range = (0x1001_0000, 0x1009_0000);
 /// The running non-secure image with its header, non-secure alias.
 pub const NON_SECURE_IMAGE: Range = (0x0020_0000, 0x0030_0000);
 /// The same memory at its secure alias: only until it is given away.
