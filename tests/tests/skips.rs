@@ -4,8 +4,9 @@
 //! executed instruction of the decision window at a time (`skips/skip.py`, on an emulated processor) while the
 //! only secure image on the device is altered, forged, or too old.
 //!
-//! A normal run takes every eighth address once; `IRONROOT_SKIPS=addresses` takes each address once (minutes),
-//! `IRONROOT_SKIPS=all` every executed instruction (hours).
+//! A normal run takes every eighth address of the product's bootloader once, and every 32nd of the others;
+//! `IRONROOT_SKIPS=addresses` takes each address once (an hour), `IRONROOT_SKIPS=all` every executed instruction
+//! (a day). `skips/README.md` has what was found and the counts of the last full run.
 
 use ironroot_tests::{Device, Firmware, ironroot};
 use std::env;
@@ -33,15 +34,62 @@ const NON_SECURE: Place = Place {
     flash: 0x10_0000,
 };
 
+/// A bootloader, and the keys whose signatures its device demands: all of them.
+#[derive(Clone, Copy)]
+struct Bootloader {
+    name: &'static str,
+    file: &'static str,
+    keys: &'static [&'static str],
+    /// A normal run takes one address of so many.
+    share: &'static str,
+}
+
+const BOOTLOADERS: [Bootloader; 4] = [
+    Bootloader {
+        name: "product",
+        file: "bootloader.elf",
+        keys: &["ecdsa-p256"],
+        share: "8",
+    },
+    Bootloader {
+        name: "p256",
+        file: "../bootloaders/p256.elf",
+        keys: &["ecdsa-p256"],
+        share: "32",
+    },
+    Bootloader {
+        name: "ed25519",
+        file: "../bootloaders/ed25519.elf",
+        keys: &["ed25519"],
+        share: "32",
+    },
+    Bootloader {
+        name: "hybrid",
+        file: "../bootloaders/p256-lms.elf",
+        keys: &["ecdsa-p256", "lms-h5-w8"],
+        share: "32",
+    },
+];
+
 /// A device with small images of its own: less to copy and to hash in each of a thousand runs.
 struct Target {
     device: Device,
-    bootloader: PathBuf,
+    bootloader: Bootloader,
+    elf: PathBuf,
     python: PathBuf,
 }
 
 impl Target {
-    fn new() -> Option<Self> {
+    /// One for each bootloader; none where the test cannot run.
+    fn all() -> impl Iterator<Item = Self> {
+        let only = env::var("IRONROOT_SKIPS_BOOTLOADER").ok();
+        BOOTLOADERS
+            .into_iter()
+            .filter(move |bootloader| only.as_deref().is_none_or(|only| only == bootloader.name))
+            .map_while(Self::new)
+    }
+
+    fn new(bootloader: Bootloader) -> Option<Self> {
         let firmware = Firmware::product()?;
         let python = env::var_os("IRONROOT_PYTHON").map(PathBuf::from);
         let python = python.filter(|python| has_unicorn(python));
@@ -50,22 +98,26 @@ impl Target {
         }
         let target = Self {
             device: Device::unprovisioned(&firmware),
-            bootloader: firmware.bootloader(),
+            elf: firmware.file(bootloader.file),
+            bootloader,
             python: python?,
         };
-        for name in ["root", "stranger"] {
-            let key = target.key(name);
-            command(&["image", "keygen", "-k", text(&key), "-t", "ecdsa-p256"]);
+        for owner in ["root", "stranger"] {
+            for kind in bootloader.keys {
+                let key = target.key(owner, kind);
+                command(&["image", "keygen", "-k", text(&key), "-t", kind]);
+            }
         }
-        target.device.command(
-            &["provision"],
-            &[
-                "--key",
-                text(&target.key("root")),
-                "--seed",
-                &"5a".repeat(32),
-            ],
-        );
+        let seed = "5a".repeat(32);
+        let keys: Vec<_> = target.keys("root").collect();
+        let mut arguments = vec!["--seed", &seed];
+        for key in &keys {
+            arguments.extend(["--key", text(key)]);
+        }
+        if keys.len() > 1 {
+            arguments.extend(["--require", "each-type"]);
+        }
+        target.device.command(&["provision"], &arguments);
         for place in [SECURE, NON_SECURE] {
             let image = target.sign("root", &place, "2");
             target.device.install(&image, place.number, "a");
@@ -73,21 +125,37 @@ impl Target {
         Some(target)
     }
 
-    fn key(&self, name: &str) -> PathBuf {
-        self.device.file(&format!("{name}.pem"))
+    fn key(&self, owner: &str, kind: &str) -> PathBuf {
+        self.device.file(&format!("{owner}-{kind}.pem"))
+    }
+
+    fn keys(&self, owner: &str) -> impl Iterator<Item = PathBuf> {
+        let kinds = self.bootloader.keys.iter();
+        kinds.map(move |kind| self.key(owner, kind))
+    }
+
+    /// Signed by all keys of an owner.
+    fn sign(&self, owner: &str, place: &Place, counter: &str) -> PathBuf {
+        let keys: Vec<_> = self.keys(owner).collect();
+        let mut image = self.sign_once(&keys[0], place, counter);
+        for (number, key) in keys.iter().enumerate().skip(1) {
+            let out = image.with_extension(number.to_string());
+            let key = text(key);
+            command(&["image", "add-signature", "-k", key, text(&image), text(&out)]);
+            image = out;
+        }
+        image
     }
 
     /// A vector table and a few bytes behind it: enough of an image to be started.
-    fn sign(&self, key: &str, place: &Place, counter: &str) -> PathBuf {
+    fn sign_once(&self, key: &Path, place: &Place, counter: &str) -> PathBuf {
         let payload = self.device.file("payload.bin");
         let entry = place.address + 0x400 + 0x40 + 1;
         let mut bytes = vec![0xe7; 0xc0];
         bytes[..4].copy_from_slice(&0x3000_1000u32.to_le_bytes());
         bytes[4..8].copy_from_slice(&entry.to_le_bytes());
         std::fs::write(&payload, bytes).expect("a temporary file");
-        let out = self
-            .device
-            .file(&format!("{key}-{}-{counter}.signed", place.number));
+        let out = key.with_extension(format!("{}-{counter}.signed", place.number));
         let options = [
             "--public-key-format",
             "full",
@@ -98,7 +166,7 @@ impl Target {
         let address = format!("{:#x}", place.address);
         command(
             &[
-                &["image", "sign", "--key", text(&self.key(key))],
+                &["image", "sign", "--key", text(key)],
                 &options[..],
                 &[
                     "--align",
@@ -138,7 +206,7 @@ impl Target {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("skips/skip.py");
         let output = Command::new(&self.python)
             .arg(script)
-            .args([&self.bootloader, &flash.to_path_buf()])
+            .args([&self.elf, &flash.to_path_buf()])
             .args(arguments)
             .output()
             .expect("Python runs");
@@ -155,9 +223,13 @@ impl Target {
         let amount: &[&str] = match env::var("IRONROOT_SKIPS").as_deref() {
             Ok("all") => &["--every", "1", "--progress"],
             Ok("addresses") => &["--each", "1", "--progress"],
-            _ => &["--each", "1", "--share", "8"],
+            _ => &["--each", "1", "--share", self.bootloader.share],
         };
-        println!("{name}: {}", self.skip(&file, amount));
+        println!(
+            "{}, {name}: {}",
+            self.bootloader.name,
+            self.skip(&file, amount)
+        );
     }
 }
 
@@ -186,34 +258,51 @@ fn replace(flash: &[u8], image: &Path) -> Vec<u8> {
 
 #[test]
 fn a_skipped_instruction_does_not_start_an_altered_image() {
-    let Some(target) = Target::new() else { return };
-    let mut flash = target.booted();
-    flash[SECURE.flash + 0x440] ^= 1;
-    target.never_starts("altered", &flash);
+    for target in Target::all() {
+        let mut flash = target.booted();
+        flash[SECURE.flash + 0x440] ^= 1;
+        target.never_starts("altered", &flash);
+    }
 }
 
 #[test]
 fn a_skipped_instruction_does_not_start_an_image_signed_by_a_stranger() {
-    let Some(target) = Target::new() else { return };
-    let forged = target.sign("stranger", &SECURE, "2");
-    target.never_starts("stranger", &replace(&target.booted(), &forged));
+    for target in Target::all() {
+        let forged = target.sign("stranger", &SECURE, "2");
+        target.never_starts("stranger", &replace(&target.booted(), &forged));
+    }
 }
 
 #[test]
 fn a_skipped_instruction_does_not_start_an_image_with_a_wrong_signature() {
-    let Some(target) = Target::new() else { return };
-    // The signature is the last TLV; eight bytes before its end is the middle of its second number.
-    let len = std::fs::read(target.sign("root", &SECURE, "2"))
-        .expect("the image")
-        .len();
-    let mut flash = target.booted();
-    flash[SECURE.flash + len - 8] ^= 1;
-    target.never_starts("wrong-signature", &flash);
+    for target in Target::all() {
+        // The signature is the last TLV; eight bytes before its end is the middle of its second number, or of
+        // the last node of a hash tree's path.
+        let image = target.sign("root", &SECURE, "2");
+        let len = std::fs::read(image).expect("the image").len();
+        let mut flash = target.booted();
+        flash[SECURE.flash + len - 8] ^= 1;
+        target.never_starts("wrong signature", &flash);
+    }
 }
 
 #[test]
 fn a_skipped_instruction_does_not_start_an_image_that_was_rolled_back() {
-    let Some(target) = Target::new() else { return };
-    let old = target.sign("root", &SECURE, "1");
-    target.never_starts("rolled-back", &replace(&target.booted(), &old));
+    for target in Target::all() {
+        let old = target.sign("root", &SECURE, "1");
+        target.never_starts("rolled back", &replace(&target.booted(), &old));
+    }
+}
+
+#[test]
+fn a_skipped_instruction_does_not_start_an_image_that_one_of_two_keys_signed() {
+    for target in Target::all() {
+        for (number, key) in target.keys("root").enumerate() {
+            if target.bootloader.keys.len() > 1 {
+                let alone = target.sign_once(&key, &SECURE, "2");
+                let name = format!("only key {number}");
+                target.never_starts(&name, &replace(&target.booted(), &alone));
+            }
+        }
+    }
 }
