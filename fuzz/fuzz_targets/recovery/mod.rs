@@ -46,6 +46,7 @@ const MAP: FlashMap = FlashMap {
     },
     vault_counter: area(0x4000, 0x400),
     boot_counter: area(0x4400, 0x400),
+    set_record: area(0x4800, 0x400),
 };
 
 fn key() -> Ed25519PrivateKey {

@@ -48,6 +48,7 @@ pub(crate) const MAP: FlashMap = FlashMap {
     },
     vault_counter: area(0x7000, 0x400),
     boot_counter: area(0x7400, 0x400),
+    set_record: area(0x7800, 0x400),
 };
 
 pub(crate) fn key(seed: u8) -> Ed25519PrivateKey {
