@@ -13,6 +13,7 @@ const LOGIC: &[(&str, &[&str])] = &[
     ("attest", &["codec", "crypto"]),
     ("boot", &["image", "crypto", "codec", "platform"]),
     ("vault", &["crypto", "codec", "platform"]),
+    ("journal", &["crypto", "codec", "platform"]),
     (
         "recovery",
         &["boot", "image", "crypto", "codec", "platform"],
@@ -27,6 +28,7 @@ const LOGIC: &[(&str, &[&str])] = &[
     ("client", &["psa-api"]),
     ("partition", &["psa-api"]),
     ("ps", &["psa-api", "client", "partition", "codec"]),
+    ("tpm", &["crypto", "codec", "platform"]),
 ];
 
 /// What several images have in common.
