@@ -14,6 +14,7 @@ mod field_bugs;
 mod hostile;
 mod mcuboot;
 mod rules;
+mod sets;
 mod slots;
 mod sweep;
 mod upgrade;
