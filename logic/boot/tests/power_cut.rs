@@ -125,7 +125,7 @@ fn images(major: u8, tied: bool) -> [Vec<u8>; 2] {
 fn a_cut_at_any_operation_leaves_a_device_that_boots_and_updates() {
     let field = Bench::in_the_field();
     let (second, third) = (images(2, false), images(3, false));
-    let mut operations = 0;
+    let (mut operations, mut count) = (0, 0);
     for operation in 0.. {
         let mut done = false;
         for cut in cuts() {
@@ -133,6 +133,7 @@ fn a_cut_at_any_operation_leaves_a_device_that_boots_and_updates() {
             bench.power.cut_at(operation, cut);
             let progress = live(&mut bench, &second);
             done = progress.done;
+            count += 1;
             recover(&mut bench, progress, &third);
         }
         if done {
@@ -140,6 +141,7 @@ fn a_cut_at_any_operation_leaves_a_device_that_boots_and_updates() {
             break;
         }
     }
+    println!("sweep loaded to memory, in all: {operations} operations, {count} cuts");
     assert!(operations > 15, "{operations} operations were cut");
 }
 
@@ -172,6 +174,7 @@ fn images_that_need_each_other_never_boot_apart() {
 fn a_second_cut_while_recovering_is_survived_too() {
     let field = Bench::in_the_field();
     let (second, third) = (images(2, false), images(3, false));
+    let mut pairs = 0;
     for operation in 0.. {
         let mut done = false;
         for cut in cuts() {
@@ -187,11 +190,13 @@ fn a_second_cut_while_recovering_is_survived_too() {
                         .power
                         .cut_at(bench.power.operations() + during_boot, other);
                     let _ = bench.boot();
+                    pairs += 1;
                     recover(&mut bench, progress, &third);
                 }
             }
         }
         if done {
+            println!("sweep loaded to memory, in all: {pairs} pairs of cuts");
             return;
         }
     }

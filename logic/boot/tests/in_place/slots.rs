@@ -109,30 +109,47 @@ fn direct_xip_with_revert_survives_every_cut() {
     let mut field = Device::<EachForItself>::new(SMALL);
     install(&mut field, ONE, Slot::A, 1, Request::Permanent).unwrap();
     field.boot_slots(DirectXipRevert).unwrap();
-    let mut cuts = 0;
+    let life = |bench: &mut Device<EachForItself>| -> Option<()> {
+        install(bench, ONE, Slot::B, 2, Request::Trial)?;
+        bench.boot_slots(DirectXipRevert).ok()?;
+        confirm(bench, ONE, Slot::B)?;
+        bench.boot_slots(DirectXipRevert).ok().map(|_| ())
+    };
+    let recovers = |bench: &mut Device<EachForItself>| {
+        for _ in 0..3 {
+            bench.power.on();
+            let outcome = bench.boot_slots(DirectXipRevert).unwrap();
+            assert!(outcome.majors == [1] || outcome.majors == [2]);
+        }
+    };
+    let (mut cuts, mut pairs) = (0, 0);
     for cut in every_effect() {
         for operation in 0.. {
-            let mut bench = field.fork();
-            bench.power.cut_at(operation, cut);
-            let life = |bench: &mut Device<EachForItself>| -> Option<()> {
-                install(bench, ONE, Slot::B, 2, Request::Trial)?;
-                bench.boot_slots(DirectXipRevert).ok()?;
-                confirm(bench, ONE, Slot::B)?;
-                bench.boot_slots(DirectXipRevert).ok().map(|_| ())
-            };
-            let done = life(&mut bench).is_some();
-            for _ in 0..3 {
-                bench.power.on();
-                let outcome = bench.boot_slots(DirectXipRevert).unwrap();
-                assert!(outcome.majors == [1] || outcome.majors == [2]);
-                cuts += 1;
+            let mut torn = field.fork();
+            torn.power.cut_at(operation, cut);
+            let done = life(&mut torn).is_some();
+            cuts += 1;
+            for other in every_effect() {
+                for again in 0.. {
+                    let mut bench = torn.fork();
+                    bench.power.on();
+                    let now = bench.power.operations();
+                    bench.power.cut_at(now + again, other);
+                    let whole = bench.boot_slots(DirectXipRevert).is_ok();
+                    pairs += 1;
+                    recovers(&mut bench);
+                    if whole {
+                        break;
+                    }
+                }
             }
+            recovers(&mut torn);
             if done {
                 break;
             }
         }
     }
-    tell!("direct-XIP: {cuts} boots after cuts");
+    tell!("sweep direct-XIP, in all: {cuts} cuts, {pairs} pairs of cuts");
 }
 
 #[test]
@@ -214,10 +231,10 @@ fn a_set_that_is_loaded_to_memory_is_tried_and_confirmed_as_one_at_every_cut() {
                 bench.boot_loaded(RamLoad).ok().map(|_| ())
             };
             let done = life(&mut bench).is_some();
+            cuts += 1;
             for _ in 0..3 {
                 bench.power.on();
                 let outcome = bench.boot_loaded(RamLoad).unwrap();
-                cuts += 1;
                 if requested {
                     let [one, two] = outcome.majors[..] else {
                         panic!()
@@ -235,7 +252,7 @@ fn a_set_that_is_loaded_to_memory_is_tried_and_confirmed_as_one_at_every_cut() {
             }
         }
     }
-    tell!("set loaded to memory: {cuts} boots after cuts");
+    tell!("sweep set loaded to memory, in all: {cuts} cuts");
 }
 
 #[test]

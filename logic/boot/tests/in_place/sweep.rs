@@ -6,7 +6,7 @@
 //!
 //! The CI-sized run takes seconds: every cut with every effect, and pairs with effects in turn. `IRONROOT_SWEEP=full`
 //! (`cargo xtask test --sweep`) takes every pair of cuts with every pair of effects, and further layouts. Both print
-//! what they cut.
+//! what they cut: a cut is an operation and an effect, a pair is a cut and another in the boot after it.
 
 use crate::bench::{Bench, Outcome, Record, SMALL, Set, Shape, spec};
 use ironroot_boot::install::method::Method;
@@ -315,8 +315,45 @@ fn cut_again<M: Method + Default, K: Record>(
     pairs
 }
 
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.operations = self.operations.max(other.operations);
+        self.cuts += other.cuts;
+        self.pairs += other.pairs;
+    }
+
+    fn tell(&self, name: &str) {
+        let Self {
+            operations,
+            cuts,
+            pairs,
+        } = self;
+        tell!("sweep {name}: up to {operations} operations, {cuts} cuts, {pairs} pairs of cuts");
+    }
+}
+
+/// Every kind of life on every shape.
+fn every_shape<M: Method + Default, K: Record>(name: &str) {
+    let mut total = Count::default();
+    for shape in shapes() {
+        let Shape {
+            sector,
+            write_unit,
+            erased,
+            primary,
+            ..
+        } = shape;
+        let count = every_life::<M, K>(shape);
+        count.tell(&format!(
+            "{name}, {primary} sectors of {sector}, unit {write_unit}, erased {erased:#04x}"
+        ));
+        total.add(count);
+    }
+    total.tell(&format!("{name}, in all"));
+}
+
 /// Every kind of life on `shape`.
-fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
+fn every_life<M: Method + Default, K: Record>(shape: Shape) -> Count {
     let (every, few) = (every_effect(), few_effects());
     // Every pair of effects, where it is a matter of minutes.
     let small = (shape.sector, shape.erased, shape.primary) == (SMALL.sector, 0xff, SMALL.primary);
@@ -333,9 +370,7 @@ fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
         let mut add = |first: &[Cut], second: &[Cut], in_turn| {
             let count = sweep::<M, K>(shape, &life, first, second, in_turn);
             assert!(count.operations > 20, "{count:?}");
-            total.operations = total.operations.max(count.operations);
-            total.cuts += count.cuts;
-            total.pairs += count.pairs;
+            total.add(count);
         };
         if full() && small {
             add(&every, &every, false);
@@ -347,12 +382,7 @@ fn every_life<M: Method + Default, K: Record>(name: &str, shape: Shape) {
             add(&few, &few, true);
         }
     }
-    tell!(
-        "sweep {name}: up to {} operations, {} cuts, {} pairs of cuts",
-        total.operations,
-        total.cuts,
-        total.pairs
-    );
+    total
 }
 
 /// Other write units, the other erased value, a trailer of several sectors, uneven slots.
@@ -383,30 +413,22 @@ fn shapes() -> Vec<Shape> {
 
 #[test]
 fn swap_by_offset_survives_every_cut_and_every_pair_of_cuts() {
-    for shape in shapes() {
-        every_life::<SwapOffset, EachForItself>("offset", shape);
-    }
+    every_shape::<SwapOffset, EachForItself>("offset");
 }
 
 #[test]
 fn swap_by_moving_survives_every_cut_and_every_pair_of_cuts() {
-    for shape in shapes() {
-        every_life::<SwapMove, EachForItself>("move", shape);
-    }
+    every_shape::<SwapMove, EachForItself>("move");
 }
 
 #[test]
 fn swap_by_scratch_survives_every_cut_and_every_pair_of_cuts() {
-    for shape in shapes() {
-        every_life::<SwapScratch, EachForItself>("scratch", shape);
-    }
+    every_shape::<SwapScratch, EachForItself>("scratch");
 }
 
 #[test]
 fn overwriting_survives_every_cut_and_every_pair_of_cuts() {
-    for shape in shapes() {
-        every_life::<Overwrite, EachForItself>("overwrite", shape);
-    }
+    every_shape::<Overwrite, EachForItself>("overwrite");
 }
 
 #[test]
@@ -416,6 +438,7 @@ fn a_set_of_images_survives_every_cut_and_stays_together() {
         true => (every_effect(), few_effects()),
         false => (few_effects(), few_effects()),
     };
+    let mut total = Count::default();
     for life in [
         life(shape, Request::Trial, true),
         life(shape, Request::Trial, false),
@@ -423,20 +446,26 @@ fn a_set_of_images_survives_every_cut_and_stays_together() {
     ] {
         let life = tied(&life);
         if !full() {
-            let count = sweep::<SwapOffset, Set>(shape, &life, &every_effect(), &[], false);
-            tell!("sweep set: {} cuts with every effect", count.cuts);
+            total.add(sweep::<SwapOffset, Set>(
+                shape,
+                &life,
+                &every_effect(),
+                &[],
+                false,
+            ));
             if life.confirm || life.request == Request::Permanent {
                 continue; // pairs only with upgrade and revert in it
             }
         }
-        let count = sweep::<SwapOffset, Set>(shape, &life, &first, &second, !full());
-        tell!(
-            "sweep set: {} operations, {} cuts, {} pairs of cuts",
-            count.operations,
-            count.cuts,
-            count.pairs
-        );
+        total.add(sweep::<SwapOffset, Set>(
+            shape,
+            &life,
+            &first,
+            &second,
+            !full(),
+        ));
     }
+    total.tell("set of two by offset, in all");
 }
 
 /// Erases of one upgrade of 30 sectors of 4 KiB: of the primary slot, the secondary slot and the scratch area, the
