@@ -127,7 +127,7 @@ impl<M: Medium> Journal<M> {
 
     /// Opens a journal: shows every change that counts to `visit`, oldest first.
     ///
-    /// `buffer` must hold the longest frame: a segment's length is enough. It is wiped. With an
+    /// `buffer` must hold the longest frame: a segment's length is enough. What was in the clear there is wiped. With an
     /// `anchor`, only that state or one that descends from it is accepted.
     ///
     /// What this shows is on the disk: the medium is synced before.
@@ -160,9 +160,7 @@ impl<M: Medium> Journal<M> {
             disowned: None,
             before: None,
         };
-        let result = journal.mount(anchor, buffer, visit);
-        ironroot_crypto::wipe(buffer);
-        result?;
+        journal.mount(anchor, buffer, visit)?;
         journal.medium.sync()?;
         Ok(journal)
     }

@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod anchor;
 mod body;
 mod commit;
 mod error;

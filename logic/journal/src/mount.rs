@@ -86,6 +86,7 @@ impl<M: Medium> Journal<M> {
                 Ok(opened) => {
                     let (link, entries) = body::split_link(opened)?;
                     body::walk(entries, visit)?;
+                    ironroot_crypto::wipe(opened);
                     self.enter(second, &head, heads);
                     let before = head.number.saturating_sub(1);
                     descent.passes(&Position {
@@ -135,6 +136,7 @@ impl<M: Medium> Journal<M> {
             other => other?,
         };
         body::walk(entries, visit)?;
+        ironroot_crypto::wipe(entries);
         self.log.last = Position {
             number: head.number,
             tag: head.tag,
@@ -151,7 +153,7 @@ impl<M: Medium> Journal<M> {
         place: u32,
         link: &Tag,
         buffer: &'b mut [u8],
-    ) -> Result<&'b [u8], JournalError> {
+    ) -> Result<&'b mut [u8], JournalError> {
         let room = self.header.segment_len.saturating_sub(place);
         if head.len() > room {
             return Err(JournalError::Damaged);
