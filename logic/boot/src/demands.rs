@@ -54,6 +54,15 @@ impl Demands<'_> {
         self.judge(|policy| Verified::check(source, policy))
     }
 
+    /// Judges an image in the clear, whatever its header says of how it came: as it lies in the slot that images
+    /// run from, or in a copy of it.
+    ///
+    /// # Errors
+    /// The first [`Reason`] found.
+    pub fn examine_in_place<S: ImageSource>(&self, source: S) -> Result<Verified<S>, Reason> {
+        self.judge(|policy| Verified::check(source, policy))
+    }
+
     /// Judges the header of an image of `total` bytes before the image is there, and before a slot is
     /// erased for it. What passes is judged again as a whole.
     ///

@@ -82,15 +82,7 @@ pub fn set_pending<F: Flash>(
     image: Image,
     request: Request,
 ) -> Result<(), TrailerError> {
-    let layout = layout(slot)?;
-    let now = state(slot)?;
-    let blank = now.magic == MagicState::Unset
-        && now.image_ok == FlagState::Unset
-        && now.copy_done == FlagState::Unset
-        && now.swap_info == slot.geometry().erased;
-    if !blank {
-        return Err(TrailerError::BadState);
-    }
+    let layout = blank_layout(slot)?;
     let kind = match request {
         Request::Trial => SwapType::Test,
         Request::Permanent => SwapType::Permanent,
@@ -100,6 +92,20 @@ pub fn set_pending<F: Flash>(
         write_byte(slot, layout.image_ok(), FLAG_SET)?;
     }
     write_magic(slot, &layout)
+}
+
+/// Where the trailer of `slot` lies, if nothing is written there.
+fn blank_layout<F: Flash>(slot: &F) -> Result<Layout, TrailerError> {
+    let layout = layout(slot)?;
+    let now = state(slot)?;
+    let blank = now.magic == MagicState::Unset
+        && now.image_ok == FlagState::Unset
+        && now.copy_done == FlagState::Unset
+        && now.swap_info == slot.geometry().erased;
+    match blank {
+        true => Ok(layout),
+        false => Err(TrailerError::BadState),
+    }
 }
 
 /// Confirms the image in `slot`: from now on it boots without trial, and its next start raises the
@@ -121,6 +127,19 @@ pub fn confirm<F: Flash>(slot: &mut F) -> Result<(), TrailerError> {
         }
         FlagState::Bad => Err(TrailerError::BadState),
     }
+}
+
+/// Says of the image in the slot that it runs from, where sectors move at boot, that it is installed and confirmed:
+/// for a trailer that was erased because an earlier confirmation was torn.
+///
+/// # Errors
+/// [`TrailerError::BadState`] unless the trailer is erased.
+pub fn set_installed<F: Flash>(slot: &mut F) -> Result<(), TrailerError> {
+    let layout = blank_layout(slot)?;
+    // Without the magic nobody looks at the rest, and with it nothing must be missing.
+    write_byte(slot, layout.copy_done(), FLAG_SET)?;
+    write_byte(slot, layout.image_ok(), FLAG_SET)?;
+    write_magic(slot, &layout)
 }
 
 /// Marks that the trial of the image in `slot` has begun, and makes sure that the mark is there: a

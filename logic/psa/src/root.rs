@@ -8,7 +8,7 @@ use crate::update::{self, ImageSlots, UpdateState};
 use crate::{faults, its, platform};
 use ironroot_attest::Profile;
 use ironroot_boot::fault::{Cause, FaultArea, FaultRecord, Origin};
-use ironroot_boot::otp::{Facts, Otp};
+use ironroot_boot::otp::{Facts, Otp, ProvisioningFlags};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::key_tree::KeyTree;
@@ -75,7 +75,7 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
     pub fn new(parts: Parts<'a, F, C, G, S, RECORDS>) -> Self {
         let Parts {
             vault,
-            slots,
+            mut slots,
             system,
             otp,
             key_tree,
@@ -86,6 +86,10 @@ impl<'a, F: Flash, C: HardwareCounter, G: Flash, S: System, const RECORDS: usize
         } = parts;
         let mut boot_seed = [0; 32];
         drbg.fill(&mut boot_seed);
+        if cfg!(feature = "update") {
+            let together = otp.facts.flags.contains(ProvisioningFlags::IMAGES_TOGETHER);
+            slots.updating(update::mode(shared_data), together);
+        }
         Self {
             vault,
             slots,

@@ -367,6 +367,14 @@ pub fn accepted(record: &impl SetRecord) -> Result<Group, CounterError> {
     })
 }
 
+/// What failed as a set, where both slots can boot: its images stay out, confirmed or not.
+///
+/// # Errors
+/// The storage's.
+pub fn failed(record: &impl SetRecord) -> Result<Group, CounterError> {
+    Ok(Trials::from_bits(record.bits()?).failed)
+}
+
 fn change(record: &mut impl SetRecord, stage: Stage, group: Group) -> Result<(), CounterError> {
     let before = Trials::from_bits(record.bits()?);
     // What is accepted has failed no more.
@@ -468,6 +476,7 @@ mod tests {
         assert_eq!(rest.stage, Stage::Idle);
         assert_eq!(rest.failed.without(failed).mask, 0);
         assert!(rest.failed.contains(Image::NonSecure, Slot::B));
+        assert_eq!(super::failed(&record), Ok(rest.failed));
         // A trial is the bootloader's.
         let trial = Trials {
             stage: Stage::Trial,

@@ -77,7 +77,8 @@ pub(super) struct Entry {
     pub(super) stage: Stage,
     /// Where the image lies that the stage speaks of.
     pub(super) slot: Slot,
-    /// An erase of the second slot began and was not seen to end: what reads as erased may not be.
+    /// An erase of the second slot began and was not seen to end: what reads as erased may not be. Of a staged
+    /// image, where sectors move: its mark may never have been written.
     pub(super) doubtful: bool,
     pub(super) reason: u8,
     pub(super) error: Status,
@@ -108,6 +109,11 @@ impl Entry {
             slot,
             ..Self::default()
         }
+    }
+
+    /// About the image with this digest.
+    pub(super) const fn of(self, digest: [u8; 32]) -> Self {
+        Self { digest, ..self }
     }
 
     /// Failed or rejected, and why.

@@ -18,6 +18,12 @@
 //! `INVALID_ARGUMENT`. A padded tail reads as erased. All candidates are installed, accepted and rejected
 //! together: decisions are one record of the vault ([`book`]), and what a cut left half done the next boot
 //! completes or takes back ([`settle`]). An image must be newer than the active one.
+//!
+//! On a device whose images are a set ([`ironroot_boot::install::set`]) the bootloader keeps to the decision as
+//! well: what is staged starts as one, and `accept` is one write of that record.
+//!
+//! Where sectors move at boot ([`UpdateMode::moves_sectors`]) the new image goes to slot B, from the sector on that
+//! the strategy wants it in, and runs from slot A, as the old one does: which of the two it is, its digest tells.
 
 mod book;
 mod settle;
@@ -29,8 +35,9 @@ use crate::System;
 use crate::scratch::Scratch;
 use crate::store::Store;
 use book::{Book, Entry, Stage};
+use ironroot_boot::install::set::Group;
 use ironroot_boot::otp::RootKeys;
-use ironroot_boot::{Image, PerImage, Reason, Running, Slot};
+use ironroot_boot::{Image, PerImage, Reason, Running, Slot, UpdateMode};
 use ironroot_image::shared_data::SharedData;
 use ironroot_image::{Dependency, Refusal, Version};
 use ironroot_platform::Flash;
@@ -49,6 +56,13 @@ pub(crate) struct UpdateState {
     book: Option<Book>,
     /// While writing: how much was stored front to back.
     written: PerImage<u32>,
+}
+
+/// How the device updates, from what the bootloader told.
+pub(crate) fn mode(shared_data: &[u8]) -> UpdateMode {
+    let shared = SharedData::parse(shared_data);
+    let told = shared.and_then(|shared| UpdateMode::read(&shared));
+    told.unwrap_or(UpdateMode::RamLoad)
 }
 
 impl UpdateState {
@@ -128,7 +142,7 @@ struct Component {
 }
 
 impl Component {
-    /// The slot that does not run.
+    /// The slot that does not run: B, always, where sectors move.
     const fn second(&self) -> (Image, Slot) {
         (self.image, self.running.slot.other())
     }
@@ -345,11 +359,8 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
         let (keys, place) = (self.env.root_keys, (image, slot));
         let refused = match self.env.slots.examine(keys, place, &|_| true) {
             Ok(examined) if Some(examined.version) > active => {
-                let candidate = Entry {
-                    digest: examined.digest,
-                    ..Entry::at(Stage::Candidate, slot)
-                };
-                return self.enter(image, candidate);
+                let candidate = Entry::at(Stage::Candidate, slot);
+                return self.enter(image, candidate.of(examined.digest));
             }
             Ok(_) => (Error::NotPermitted, reason::NOT_NEWER),
             Err(refusal) => (status_of(refusal), refusal.number()),
@@ -382,22 +393,59 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             return Err(Error::BadState);
         }
         self.judge_all(Stage::Candidate)?;
-        self.advance(Stage::Candidate, Stage::Staged)?;
-        for component in self.all_at(Stage::Staged).into_iter().flatten() {
-            if let Err(error) = self.env.slots.mark(component.second()) {
-                self.take_marks_back()?;
-                self.advance(Stage::Staged, Stage::Candidate)?;
-                return Err(error);
+        // Where a mark is used up by the swap, a missing one tells nothing unless it is known to have been there.
+        let moves = self.env.slots.moves_sectors();
+        self.change(|_, entry| {
+            if entry.is(Stage::Candidate) {
+                (entry.stage, entry.doubtful) = (Stage::Staged, moves);
             }
+        })?;
+        if let Err(error) = self.mark_staged() {
+            self.unstage()?;
+            return Err(error);
+        }
+        if moves {
+            self.change(|_, entry| {
+                if entry.is(Stage::Staged) {
+                    entry.doubtful = false;
+                }
+            })?;
         }
         Ok(Status::SUCCESS_REBOOT)
     }
 
+    fn mark_staged(&mut self) -> Result<(), Error> {
+        self.env.slots.stage_set(self.group_at(Stage::Staged))?;
+        for component in self.all_at(Stage::Staged).into_iter().flatten() {
+            self.env.slots.mark(component.second())?;
+        }
+        Ok(())
+    }
+
+    /// Components at `stage`, and the slot of each.
+    fn group_at(&self, stage: Stage) -> Group {
+        let components = self.all_at(stage).into_iter().flatten();
+        components.fold(Group::default(), |group, component| {
+            group.with(component.image, component.entry.slot)
+        })
+    }
+
+    /// Nothing is asked for any more: a set waits for all of its marks, and is forgotten when none is left.
     fn take_marks_back(&mut self) -> Result<(), Error> {
         for component in self.all_at(Stage::Staged).into_iter().flatten() {
             self.env.slots.unmark(component.second())?;
         }
-        Ok(())
+        self.env.slots.forget_set()
+    }
+
+    /// Staged images are candidates again.
+    fn unstage(&mut self) -> Result<(), Error> {
+        self.take_marks_back()?;
+        self.change(|_, entry| {
+            if entry.is(Stage::Staged) {
+                (entry.stage, entry.doubtful) = (Stage::Candidate, false);
+            }
+        })
     }
 
     /// Judges every image at `stage`, with what runs and each other as what they may depend on. One that is
@@ -447,6 +495,9 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             .map(|bytes| Status(i32::from_le_bytes(bytes)))
             .ok_or(Error::ProgrammerError)?;
         let (from, to, status) = if self.any(Stage::Trial) {
+            if !self.env.slots.accepted_set()?.is_empty() {
+                return Err(Error::BadState); // an acceptance that failed half-way has decided
+            }
             (Stage::Trial, Stage::Rejected, Status::SUCCESS_REBOOT)
         } else if self.any(Stage::Staged) {
             self.take_marks_back()?;
@@ -463,7 +514,7 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
     }
 
     /// Confirms all images on trial. The decision is stored first, and carried out at the next boot if power
-    /// goes before it is done.
+    /// goes before it is done. Of a set it is the bootloader's record that decides.
     fn accept(&mut self) -> Result<(), Error> {
         let begun = Image::ALL.into_iter().any(|image| {
             self.get(image).is_some_and(|component| {
@@ -475,9 +526,11 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             return Err(Error::BadState);
         }
         if self.any(Stage::Trial) {
+            self.env.slots.accept_set(self.group_at(Stage::Trial))?;
             self.advance(Stage::Trial, Stage::Accepting)?;
         }
-        self.carry_acceptance_out(false)
+        self.carry_acceptance_out(false)?;
+        self.env.slots.forget_set()
     }
 }
 

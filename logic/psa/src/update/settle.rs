@@ -8,15 +8,16 @@
 //! | STAGED | all on trial | TRIAL |
 //! | STAGED | none marked | CANDIDATE: the installation had not begun |
 //! | STAGED | some on trial only | these REJECTED, the others FAILED: a set goes back as one |
+//! | STAGED, as a set with a record | some marked only | none marked any more: CANDIDATE |
 //! | STAGED | refused at boot, or tried and gone | FAILED, with the reason |
 //! | TRIAL, REJECTED | gone | FAILED |
-//! | accepting | – | every mark is written (again): UPDATED, or with the next boot |
+//! | accepting, or accepted by the record of the set | – | every mark is written (again): UPDATED, or with the next boot |
 //! | WRITING | power went while writing | the torn end is erased, by whole sectors |
 
 use super::book::{self, Entry, Stage};
 use super::{Component, Service, status_of};
 use crate::store::Store;
-use ironroot_boot::{Image, Reason};
+use ironroot_boot::{Image, Reason, Slot};
 use ironroot_image::trailer::{FlagState, MagicState};
 use ironroot_platform::Flash;
 use ironroot_psa_api::Error;
@@ -41,6 +42,8 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
     /// Brings the book in line with what this boot made of it.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
         let stored = self.book;
+        self.locate()?;
+        self.take_acceptance_over()?;
         self.carry_acceptance_out(true)?;
         self.settle_staged()?;
         for image in Image::ALL {
@@ -52,8 +55,46 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
         if self.book != stored {
             book::save(self.env.store, &self.book)?;
         }
+        if !self.any(Stage::Staged) {
+            // What was accepted is marked by now.
+            self.env.slots.forget_set()?;
+        }
         for component in self.all_at(Stage::Writing).into_iter().flatten() {
             self.resume(&component)?;
+        }
+        Ok(())
+    }
+
+    /// Where sectors move, new images and old ones run from the same slot: which one it is now.
+    fn locate(&mut self) -> Result<(), Error> {
+        if !self.env.slots.moves_sectors() {
+            return Ok(());
+        }
+        for image in Image::ALL {
+            let entry = *self.book.get(image);
+            if entry.stage.in_flight() {
+                let runs = self.digest_of_running(image) == Some(entry.digest);
+                self.book.get_mut(image).slot = if runs { Slot::A } else { Slot::B };
+            }
+        }
+        Ok(())
+    }
+
+    /// Of the image in slot A, where sectors move.
+    fn digest_of_running(&mut self, image: Image) -> Option<[u8; 32]> {
+        let (keys, place) = (self.env.root_keys, (image, Slot::A));
+        let examined = self.env.slots.examine(keys, place, &|_| true);
+        examined.ok().map(|examined| examined.digest)
+    }
+
+    /// The record of a set says that it is accepted, whatever the book says.
+    fn take_acceptance_over(&mut self) -> Result<(), Error> {
+        let accepted = self.env.slots.accepted_set()?;
+        for image in Image::ALL {
+            if let Some(slot) = accepted.slot(image) {
+                let entry = self.book.get_mut(image);
+                (entry.stage, entry.slot) = (Stage::Accepting, slot);
+            }
         }
         Ok(())
     }
@@ -96,16 +137,26 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
             running,
             entry,
         } = *component;
-        if running.trial {
+        let runs = entry.slot == running.slot;
+        let moves = self.env.slots.moves_sectors();
+        if running.trial && (runs || !moves) {
             return Ok(Fate::OnTrial);
+        }
+        if runs && !self.env.slots.reverts() {
+            return Ok(Fate::Kept);
+        }
+        if !runs && self.env.slots.failed_set()?.contains(image, entry.slot) {
+            return Ok(Fate::Gone);
         }
         let trailer = self.env.slots.trailer((image, entry.slot))?;
         let marked = trailer.magic == MagicState::Good || trailer.copy_done == FlagState::Set;
         let confirmed = marked && trailer.image_ok == FlagState::Set;
-        Ok(match (confirmed, entry.slot == running.slot) {
+        Ok(match (confirmed, runs) {
             (true, true) => Fate::Kept,
             (true, false) => Fate::Waiting,
             (false, true) => Fate::Gone,
+            // A swap uses the mark up.
+            (false, false) if !marked && moves && !entry.doubtful => Fate::Gone,
             (false, false) if !marked => Fate::Unmarked,
             (false, false) if trailer.copy_done == FlagState::Unset => Fate::Waiting,
             (false, false) => Fate::Gone,
@@ -125,9 +176,10 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
         if !self.any(Stage::Staged) {
             return Ok(());
         }
-        if all(&[Fate::Unmarked]) {
-            self.take_marks_back()?;
-            return self.advance(Stage::Staged, Stage::Candidate);
+        // Of a set that waits for all of its marks nothing was tried.
+        let held = self.env.slots.together() && all(&[Fate::Unmarked, Fate::Waiting]);
+        if all(&[Fate::Unmarked]) || held && !all(&[Fate::Waiting]) {
+            return self.unstage();
         }
         if all(&[Fate::Waiting]) {
             return self.settle_waiting();
@@ -142,9 +194,10 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
             let broken = Error::GenericError.status();
             *self.book.get_mut(image) = match fate {
                 Fate::Kept => Entry::at(Stage::Updated, running.slot),
-                Fate::OnTrial if whole => Entry::at(Stage::Trial, running.slot),
+                Fate::OnTrial if whole => Entry::at(Stage::Trial, running.slot).of(entry.digest),
                 Fate::OnTrial => {
                     Entry::down(Stage::Rejected, running.slot, broken, reason::SET_BROKEN)
+                        .of(entry.digest)
                 }
                 Fate::Gone => self.gone(&component),
                 Fate::Waiting | Fate::Unmarked => {
@@ -178,18 +231,20 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
                 self.env.slots.unmark(component.second())?;
             }
         }
-        Ok(())
+        // A set is forgotten when its last mark is gone.
+        self.env.slots.forget_set()
     }
 
     /// Failed, because something else runs. Why: what the bootloader says of the image, or its trial.
     fn gone(&mut self, component: &Component) -> Entry {
         let (image, second) = component.second();
         let place = (image, component.entry.slot);
-        let tried = self
-            .env
-            .slots
-            .trailer(place)
-            .is_ok_and(|trailer| trailer.copy_done != FlagState::Unset);
+        let trailer = self.env.slots.trailer(place);
+        let tried = match self.env.slots.moves_sectors() && self.env.slots.reverts() {
+            // What waited for its swap and is swapped back has no mark left.
+            true => !component.entry.is(Stage::Accepting),
+            false => trailer.is_ok_and(|trailer| trailer.copy_done != FlagState::Unset),
+        };
         let judged = self.env.slots.examine(self.env.root_keys, place, &|_| true);
         let (error, reason) = match judged {
             Err(refusal) => (status_of(refusal), refusal.number()),
@@ -205,10 +260,10 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
         let second = running.slot.other();
         Ok(match entry.stage {
             Stage::Trial if was == Stage::Trial => match self.fate(component)? {
-                Fate::OnTrial => Entry::at(Stage::Trial, running.slot),
+                Fate::OnTrial => Entry::at(Stage::Trial, running.slot).of(entry.digest),
                 Fate::Kept => Entry::at(Stage::Updated, running.slot),
                 // Confirmed from outside after it was gone: it comes back.
-                Fate::Waiting => Entry::at(Stage::Staged, second),
+                Fate::Waiting => Entry::at(Stage::Staged, second).of(entry.digest),
                 Fate::Unmarked | Fate::Gone => self.gone(component),
             },
             Stage::Rejected if was == Stage::Rejected && !running.trial => Entry {
@@ -219,7 +274,13 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
             Stage::Staged | Stage::Accepting => entry,
             Stage::Trial | Stage::Rejected if was == Stage::Staged => entry,
             // Somebody else installed it: a tool while the device was off, or the bootloader's recovery.
-            _ if running.trial => Entry::at(Stage::Trial, running.slot),
+            _ if running.trial => {
+                let digest = match self.env.slots.moves_sectors() {
+                    true => self.digest_of_running(component.image),
+                    false => None,
+                };
+                Entry::at(Stage::Trial, running.slot).of(digest.unwrap_or_default())
+            }
             Stage::Writing | Stage::Candidate | Stage::Failed if entry.slot != second => {
                 Entry::default()
             }

@@ -2,14 +2,20 @@
 //!
 //! An image may use its slot up to the sector with the trailer, not into it: so a mark can be taken back,
 //! or written again after a torn write, without touching the image. Nothing here reaches outside the slot
-//! it is given: every access goes through a [`FlashRegion`].
+//! it is given: every access goes through a [`FlashRegion`]. Where sectors move at boot, a candidate may begin
+//! further into slot B, and its region does; the trailer is at the end of both.
 
+use ironroot_boot::install::set::{self, Group, Together};
 use ironroot_boot::otp::{DecryptionKey, RootKeys, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request, TrailerError};
-use ironroot_boot::{Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState};
+use ironroot_boot::{
+    Area, Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState, UpdateLayout, UpdateMode,
+};
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
 use ironroot_image::{AddressRange, Dependency, Refusal, Suite, Version, encryption};
-use ironroot_platform::{Flash, FlashCounter, FlashError, FlashRegion, HardwareCounter as _};
+use ironroot_platform::{
+    CounterError, Flash, FlashCounter, FlashError, FlashRegion, HardwareCounter as _,
+};
 use ironroot_psa_api::Error;
 
 /// What the bootloader of this device demands of images, for the service to demand the same.
@@ -29,6 +35,9 @@ pub struct ImageSlots<F> {
     map: FlashMap,
     rules: ImageRules,
     decryption_key: Option<DecryptionKey>,
+    mode: UpdateMode,
+    /// Images are installed, accepted and rejected as one, by a record that the bootloader keeps as well.
+    together: bool,
 }
 
 // Not the key.
@@ -42,7 +51,7 @@ impl<F> core::fmt::Debug for ImageSlots<F> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Examined {
     pub(super) version: Version,
-    /// SHA-256 of the image; zero if its hash is a longer one.
+    /// SHA-256 of the image, or the beginning of a longer hash.
     pub(super) digest: [u8; 32],
     /// Whether everything it needs is there.
     pub(super) complete: bool,
@@ -60,6 +69,43 @@ impl<F: Flash> ImageSlots<F> {
             map,
             rules,
             decryption_key: None,
+            mode: UpdateMode::RamLoad,
+            together: false,
+        }
+    }
+
+    /// On a device that updates in this way, its images together or each for itself.
+    pub(crate) const fn updating(&mut self, mode: UpdateMode, together: bool) {
+        self.mode = mode;
+        self.together = together;
+    }
+
+    /// Whether sectors move at boot: images run from slot A only, and are written to slot B only.
+    pub(super) const fn moves_sectors(&self) -> bool {
+        self.mode.moves_sectors()
+    }
+
+    /// Whether a new image is tried before it counts.
+    pub(super) const fn reverts(&self) -> bool {
+        self.mode.reverts()
+    }
+
+    /// Whether images are a set by a record of its own.
+    pub(super) const fn together(&self) -> bool {
+        self.together
+    }
+
+    /// Where what a slot's image begins and the slot ends.
+    fn area(&self, (image, slot): (Image, Slot)) -> Area {
+        let Area { offset, len } = self.map.slot(image, slot);
+        let before = match slot {
+            Slot::A => 0,
+            Slot::B => self.mode.candidate_sector(),
+        };
+        let before = before.saturating_mul(self.map.geometry.sector_size);
+        Area {
+            offset: offset.saturating_add(before),
+            len: len.saturating_sub(before),
         }
     }
 
@@ -76,7 +122,13 @@ impl<F: Flash> ImageSlots<F> {
         self.flash
     }
 
-    fn region(&mut self, (image, slot): (Image, Slot)) -> Result<FlashRegion<&mut F>, Error> {
+    /// A slot, from where its image begins.
+    fn region(&mut self, place: (Image, Slot)) -> Result<FlashRegion<&mut F>, Error> {
+        storage(self.area(place).of(&mut self.flash))
+    }
+
+    /// A whole slot.
+    fn slot(&mut self, (image, slot): (Image, Slot)) -> Result<FlashRegion<&mut F>, Error> {
         storage(self.map.slot(image, slot).of(&mut self.flash))
     }
 
@@ -87,6 +139,11 @@ impl<F: Flash> ImageSlots<F> {
 
     /// The longest image for a slot.
     pub(super) fn limit(&mut self, place: (Image, Slot)) -> Result<u32, Error> {
+        let (image, _) = place;
+        if self.moves_sectors() {
+            let layout = UpdateLayout::new(self.mode, &self.map);
+            return layout.room(image).ok_or(Error::StorageFailure);
+        }
         limit(&self.region(place)?)
     }
 
@@ -109,24 +166,26 @@ impl<F: Flash> ImageSlots<F> {
         let counter = FlashCounter::open(counter).map_err(|_| unreadable)?;
         let (minimum, counter_limit) = (counter.read().map_err(|_| unreadable)?, counter.limit());
         let rules = self.rules;
-        let area = self.map.slot(image, slot);
+        let size_limit = self.limit((image, slot)).map_err(|_| unreadable)?;
+        let loads = self.mode == UpdateMode::RamLoad;
+        let area = self.area((image, slot));
         let region = area.of(&mut self.flash).map_err(|_| unreadable)?;
         let demands = Demands {
             image,
             slot,
             root_key: root_keys.get(image),
             suites: rules.suites,
-            size_limit: limit(&region).map_err(|_| unreadable)?,
+            size_limit,
             counter: minimum,
             counter_limit,
-            window: *rules.windows.get(image),
+            window: rules.windows.get(image).filter(|_| loads),
             decryption: None,
         };
         let judge = |demands: &Demands<'_>| {
             let verified = demands.examine(FlashSource(&region))?;
             Ok(Examined {
                 version: verified.version(),
-                digest: verified.digest().try_into().unwrap_or([0; 32]),
+                digest: *verified.digest().first_chunk().unwrap_or(&[0; 32]),
                 complete: verified.dependencies().all(|dependency| met(&dependency)),
             })
         };
@@ -144,7 +203,7 @@ impl<F: Flash> ImageSlots<F> {
     /// Erases the sectors of a slot from its end (the trailer) to its start: those that hold something, or
     /// all.
     pub(super) fn erase(&mut self, place: (Image, Slot), all: bool) -> Result<(), Error> {
-        let mut region = self.region(place)?;
+        let mut region = self.slot(place)?;
         for sector in (0..region.geometry().sectors).rev() {
             if all || !is_blank(&region, sector)? {
                 storage(region.erase(sector))?;
@@ -155,7 +214,7 @@ impl<F: Flash> ImageSlots<F> {
 
     /// Whether the whole slot reads as erased.
     pub(super) fn is_blank(&mut self, place: (Image, Slot)) -> Result<bool, Error> {
-        Ok(last_used(&self.region(place)?)?.is_none())
+        Ok(last_used(&self.slot(place)?)?.is_none())
     }
 
     /// The last sector of a slot that holds something.
@@ -214,7 +273,51 @@ impl<F: Flash> ImageSlots<F> {
 
     /// Takes the mark of a slot back, and everything else in its trailer.
     pub(super) fn unmark(&mut self, place: (Image, Slot)) -> Result<(), Error> {
-        unmark(&mut self.region(place)?)
+        let limit = self.limit(place)?;
+        unmark(&mut self.region(place)?, limit)
+    }
+
+    /// The commit record of a device whose images are a set.
+    fn with_record<T>(
+        &mut self,
+        use_it: impl FnOnce(&mut Record<'_, F>) -> Result<T, CounterError>,
+    ) -> Result<Option<T>, Error> {
+        if !self.together {
+            return Ok(None);
+        }
+        let area = self.map.set_record.of(&mut self.flash);
+        let counter = FlashCounter::open(storage(area)?);
+        let used = counter.and_then(|counter| use_it(&mut Together(counter)));
+        used.map(Some).map_err(|_| Error::StorageFailure)
+    }
+
+    /// The images of `group` start together or not at all from now on.
+    pub(super) fn stage_set(&mut self, group: Group) -> Result<(), Error> {
+        let done = self.with_record(|record| set::stage(record, group));
+        done.map(drop)
+    }
+
+    /// The images of `group` are confirmed from now on; their marks are to be written.
+    pub(super) fn accept_set(&mut self, group: Group) -> Result<(), Error> {
+        let done = self.with_record(|record| set::accept(record, group));
+        done.map(drop)
+    }
+
+    /// Nothing is staged any more, or what was accepted is marked.
+    pub(super) fn forget_set(&mut self) -> Result<(), Error> {
+        self.with_record(|record| set::forget(record)).map(drop)
+    }
+
+    /// What is accepted and not marked yet.
+    pub(super) fn accepted_set(&mut self) -> Result<Group, Error> {
+        let group = self.with_record(|record| set::accepted(record))?;
+        Ok(group.unwrap_or_default())
+    }
+
+    /// What failed as one, whatever the marks of each image say.
+    pub(super) fn failed_set(&mut self) -> Result<Group, Error> {
+        let group = self.with_record(|record| set::failed(record))?;
+        Ok(group.unwrap_or_default())
     }
 
     /// Asks for a trial of the image in a slot.
@@ -230,27 +333,37 @@ impl<F: Flash> ImageSlots<F> {
         (image, slot): (Image, Slot),
         afresh: bool,
     ) -> Result<(), Error> {
+        let limit = self.limit((image, slot))?;
+        let moves = self.moves_sectors();
         let mut region = self.region((image, slot))?;
         let now = trailer_ops::state(&region).map_err(from_trailer)?;
         let marked = now.magic == MagicState::Good || now.copy_done == FlagState::Set;
         let usable = marked && now.image_ok != FlagState::Bad;
-        let apart = ends_before_trailer_sector(&region)?;
+        // Where sectors move the bootloader keeps images and trailers apart.
+        let apart = moves || ends_before_trailer_sector(&region, limit)?;
         if usable && !(afresh && apart) {
             return trailer_ops::confirm(&mut region).map_err(from_trailer);
         }
         if !apart {
             return Err(Error::StorageFailure);
         }
-        unmark(&mut region)?;
-        trailer_ops::set_pending(&mut region, image, Request::Permanent).map_err(from_trailer)
+        unmark(&mut region, limit)?;
+        let written = match moves && slot == Slot::A {
+            true => trailer_ops::set_installed(&mut region),
+            false => trailer_ops::set_pending(&mut region, image, Request::Permanent),
+        };
+        written.map_err(from_trailer)
     }
 }
 
+/// The record of a set, on the device's flash.
+type Record<'f, F> = Together<FlashCounter<FlashRegion<&'f mut F>>>;
+
 /// An image that came to its slot by another way may reach into the trailer's sector.
-fn ends_before_trailer_sector<F: Flash>(slot: &F) -> Result<bool, Error> {
+fn ends_before_trailer_sector<F: Flash>(slot: &F, limit: u32) -> Result<bool, Error> {
     let trailer = trailer_ops::layout(slot).map_err(from_trailer)?.swap_info();
     let erased = slot.geometry().erased;
-    let mut at = limit(slot)?;
+    let mut at = limit;
     let mut byte = [erased];
     while at < trailer {
         storage(slot.read(at, &mut byte))?;
@@ -270,8 +383,7 @@ fn limit<F: Flash>(slot: &F) -> Result<u32, Error> {
 }
 
 /// Erases the trailer, from the end, where the magic is.
-fn unmark<F: Flash>(slot: &mut F) -> Result<(), Error> {
-    let limit = limit(slot)?;
+fn unmark<F: Flash>(slot: &mut F, limit: u32) -> Result<(), Error> {
     let geometry = slot.geometry();
     for sector in (0..geometry.sectors).rev() {
         if sector.saturating_mul(geometry.sector_size) < limit {

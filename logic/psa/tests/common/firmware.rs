@@ -3,11 +3,14 @@
 
 use super::{Device, FakeSystem, VAULT_GEOMETRY, forever, service_number};
 use ironroot_boot::flash_map::Area;
-use ironroot_boot::otp::{RootKeys, Scheme};
+use ironroot_boot::install::set::Together;
+use ironroot_boot::install::{Overwrite, SwapMove, SwapOffset, SwapScratch};
+use ironroot_boot::otp::{ProvisioningFlags, RootKeys, Scheme};
 use ironroot_boot::trailer_ops::{self, Request};
 use ironroot_boot::{
-    Event, FlashMap, Image, ImageMemory, PerImage, PerSlot, RamLoad, Running, Slot, Window, boot,
-    flash_map,
+    BootError, DirectXipRevert, Event, FlashMap, Image, ImageMemory, Launched, Located, PerImage,
+    PerSlot, RamLoad, Running, Setup, Slot, UpdateLayout, UpdateMode, Window, boot_as_set,
+    boot_from_flash, boot_in_place, flash_map,
 };
 use ironroot_client::{Output, Transport, fwu};
 use ironroot_crypto::Secret;
@@ -49,7 +52,7 @@ pub(crate) fn map() -> FlashMap {
     FlashMap {
         geometry: Geometry {
             sector_size: SECTOR,
-            sectors: 4 * SLOT_SECTORS + 4,
+            sectors: 4 * SLOT_SECTORS + 4 + 2 + 2,
             write_unit: 4,
             erased: 0xff,
         },
@@ -61,7 +64,35 @@ pub(crate) fn map() -> FlashMap {
             secure: sectors(4 * SLOT_SECTORS, 2),
             non_secure: sectors(4 * SLOT_SECTORS + 2, 2),
         },
+        set_record: sectors(4 * SLOT_SECTORS + 4, 2),
         ..flash_map::AN521
+    }
+}
+
+/// For swaps that need one.
+const SCRATCH: Area = sectors(4 * SLOT_SECTORS + 6, 2);
+
+/// How a device updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) mode: UpdateMode,
+    /// Its images are a set.
+    pub(crate) together: bool,
+}
+
+impl Kind {
+    pub(crate) const fn of(mode: UpdateMode) -> Self {
+        Self {
+            mode,
+            together: false,
+        }
+    }
+
+    pub(crate) const fn together(mode: UpdateMode) -> Self {
+        Self {
+            mode,
+            together: true,
+        }
     }
 }
 
@@ -182,6 +213,32 @@ impl Spec {
     }
 }
 
+/// What a boot came to.
+struct Started {
+    versions: (u8, u8),
+    running: PerImage<Running>,
+    shared_data: Vec<u8>,
+}
+
+impl Started {
+    fn new<S: Located>(launch: &Launched<S>) -> Self {
+        let version = |image| launch.verified(image).unwrap().version().major;
+        let running = |image| launch.running(image).unwrap();
+        let mut area = [0; 1024];
+        let len = launch
+            .write_shared_data(&mut area, Version::new(0, 1, 0))
+            .unwrap();
+        Self {
+            versions: (version(Image::Secure), version(Image::NonSecure)),
+            running: PerImage {
+                secure: running(Image::Secure),
+                non_secure: running(Image::NonSecure),
+            },
+            shared_data: area[..len].to_vec(),
+        }
+    }
+}
+
 type Root = RootOfTrust<'static, ModelFlash, ModelCounter, Shared, FakeSystem, 64>;
 
 /// What is left of a device without power.
@@ -192,6 +249,7 @@ struct Parked {
 
 /// A device with the images it runs, between two resets.
 pub(crate) struct Machine {
+    pub(crate) kind: Kind,
     pub(crate) power: Power,
     pub(crate) flash: Shared,
     pub(crate) running: PerImage<Running>,
@@ -206,6 +264,11 @@ pub(crate) struct Machine {
 impl Machine {
     /// Version 1 of both images, installed in slot A and booted.
     pub(crate) fn new() -> Self {
+        Self::of(Kind::of(UpdateMode::RamLoad))
+    }
+
+    /// The same of another kind.
+    pub(crate) fn of(kind: Kind) -> Self {
         let power = Power::new();
         let flash = Shared(Rc::new(RefCell::new(ModelFlash::new(
             map().geometry,
@@ -216,6 +279,7 @@ impl Machine {
             trial: false,
         };
         let mut machine = Self {
+            kind,
             flash,
             running: PerImage {
                 secure: idle,
@@ -251,6 +315,7 @@ impl Machine {
         let parked = self.parked.as_ref().unwrap();
         let flash = self.flash.0.borrow().fork(&power);
         Self {
+            kind: self.kind,
             flash: Shared(Rc::new(RefCell::new(flash))),
             running: self.running,
             versions: self.versions,
@@ -288,7 +353,10 @@ impl Machine {
         let mut padded = bytes.to_vec();
         padded.resize(bytes.len().next_multiple_of(4), 0xff);
         region.program(0, &padded).unwrap();
-        trailer_ops::set_pending(&mut region, image, request).unwrap();
+        match self.kind.mode.moves_sectors() && slot == Slot::A {
+            true => trailer_ops::set_installed(&mut region).unwrap(),
+            false => trailer_ops::set_pending(&mut region, image, request).unwrap(),
+        }
     }
 
     /// Boots; false if power went meanwhile.
@@ -304,6 +372,9 @@ impl Machine {
                 secure: root_key,
                 non_secure: root_key,
             };
+            if self.kind.together {
+                otp.facts.flags = ProvisioningFlags::IMAGES_TOGETHER;
+            }
             otp
         };
         let Some(shared_data) = self.bootloader(&otp.facts.root_keys) else {
@@ -358,57 +429,88 @@ impl Machine {
     }
 
     fn bootloader(&mut self, root_keys: &PerImage<RootKeys>) -> Option<Vec<u8>> {
-        let (mut secure, mut non_secure) = ([0; 0x1400], [0; 0x1400]);
-        let memory = ImageMemory::new(PerImage {
-            secure: Window {
-                address: WINDOWS.secure,
-                bytes: &mut secure,
-            },
-            non_secure: Window {
-                address: WINDOWS.non_secure,
-                bytes: &mut non_secure,
-            },
-        });
+        let mut events = Vec::new();
+        let started = self.start(root_keys, &mut |event: &Event| events.push(*event));
+        self.events = events;
+        match started {
+            Some(Ok(started)) => {
+                self.versions = started.versions;
+                self.running = started.running;
+                Some(started.shared_data)
+            }
+            Some(Err(error)) => {
+                let events = &self.events;
+                assert!(!self.power.is_on(), "nothing boots: {error:?} {events:?}");
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// The bootloader of this device's kind. Nothing if a counter cannot be opened.
+    fn start(
+        &self,
+        root_keys: &PerImage<RootKeys>,
+        mut report: &mut dyn FnMut(&Event),
+    ) -> Option<Result<Started, BootError>> {
         let map = map();
-        let counter = |image| {
-            let area = map.security_counter(image).of(self.flash.clone()).unwrap();
-            FlashCounter::open(area)
+        let open = |area: Area| FlashCounter::open(area.of(self.flash.clone()).unwrap());
+        let mut record = match self.kind.together {
+            true => Some(Together(open(map.set_record).ok()?)),
+            false => None,
         };
-        let rules = rules();
         let mut device = ironroot_boot::Device {
             flash: self.flash.clone(),
             map: &map,
             root_keys,
             counters: PerImage {
-                secure: counter(Image::Secure).ok()?,
-                non_secure: counter(Image::NonSecure).ok()?,
+                secure: open(map.security_counters.secure).ok()?,
+                non_secure: open(map.security_counters.non_secure).ok()?,
             },
-            suites: rules.suites,
+            suites: SUITES,
             decryption: None,
         };
-        let mut events = Vec::new();
-        let launch = boot(&RamLoad, &mut device, &memory, &mut |event: &Event| {
-            events.push(*event);
-        });
-        self.events = events;
-        let launch = match launch {
-            Ok(launch) => launch,
-            Err(error) => {
-                assert!(!self.power.is_on(), "nothing boots: {error:?}");
-                return None;
+        let layout = UpdateLayout::new(self.kind.mode, &map).with_scratch(SCRATCH);
+        let setup = Setup {
+            images: &Image::ALL,
+            address: PerImage::default(),
+            max_sectors: layout.max_sectors,
+            scratch: layout.scratch,
+            rules: PerImage::default(),
+        };
+        macro_rules! in_place {
+            ($method:expr) => {
+                boot_in_place($method, &mut device, &setup, &mut record, &mut report)
+                    .map(|launch| Started::new(&launch))
+            };
+        }
+        Some(match self.kind.mode {
+            UpdateMode::RamLoad => {
+                let (mut secure, mut non_secure) = ([0; 0x1400], [0; 0x1400]);
+                let memory = ImageMemory::new(PerImage {
+                    secure: Window {
+                        address: WINDOWS.secure,
+                        bytes: &mut secure,
+                    },
+                    non_secure: Window {
+                        address: WINDOWS.non_secure,
+                        bytes: &mut non_secure,
+                    },
+                });
+                boot_as_set(&RamLoad, &mut device, &memory, &mut record, &mut report)
+                    .map(|launch| Started::new(&launch))
             }
-        };
-        let version = |image| launch.verified(image).unwrap().version().major;
-        self.versions = (version(Image::Secure), version(Image::NonSecure));
-        self.running = PerImage {
-            secure: launch.running(Image::Secure)?,
-            non_secure: launch.running(Image::NonSecure)?,
-        };
-        let mut area = [0; 1024];
-        let len = launch
-            .write_shared_data(&mut area, Version::new(0, 1, 0))
-            .unwrap();
-        Some(area[..len].to_vec())
+            UpdateMode::DirectXipRevert => {
+                let strategy = &DirectXipRevert;
+                boot_from_flash(strategy, &mut device, &setup, &mut record, &mut report)
+                    .map(|launch| Started::new(&launch))
+            }
+            UpdateMode::SwapOffset => in_place!(SwapOffset),
+            UpdateMode::SwapMove => in_place!(SwapMove),
+            UpdateMode::SwapScratch => in_place!(SwapScratch),
+            UpdateMode::Overwrite => in_place!(Overwrite),
+            UpdateMode::DirectXip => panic!("an image that is written is meant for good"),
+        })
     }
 
     pub(crate) fn query(&mut self, component: u8) -> ComponentInfo {
