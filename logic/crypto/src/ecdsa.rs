@@ -6,7 +6,7 @@
 //! A signature with a high s is as good as its twin with a low one, as FIPS 186-5 has it.
 
 pub mod der;
-mod generator;
+pub(crate) mod generator;
 mod verify;
 
 pub use verify::Opened;

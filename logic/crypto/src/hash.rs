@@ -65,7 +65,7 @@ impl Digest {
         Self::from_bytes([value; MAX_DIGEST_LEN].get(..len).unwrap_or(&[]))
     }
 
-    fn from_bytes(source: &[u8]) -> Self {
+    pub(crate) fn from_bytes(source: &[u8]) -> Self {
         let mut digest = Self::empty();
         copy_prefix(&mut digest.bytes, source);
         digest.len = source.len().min(MAX_DIGEST_LEN) as u8;

@@ -25,6 +25,8 @@ pub mod mac;
 #[cfg(feature = "password")]
 pub mod password;
 pub mod rsa;
+#[cfg(feature = "tpm")]
+pub mod tpm;
 pub mod x25519;
 
 pub use error::CryptoError;

@@ -35,7 +35,7 @@ impl HmacOver<Sha256> {
 }
 
 impl<H: Running> HmacOver<H> {
-    fn keyed(fresh: &H, key: &[u8]) -> Self {
+    pub(crate) fn keyed(fresh: &H, key: &[u8]) -> Self {
         if key.len() > fresh.block_len() {
             let mut hasher = fresh.clone();
             hasher.add(key);
@@ -60,6 +60,18 @@ impl<H: Running> HmacOver<H> {
             inner: self.inner.clone(),
             outer: self.outer.clone(),
         }
+    }
+
+    /// The states of its inner and its outer hash, for who saves them.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn states(&self) -> (&H, &H) {
+        (&self.inner, &self.outer)
+    }
+
+    /// A MAC with these states, as [`states`](Self::states) gave them.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn from_states(inner: H, outer: H) -> Self {
+        Self { inner, outer }
     }
 
     /// Adds input.

@@ -17,6 +17,8 @@ mod oaep;
 mod prime;
 #[cfg(feature = "rsa-private")]
 mod private;
+#[cfg(any(feature = "rsa-private", feature = "tpm-rsa"))]
+pub(crate) mod sieve;
 
 use crate::CryptoError;
 use crate::bytes::copy_prefix;

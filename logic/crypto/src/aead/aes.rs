@@ -54,6 +54,17 @@ impl Aes {
         self.encrypt(core::slice::from_mut(block));
     }
 
+    /// Encrypts one block where the next one needs its result: alone, not as one of a group.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn encrypt_single(&self, block: &mut Block) {
+        let block = block.into();
+        match self {
+            Self::Aes128(cipher) => cipher.encrypt_block(block),
+            Self::Aes192(cipher) => cipher.encrypt_block(block),
+            Self::Aes256(cipher) => cipher.encrypt_block(block),
+        }
+    }
+
     /// XORs `buf` with the key stream that starts at `counter`, and moves `counter` on.
     pub(crate) fn apply_keystream(&self, counter: &mut Block, buf: &mut [u8]) {
         let mut keystream = [[0; BLOCK_LEN]; KEYSTREAM_BLOCKS];

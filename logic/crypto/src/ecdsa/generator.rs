@@ -30,7 +30,7 @@ const DIGITS: usize = ROWS * COLUMNS;
 type Entry = [u32; 16];
 
 /// `k`·G in constant time.
-pub(super) fn multiply_generator(k: &NonZeroScalar) -> ProjectivePoint {
+pub(crate) fn multiply_generator(k: &NonZeroScalar) -> ProjectivePoint {
     // A point that is not on the curve means a fault in the memory or the processor. Never go on
     // with it: a signature made from a wrong point gives the key away.
     comb(k).unwrap_or_else(|| ProjectivePoint::GENERATOR * **k)

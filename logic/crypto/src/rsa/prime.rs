@@ -12,15 +12,12 @@ use crypto_bigint::{CheckedAdd, Limb, NonZero, Uint};
 use zeroize::Zeroizing;
 
 use super::private::random_uint;
+use super::sieve::{BitSet, SmallPrimes};
 use crate::drbg::Drbg;
 
 /// Numbers looked at behind one start. About 11 of them are prime at 1024 bits.
 const WINDOW: u32 = 4096;
 const WINDOW_WORDS: usize = (WINDOW / 32) as usize;
-
-/// One bit for each odd number below 2^16.
-const SMALL_ODDS: u32 = 1 << 15;
-const SMALL_WORDS: usize = (SMALL_ODDS / 32) as usize;
 
 /// Five rounds leave less than 2^-112 for random candidates of 1024 bits and more (FIPS 186-5,
 /// table B.1); the sieve and the Fermat test only add to that.
@@ -137,57 +134,6 @@ fn random_base<const LIMBS: usize>(bases: &mut Drbg) -> Uint<LIMBS> {
         let base = random_uint::<LIMBS>(bases).shr(1);
         if base > Uint::ONE {
             return base;
-        }
-    }
-}
-
-/// The odd primes below 2^16, by the sieve of Eratosthenes.
-struct SmallPrimes {
-    /// Bit `i` stands for 2·i + 1.
-    composite: BitSet<SMALL_WORDS>,
-}
-
-impl SmallPrimes {
-    fn new() -> Self {
-        let mut composite = BitSet::new();
-        composite.insert_every(0, SMALL_ODDS, SMALL_ODDS);
-        for index in 1..128 {
-            if !composite.contains(index) {
-                // p = 2·index + 1; from p² on, in steps of p odd numbers.
-                let prime = 2 * index + 1;
-                composite.insert_every(prime * prime / 2, prime, SMALL_ODDS);
-            }
-        }
-        Self { composite }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..SMALL_ODDS)
-            .filter(|index| !self.composite.contains(*index))
-            .map(|index| 2 * index + 1)
-    }
-}
-
-struct BitSet<const WORDS: usize> {
-    words: [u32; WORDS],
-}
-
-impl<const WORDS: usize> BitSet<WORDS> {
-    fn new() -> Self {
-        Self { words: [0; WORDS] }
-    }
-
-    fn contains(&self, bit: u32) -> bool {
-        let word = self.words.get((bit / 32) as usize);
-        word.is_none_or(|word| (word >> (bit % 32)) & 1 == 1)
-    }
-
-    /// Inserts `first`, `first + step`, … below `end`.
-    fn insert_every(&mut self, first: u32, step: u32, end: u32) {
-        for bit in (first..end).step_by(step.max(1) as usize) {
-            if let Some(word) = self.words.get_mut((bit / 32) as usize) {
-                *word |= 1 << (bit % 32);
-            }
         }
     }
 }

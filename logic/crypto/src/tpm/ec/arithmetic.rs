@@ -1,0 +1,194 @@
+//! The operations, written once for all curves over the library's arithmetic.
+//!
+//! Bytes go in and out; those of a secret are wiped here. Slices have the curve's length, else
+//! [`CryptoError::InvalidKey`].
+
+use crypto_bigint::{NonZero, U320, Uint};
+use p256::elliptic_curve::ff::{Field, PrimeField};
+use p256::elliptic_curve::group::{Curve as _, Group};
+use p256::elliptic_curve::ops::{Invert, MulByGeneratorVartime, Reduce};
+use p256::elliptic_curve::point::AffineCoordinates;
+use p256::elliptic_curve::{
+    AffinePoint, CurveArithmetic, FieldBytes, NonZeroScalar, ProjectivePoint, Scalar,
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::MAX_COORDINATE_LEN;
+use crate::CryptoError;
+use crate::bytes::copy_prefix;
+
+/// Where the two numbers of a point or a signature go.
+type Pair<'a> = (
+    &'a mut [u8; MAX_COORDINATE_LEN],
+    &'a mut [u8; MAX_COORDINATE_LEN],
+);
+
+/// A curve of the library, with the multiplication of its base point.
+pub(super) trait Arithmetic: CurveArithmetic {
+    /// `k` times the base point, in constant time.
+    fn multiply_base(k: &NonZeroScalar<Self>) -> ProjectivePoint<Self> {
+        ProjectivePoint::<Self>::mul_by_generator(k)
+    }
+}
+
+impl Arithmetic for p256::NistP256 {
+    fn multiply_base(k: &p256::NonZeroScalar) -> p256::ProjectivePoint {
+        crate::ecdsa::generator::multiply_generator(k)
+    }
+}
+
+#[cfg(feature = "tpm-p384")]
+impl Arithmetic for p384::NistP384 {}
+
+#[cfg(feature = "tpm-p521")]
+impl Arithmetic for p521::NistP521 {}
+
+pub(super) fn check_point<C: Arithmetic>(x: &[u8], y: &[u8]) -> Result<(), CryptoError> {
+    point::<C>(x, y).map(|_| ())
+}
+
+pub(super) fn check_scalar<C: Arithmetic>(bytes: &[u8]) -> Result<(), CryptoError> {
+    scalar::<C>(bytes).map(|_| ())
+}
+
+pub(super) fn multiply_base<C: Arithmetic>(k: &[u8], out: Pair) -> Result<(), CryptoError> {
+    let k = scalar::<C>(k)?;
+    write_point::<C>(C::multiply_base(&k), out)
+}
+
+pub(super) fn multiply<C: Arithmetic>(
+    k: &[u8],
+    x: &[u8],
+    y: &[u8],
+    out: Pair,
+) -> Result<(), CryptoError> {
+    let (k, point) = (scalar::<C>(k)?, point::<C>(x, y)?);
+    let mut product = ProjectivePoint::<C>::from(point) * **k;
+    let written = write_point::<C>(product, out);
+    product.zeroize();
+    written
+}
+
+pub(super) fn add<C: Arithmetic>(
+    [(x_1, y_1), (x_2, y_2)]: [(&[u8], &[u8]); 2],
+    out: Pair,
+) -> Result<(), CryptoError> {
+    let first = ProjectivePoint::<C>::from(point::<C>(x_1, y_1)?);
+    let second = ProjectivePoint::<C>::from(point::<C>(x_2, y_2)?);
+    write_point::<C>(first + second, out)
+}
+
+pub(super) fn negate<C: Arithmetic>(x: &[u8], y: &[u8], out: Pair) -> Result<(), CryptoError> {
+    write_point::<C>(-ProjectivePoint::<C>::from(point::<C>(x, y)?), out)
+}
+
+/// ECDSA's equations: r = x(k·G) mod n, s = (z + r·d)/k mod n. [`CryptoError::Corruption`] if either is zero.
+pub(super) fn sign<C: Arithmetic>(
+    d: &[u8],
+    k: &[u8],
+    z: &[u8],
+    (r_out, s_out): Pair,
+) -> Result<(), CryptoError> {
+    let (d, k, z) = (scalar::<C>(d)?, scalar::<C>(k)?, reduced::<C>(z)?);
+    let k_inverse = Zeroizing::new(k.invert());
+    let r = Scalar::<C>::reduce(&C::multiply_base(&k).to_affine().x());
+    let product = Zeroizing::new(r * **d);
+    let s = **k_inverse * (z + *product);
+    if bool::from(r.is_zero() | s.is_zero()) {
+        return Err(CryptoError::Corruption);
+    }
+    copy_prefix(r_out, &r.to_repr());
+    copy_prefix(s_out, &s.to_repr());
+    Ok(())
+}
+
+/// FIPS 186-5, section 6.4.2. All inputs are public.
+pub(super) fn verify<C: Arithmetic>(
+    x: &[u8],
+    y: &[u8],
+    z: &[u8],
+    r: &[u8],
+    s: &[u8],
+) -> Result<(), CryptoError> {
+    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let number = |bytes| scalar::<C>(bytes).map_err(|_| CryptoError::Verification);
+    let (r, s, z) = (number(r)?, number(s)?, reduced::<C>(z)?);
+    let s_inverse = s.invert_vartime();
+    let (u, v) = (z * *s_inverse, **r * *s_inverse);
+    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&u, &v, &q);
+    let x = Scalar::<C>::reduce(&sum.to_affine().x());
+    // The point at infinity has x = 0 in the library, which is no r.
+    if !bool::from(sum.is_identity()) && x == **r {
+        Ok(())
+    } else {
+        Err(CryptoError::Verification)
+    }
+}
+
+/// k + t·d modulo n.
+pub(super) fn multiply_add<C: Arithmetic>(
+    [k, t, d]: [&[u8]; 3],
+    out: &mut [u8; MAX_COORDINATE_LEN],
+) -> Result<(), CryptoError> {
+    let (k, t, d) = (scalar::<C>(k)?, scalar::<C>(t)?, scalar::<C>(d)?);
+    let sum = Zeroizing::new(**k + **t * **d);
+    if bool::from(sum.is_zero()) {
+        return Err(CryptoError::InvalidKey);
+    }
+    let mut bytes = sum.to_repr();
+    copy_prefix(out, &bytes);
+    bytes.as_mut_slice().zeroize();
+    Ok(())
+}
+
+/// Twice 320 bits, in limbs of any width: more than [`super::MAX_EXTRA_BITS_LEN`] bytes.
+const WIDE: usize = 2 * U320::LIMBS;
+
+/// (bytes mod n − 1) + 1 in constant time, in as many bytes as n has (FIPS 186-5, appendix A.2.1).
+pub(super) fn reduce_extra_bits(n: &[u8], bytes: &[u8], out: &mut [u8; MAX_COORDINATE_LEN]) {
+    let number = Zeroizing::new(Uint::<WIDE>::from_be_slice_truncated(
+        bytes,
+        Uint::<WIDE>::BITS,
+    ));
+    let order = Uint::<WIDE>::from_be_slice_truncated(n, Uint::<WIDE>::BITS);
+    // n is far from 1, so there is always a divisor.
+    let divisor = NonZero::new(order.wrapping_sub(&Uint::ONE)).unwrap_or(NonZero::ONE);
+    let scalar = Zeroizing::new(number.rem(&divisor).wrapping_add(&Uint::ONE));
+    let repr = Zeroizing::new(scalar.to_be_bytes());
+    let repr = repr.as_slice();
+    let zeros = repr.len().saturating_sub(n.len());
+    copy_prefix(out, repr.get(zeros..).unwrap_or(&[]));
+}
+
+fn field_bytes<C: Arithmetic>(bytes: &[u8]) -> Result<FieldBytes<C>, CryptoError> {
+    FieldBytes::<C>::try_from(bytes).map_err(|_| CryptoError::InvalidKey)
+}
+
+fn point<C: Arithmetic>(x: &[u8], y: &[u8]) -> Result<AffinePoint<C>, CryptoError> {
+    let (x, y) = (field_bytes::<C>(x)?, field_bytes::<C>(y)?);
+    AffinePoint::<C>::from_coordinates(&x, &y)
+        .into_option()
+        .ok_or(CryptoError::InvalidKey)
+}
+
+fn scalar<C: Arithmetic>(bytes: &[u8]) -> Result<Zeroizing<NonZeroScalar<C>>, CryptoError> {
+    let mut repr = field_bytes::<C>(bytes)?;
+    let scalar = NonZeroScalar::<C>::from_repr(repr).into_option();
+    repr.as_mut_slice().zeroize();
+    scalar.map(Zeroizing::new).ok_or(CryptoError::InvalidKey)
+}
+
+fn reduced<C: Arithmetic>(bytes: &[u8]) -> Result<Scalar<C>, CryptoError> {
+    Ok(Scalar::<C>::reduce(&field_bytes::<C>(bytes)?))
+}
+
+fn write_point<C: Arithmetic>(point: ProjectivePoint<C>, (x, y): Pair) -> Result<(), CryptoError> {
+    if bool::from(point.is_identity()) {
+        return Err(CryptoError::InvalidKey);
+    }
+    let mut affine = point.to_affine();
+    copy_prefix(x, affine.x().as_ref());
+    copy_prefix(y, affine.y().as_ref());
+    affine.zeroize();
+    Ok(())
+}

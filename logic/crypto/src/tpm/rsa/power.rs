@@ -1,0 +1,55 @@
+//! Powers of numbers of fixed width, over the library's Montgomery arithmetic.
+
+use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
+use crypto_bigint::{MontyForm, MontyMultiplier, Uint};
+use zeroize::Zeroizing;
+
+use crate::CryptoError;
+use crate::bytes::copy_prefix;
+
+/// A big-endian number; shorter ones are padded.
+pub(super) fn read<const LIMBS: usize>(bytes: &[u8]) -> Uint<LIMBS> {
+    Uint::from_be_slice_truncated(bytes, Uint::<LIMBS>::BITS)
+}
+
+/// Writes a number big-endian over all of `out`, which has the number's length.
+pub(super) fn write<const LIMBS: usize>(number: &Uint<LIMBS>, out: &mut [u8]) {
+    copy_prefix(out, Zeroizing::new(number.to_be_bytes()).as_slice());
+}
+
+/// `bytes` to the power of `e` modulo `n`, in place; all are public.
+pub(super) fn public<const LIMBS: usize>(
+    n: &[u8],
+    e: u32,
+    bytes: &mut [u8],
+) -> Result<(), CryptoError> {
+    let n = read::<LIMBS>(n)
+        .to_odd()
+        .into_option()
+        .ok_or(CryptoError::InvalidKey)?;
+    let base = read::<LIMBS>(bytes);
+    if base.cmp_vartime(n.as_ref()).is_ge() {
+        return Err(CryptoError::DataLength);
+    }
+    let params = FixedMontyParams::new_vartime(n);
+    write(&small_power(&base, e, &params), bytes);
+    Ok(())
+}
+
+/// `base` to the power of a small public exponent, left to right: those in use have two bits set.
+pub(super) fn small_power<const LIMBS: usize>(
+    base: &Uint<LIMBS>,
+    exponent: u32,
+    params: &FixedMontyParams<LIMBS>,
+) -> Uint<LIMBS> {
+    let mut multiplier = <FixedMontyForm<LIMBS> as MontyForm>::Multiplier::from(params);
+    let base = FixedMontyForm::new(base, params);
+    let mut power = base;
+    for bit in (0..exponent.checked_ilog2().unwrap_or(0)).rev() {
+        multiplier.square_assign(&mut power);
+        if (exponent >> bit) & 1 == 1 {
+            multiplier.mul_assign(&mut power, &base);
+        }
+    }
+    power.retrieve()
+}
