@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod attributes;
+mod authorize;
+mod commands;
+mod core;
+mod dispatch;
+mod entity;
+mod handle;
+mod nv;
+mod object;
+mod pcr;
+mod profile;
+mod rc;
+mod session;
+mod state;
+mod store;
+mod structures;
+mod table;
+mod tpm;
+mod transaction;
+mod wire;
+
+pub use dispatch::Locality;
+pub use object::ObjectSlot;
+pub use profile::{MAX_COMMAND, Profile};
+pub use rc::Rc;
+pub use session::SessionSlot;
+pub use store::{Change, Entropy, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks, UniqueKey};
+pub use tpm::{Memory, Progress, StartError, Tpm};

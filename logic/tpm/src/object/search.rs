@@ -1,0 +1,61 @@
+//! The search for RSA primes that a command may begin and that goes on while it is suspended.
+//!
+//! A command that needs a key calls [`Core::rsa_key`]. The first time that answers `PENDING`, and the command ends
+//! there; it must have changed nothing. When the search has ended, the same command is run again from its start,
+//! and the same call gives the key.
+
+use crate::core::Core;
+use crate::rc::{Rc, Result};
+use ironroot_crypto::tpm::rsa::{RsaKey, RsaSearch, Step};
+
+/// Where the search stands. Wiped when dropped.
+#[derive(Default)]
+pub(crate) enum Search {
+    /// None was begun.
+    #[default]
+    None,
+    /// It goes on.
+    Running(RsaSearch),
+    /// It ended.
+    Found(RsaKey),
+}
+
+impl Core<'_> {
+    /// The key of the search that `begin` begins; at most one per command.
+    ///
+    /// # Errors
+    /// `PENDING`: to be passed on by the caller; what `begin` says.
+    pub(crate) fn rsa_key(&mut self, begin: impl FnOnce(&mut Self) -> Result<RsaSearch>) -> Result<&RsaKey> {
+        if matches!(self.objects.search, Search::None) {
+            let search = begin(self)?;
+            self.objects.search = Search::Running(search);
+        }
+        match &self.objects.search {
+            Search::Found(key) => Ok(key),
+            Search::None | Search::Running(_) => Err(Rc::PENDING),
+        }
+    }
+
+    /// Goes on with the search; `true` when it has ended.
+    ///
+    /// # Errors
+    /// `FAILURE`: there is none.
+    pub(crate) fn search_step(&mut self, budget: u32) -> Result<bool> {
+        let Search::Running(search) = &mut self.objects.search else {
+            return Err(Rc::FAILURE);
+        };
+        match search.step(budget) {
+            Err(_) => Err(self.fail()),
+            Ok(Step::Pending) => Ok(false),
+            Ok(Step::Done(key)) => {
+                self.objects.search = Search::Found(key);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Forgets it.
+    pub(crate) fn forget_search(&mut self) {
+        self.objects.search = Search::None;
+    }
+}

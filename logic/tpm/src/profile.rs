@@ -1,0 +1,70 @@
+//! How large a TPM is and what it knows.
+
+/// What can be chosen when the TPM is put together. Slots are memory given to [`crate::Tpm::new`]; the numbers here
+/// are the limits that GetCapability tells and that the engine keeps, at most what the memory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// Loaded objects and sequences.
+    pub loaded_objects: usize,
+    /// Sessions in memory.
+    pub loaded_sessions: usize,
+    /// Sessions in memory and saved.
+    pub active_sessions: usize,
+    /// Persistent objects.
+    pub persistent_objects: usize,
+    /// NV indices.
+    pub nv_indices: usize,
+}
+
+impl Profile {
+    /// Plain tools need no resource manager.
+    pub const FULL: Self = Self {
+        name: "full",
+        loaded_objects: 32,
+        loaded_sessions: 32,
+        active_sessions: 64,
+        persistent_objects: 64,
+        nv_indices: 256,
+    };
+    /// As a TPM of a personal computer (PC Client Platform TPM Profile).
+    pub const PC_CLIENT: Self = Self {
+        name: "pc-client",
+        loaded_objects: 3,
+        loaded_sessions: 3,
+        active_sessions: 64,
+        persistent_objects: 64,
+        nv_indices: 256,
+    };
+    /// For a Cortex-M.
+    pub const SMALL: Self = Self {
+        name: "small",
+        loaded_objects: 3,
+        loaded_sessions: 3,
+        active_sessions: 16,
+        persistent_objects: 7,
+        nv_indices: 16,
+    };
+}
+
+const FULL: bool = cfg!(feature = "full");
+
+/// The longest command and answer, in bytes.
+pub const MAX_COMMAND: usize = if FULL { 4096 } else { 2048 };
+/// The longest digest, in bytes.
+pub const MAX_DIGEST: usize = if FULL { 64 } else { 48 };
+/// The longest RSA modulus, in bytes; 0 without RSA.
+pub const MAX_RSA: usize = if FULL { 512 } else { 0 };
+/// The longest coordinate of a curve, in bytes.
+pub const MAX_COORDINATE: usize = if FULL { 66 } else { 32 };
+/// The longest buffer of hash, HMAC and symmetric commands, in bytes (`MAX_DIGEST_BUFFER`).
+pub const MAX_BUFFER: usize = 1024;
+/// The largest NV index, in bytes.
+pub const MAX_NV_INDEX: usize = if FULL { 2048 } else { 768 };
+/// What one NV read or write may move, in bytes.
+pub const MAX_NV_BUFFER: usize = if FULL { 1024 } else { 512 };
+/// The most data that a sealed object holds, in bytes.
+pub const MAX_SEALED: usize = 128;
+/// How many banks of PCRs there can be.
+pub const MAX_BANKS: usize = if FULL { 4 } else { 2 };

@@ -1,0 +1,240 @@
+//! The whole TPM: power, signals, one command at a time.
+
+use crate::core::{Core, Mode};
+use crate::dispatch::{self, Accepted, Locality};
+use crate::object::ObjectSlot;
+use crate::profile::{MAX_COMMAND, Profile};
+use crate::rc::Rc;
+use crate::session::SessionSlot;
+use crate::store::{Platform, Store, StoreError};
+use ironroot_crypto::wipe;
+
+/// Commands that may be answered while another one is suspended, if they come without sessions:
+/// GetRandom, GetCapability, ReadClock, PCR_Read, GetTestResult. They read, and what they read a suspended command
+/// does not change.
+const MEANWHILE: [u32; 5] = [0x17b, 0x17a, 0x181, 0x17e, 0x17c];
+/// The longest of them, with room to spare, in bytes.
+const MAX_MEANWHILE: usize = 256;
+
+/// Memory that the wiring gives, for there is no heap: as many slots as the profile wants.
+pub struct Memory<'m> {
+    /// For loaded objects and sequences.
+    pub objects: &'m mut [ObjectSlot],
+    /// For loaded sessions.
+    pub sessions: &'m mut [SessionSlot],
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// The answer is in the response buffer; this many bytes.
+    Done(usize),
+    /// It needs more steps.
+    Pending,
+}
+
+/// Why a TPM does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// The store says so.
+    Store(StoreError),
+    /// The state was written by a version that this one does not know.
+    Version,
+    /// The state is not whole.
+    Corrupt,
+    /// There is no entropy.
+    Entropy,
+    /// Fewer slots were given than the profile promises.
+    Memory,
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A TPM.
+pub struct Tpm<'m> {
+    core: Core<'m>,
+    buffer: [u8; MAX_COMMAND],
+    len: usize,
+    suspended: Option<Accepted>,
+}
+
+impl<'m> Tpm<'m> {
+    /// Reads the state from `store`, or makes a new TPM there. It is powered off.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was changed in the store.
+    pub fn new(
+        memory: Memory<'m>,
+        store: &'m mut dyn Store,
+        platform: &'m mut dyn Platform,
+        profile: &'static Profile,
+    ) -> core::result::Result<Self, StartError> {
+        Ok(Self {
+            core: Core::new(memory, store, platform, profile)?,
+            buffer: [0; MAX_COMMAND],
+            len: 0,
+            suspended: None,
+        })
+    }
+
+    /// Power on, or reset (`_TPM_Init`): nothing volatile survives, and Startup must come first.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub fn power_on(&mut self) -> core::result::Result<(), StartError> {
+        self.forget();
+        self.core.power_on()
+    }
+
+    /// Power off. Without a Shutdown before, the next start is not an orderly one.
+    pub fn power_off(&mut self) {
+        self.forget();
+        self.core.mode = Mode::Off;
+    }
+
+    /// Whether it is powered.
+    pub fn is_powered(&self) -> bool {
+        self.core.mode != Mode::Off
+    }
+
+    /// Takes one command and answers it, or begins to. A command that was suspended is over.
+    pub fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Progress {
+        self.forget();
+        let Some(buffer) = self.buffer.get_mut(..command.len()) else {
+            return Progress::Done(dispatch::refuse(Rc::COMMAND_SIZE, response));
+        };
+        buffer.copy_from_slice(command);
+        self.len = command.len();
+        match dispatch::accept(&mut self.core, locality, buffer) {
+            Ok(accepted) => self.go_on(accepted, response),
+            Err(rc) => self.refused(rc, response),
+        }
+    }
+
+    /// Goes on with a suspended command. `budget` counts modular exponentiations. Without one, the answer is
+    /// `TPM_RC_FAILURE`.
+    pub fn step(&mut self, budget: u32, response: &mut [u8]) -> Progress {
+        let Some(accepted) = self.suspended.take() else {
+            return Progress::Done(dispatch::refuse(Rc::FAILURE, response));
+        };
+        match self.core.search_step(budget) {
+            Ok(true) => self.go_on(accepted, response),
+            Ok(false) => {
+                self.suspended = Some(accepted);
+                Progress::Pending
+            }
+            Err(rc) => self.refused(rc, response),
+        }
+    }
+
+    /// Whether a command is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// Ends a suspended command with `TPM_RC_CANCELED`; gives the length of its answer, or `None` if there was none.
+    pub fn cancel(&mut self, response: &mut [u8]) -> Option<usize> {
+        self.suspended.take()?;
+        self.forget();
+        Some(dispatch::refuse(Rc::CANCELED, response))
+    }
+
+    /// Answers a command while another is suspended, if it is one of the few that may overtake; `None`: it has to wait.
+    pub fn meanwhile(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize> {
+        let mut copy = [0; MAX_MEANWHILE];
+        let buffer = copy.get_mut(..command.len())?;
+        buffer.copy_from_slice(command);
+        let code = command.get(6..10)?;
+        let plain = command.get(..2)? == [0x80, 0x01];
+        if !plain || !MEANWHILE.iter().any(|allowed| allowed.to_be_bytes() == code) {
+            return None;
+        }
+        let answered = dispatch::accept(&mut self.core, locality, buffer)
+            .and_then(|mut accepted| dispatch::run(&mut self.core, &mut accepted, buffer, response));
+        Some(answered.unwrap_or_else(|rc| dispatch::refuse(rc, response)))
+    }
+
+    /// The signal `_TPM_Hash_Start`: before Startup a measurement of the firmware's root, after it a dynamic one.
+    pub fn hash_start(&mut self) {
+        self.forget();
+        self.core.hash_start();
+    }
+
+    /// The signal `_TPM_Hash_Data`.
+    pub fn hash_data(&mut self, data: &[u8]) {
+        self.core.hash_data(data);
+    }
+
+    /// The signal `_TPM_Hash_End`.
+    pub fn hash_end(&mut self) {
+        self.core.hash_end();
+    }
+
+    /// Whether a dynamic measurement was made since it was last reset (`tpmEstablished`).
+    pub fn established(&self) -> bool {
+        self.core.established
+    }
+
+    /// Takes `tpmEstablished` back; only localities 3 and 4 may. `false`: refused.
+    pub fn reset_established(&mut self, locality: Locality) -> bool {
+        let may = matches!(locality.number(), 3 | 4);
+        self.core.established &= !may;
+        may
+    }
+
+    /// Says whether a person stands at the machine.
+    pub fn set_physical_presence(&mut self, present: bool) {
+        self.core.physical_presence = present;
+    }
+
+    fn go_on(&mut self, mut accepted: Accepted, response: &mut [u8]) -> Progress {
+        let buffer = self.buffer.get(..self.len).unwrap_or_default();
+        match dispatch::run(&mut self.core, &mut accepted, buffer, response) {
+            Ok(len) => {
+                self.forget();
+                Progress::Done(len)
+            }
+            Err(Rc::PENDING) => {
+                self.suspended = Some(accepted);
+                Progress::Pending
+            }
+            Err(rc) => self.refused(rc, response),
+        }
+    }
+
+    fn refused(&mut self, rc: Rc, response: &mut [u8]) -> Progress {
+        self.core.roll_back();
+        self.forget();
+        Progress::Done(dispatch::refuse(rc, response))
+    }
+
+    /// Wipes what a command left: its bytes may hold auth values.
+    fn forget(&mut self) {
+        wipe(&mut self.buffer);
+        self.len = 0;
+        self.suspended = None;
+        self.core.forget_search();
+    }
+}
+
+impl Drop for Tpm<'_> {
+    fn drop(&mut self) {
+        wipe(&mut self.buffer);
+    }
+}
+
+impl Progress {
+    /// The length of the answer, if there is one.
+    pub const fn done(self) -> Option<usize> {
+        match self {
+            Self::Done(len) => Some(len),
+            Self::Pending => None,
+        }
+    }
+}
+

@@ -1,0 +1,11 @@
+//! Bytes to types and back: big-endian numbers, sized buffers, one parameter after the other.
+//!
+//! A type that came out of here is well formed; nobody checks its shape again.
+
+mod bytes;
+mod input;
+mod output;
+
+pub use bytes::{Bytes, SecretBytes};
+pub use input::{Input, Params, Unmarshal};
+pub use output::{Marshal, Output};

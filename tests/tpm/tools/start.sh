@@ -1,0 +1,9 @@
+# Startup, Shutdown, SelfTest, IncrementalSelfTest, GetTestResult
+. "$LIB"
+tpm2_selftest -f
+tpm2_selftest
+tpm2_gettestresult | grep -q success
+tpm2_incrementalselftest sha256 rsa ecdsa >left || tpm2_incrementalselftest sha256 >left
+tpm2_shutdown
+tpm2_shutdown -c
+tpm2_getrandom --hex 8 >/dev/null
