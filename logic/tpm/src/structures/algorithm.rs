@@ -37,21 +37,33 @@ impl Marshal for Alg {
 }
 
 /// The hash algorithms of this build, in the order of their numbers.
-pub const HASHES: &[(Alg, HashAlgorithm)] = &[
-    (Alg::SHA1, HashAlgorithm::Sha1),
-    (Alg::SHA256, HashAlgorithm::Sha256),
-    (Alg::SHA384, HashAlgorithm::Sha384),
-    (Alg::SHA512, HashAlgorithm::Sha512),
-];
+pub const HASHES: &[(Alg, HashAlgorithm)] = match cfg!(feature = "full") {
+    true => &[
+        (Alg::SHA1, HashAlgorithm::Sha1),
+        (Alg::SHA256, HashAlgorithm::Sha256),
+        (Alg::SHA384, HashAlgorithm::Sha384),
+        (Alg::SHA512, HashAlgorithm::Sha512),
+    ],
+    false => &[
+        (Alg::SHA256, HashAlgorithm::Sha256),
+        (Alg::SHA384, HashAlgorithm::Sha384),
+    ],
+};
 
 /// The hash algorithm of that number, if this build has it.
 pub fn hash_of(alg: Alg) -> Option<HashAlgorithm> {
-    HASHES.iter().find(|(number, _)| *number == alg).map(|(_, hash)| *hash)
+    HASHES
+        .iter()
+        .find(|(number, _)| *number == alg)
+        .map(|(_, hash)| *hash)
 }
 
 impl From<HashAlgorithm> for Alg {
     fn from(hash: HashAlgorithm) -> Self {
-        HASHES.iter().find(|(_, known)| *known == hash).map_or(Self::NULL, |(alg, _)| *alg)
+        HASHES
+            .iter()
+            .find(|(_, known)| *known == hash)
+            .map_or(Self::NULL, |(alg, _)| *alg)
     }
 }
 
@@ -75,5 +87,11 @@ impl Unmarshal for Option<HashAlgorithm> {
 impl Marshal for HashAlgorithm {
     fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
         out.put(&Alg::from(*self))
+    }
+}
+
+impl Marshal for Option<HashAlgorithm> {
+    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&self.map_or(Alg::NULL, Alg::from))
     }
 }

@@ -63,7 +63,11 @@ impl Unmarshal for PcrSelection {
         if len != SELECT_LEN {
             return Err(Rc::VALUE);
         }
-        let bits = input.take(len)?.iter().rev().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = input
+            .take(len)?
+            .iter()
+            .rev()
+            .fold(0, |bits, byte| bits << 8 | u32::from(*byte));
         Ok(Self { hash, bits })
     }
 }

@@ -1,0 +1,105 @@
+//! `TPMT_SIGNATURE` (Part 2, section 11.3).
+
+use super::{Alg, Coordinate, DigestBytes, SignScheme};
+use crate::profile::MAX_RSA;
+use crate::rc::{Rc, Result};
+use crate::wire::{Bytes, Input, Marshal, Output, Unmarshal};
+use ironroot_crypto::tpm::hash::HashAlgorithm;
+
+/// A signature; nothing is known of it but its shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// RSA, PKCS #1 version 1.5.
+    RsaSsa {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// As long as the modulus.
+        value: Bytes<MAX_RSA>,
+    },
+    /// RSA-PSS.
+    RsaPss {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// As long as the modulus.
+        value: Bytes<MAX_RSA>,
+    },
+    /// ECDSA.
+    Ecdsa {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// The first number.
+        r: Coordinate,
+        /// The second number.
+        s: Coordinate,
+    },
+    /// HMAC.
+    Hmac {
+        /// Its hash algorithm.
+        hash: HashAlgorithm,
+        /// The HMAC.
+        value: DigestBytes,
+    },
+}
+
+impl Signature {
+    /// How it was made.
+    pub const fn scheme(&self) -> SignScheme {
+        match self {
+            Self::RsaSsa { hash, .. } => SignScheme::RsaSsa(*hash),
+            Self::RsaPss { hash, .. } => SignScheme::RsaPss(*hash),
+            Self::Ecdsa { hash, .. } => SignScheme::Ecdsa(*hash),
+            Self::Hmac { hash, .. } => SignScheme::Hmac(*hash),
+        }
+    }
+}
+
+/// `TPMT_SIGNATURE`: an unknown scheme, and null, are `SCHEME`.
+impl Unmarshal for Signature {
+    fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
+        let scheme = input.get::<Option<SignScheme>>()?.ok_or(Rc::SCHEME)?;
+        match scheme {
+            SignScheme::RsaSsa(hash) => Ok(Self::RsaSsa {
+                hash,
+                value: input.get()?,
+            }),
+            SignScheme::RsaPss(hash) => Ok(Self::RsaPss {
+                hash,
+                value: input.get()?,
+            }),
+            SignScheme::Ecdsa(hash) => Ok(Self::Ecdsa {
+                hash,
+                r: input.get()?,
+                s: input.get()?,
+            }),
+            // A TPMT_HA: the digest has no size field of its own.
+            SignScheme::Hmac(hash) => Ok(Self::Hmac {
+                hash,
+                value: DigestBytes::new(input.take(hash.digest_len())?).ok_or(Rc::SIZE)?,
+            }),
+        }
+    }
+}
+
+impl Marshal for Signature {
+    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&self.scheme())?;
+        match self {
+            Self::RsaSsa { value, .. } | Self::RsaPss { value, .. } => out.put(value),
+            Self::Ecdsa { r, s, .. } => {
+                out.put(r)?;
+                out.put(s)
+            }
+            Self::Hmac { value, .. } => out.raw(value.as_slice()),
+        }
+    }
+}
+
+/// `TPMT_SIGNATURE+`: null is `None`.
+impl Marshal for Option<Signature> {
+    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
+        match self {
+            Some(signature) => out.put(signature),
+            None => out.put(&Alg::NULL),
+        }
+    }
+}
