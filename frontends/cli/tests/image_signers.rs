@@ -186,6 +186,62 @@ fn a_signature_finds_room_in_a_padded_slot_and_damages_no_trailer() {
 }
 
 #[test]
+fn an_encrypted_image_is_signed_once_more_by_whoever_can_open_it() {
+    let bench = Bench::new();
+    let opening = |key: &'static str| ["--decryption-key", key];
+    let shared = "00112233445566778899aabbccddeeff";
+    for kind in ["ecdsa-p256", "x25519"] {
+        let file = format!("{kind}.pem");
+        bench.image(&["keygen", "-t", kind, "-k", &file]).ok();
+    }
+    let sign = |device: &str, more: &[&str]| {
+        let words = "sign -k a.pem -v 1.2.3 -H 0x200 --pad-header -E";
+        let mut words: Vec<&str> = words.split(' ').collect();
+        words.push(device);
+        words.extend(more);
+        words.extend(["app.bin", "e.img"]);
+        bench.image(&words).ok();
+    };
+    let add = |more: &[&str]| {
+        let words = ["add-signature", "--key", "lms.pem", "e.img", "more.img"];
+        bench.image(&[&words, more].concat())
+    };
+    let both = |more: &[&str]| {
+        let each = ["--require", "each-type"];
+        bench.verify("more.img", &["a.pem", "lms.pem"], &[&each, more].concat())
+    };
+    for device in ["ecdsa-p256.pem", "x25519.pem", shared] {
+        sign(device, &[]);
+        add(&["--decryption-key", device]).ok();
+        both(&["--decryption-key", device]).ok();
+        let before = fs::read(bench.path().join("e.img")).unwrap();
+        let after = fs::read(bench.path().join("more.img")).unwrap();
+        // Only the length of the unprotected area, a few bytes of it, is another: nothing was decrypted.
+        assert_eq!(after[..0x200 + 3000], before[..0x200 + 3000]);
+        fs::remove_file(bench.path().join("more.img")).unwrap();
+    }
+    let leaf = bench.next_leaf("lms.pem");
+    let not = |run: Run, words: &str| {
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.stderr.contains(words), "{run:?}");
+        assert!(!bench.path().join("more.img").exists());
+        assert_eq!(bench.next_leaf("lms.pem"), leaf, "no leaf was spent");
+    };
+    sign("ecdsa-p256.pem", &[]);
+    not(add(&[]), "give --decryption-key");
+    not(add(&opening("x25519.pem")), "another scheme");
+    not(add(&opening("a.pem")), "another device, or altered");
+    let mut altered = fs::read(bench.path().join("e.img")).unwrap();
+    altered[0x200 + 1000] ^= 1;
+    fs::write(bench.path().join("e.img"), altered).unwrap();
+    not(add(&opening("ecdsa-p256.pem")), "hash");
+    // In the clear everybody can check the hash.
+    sign("ecdsa-p256.pem", &["--clear"]);
+    add(&[]).ok();
+    both(&["--slot", "primary"]).ok();
+}
+
+#[test]
 fn imgtool_accepts_images_with_more_signatures_for_its_own_key() {
     let Some(tool) = imgtool() else { return };
     let bench = Bench::new();

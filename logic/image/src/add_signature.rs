@@ -5,9 +5,10 @@
 
 use crate::build::{BuildError, KeyForm};
 use crate::candidate::Layout;
+use crate::encryption::{Decrypted, Decryption};
 use crate::source::copy;
 use crate::tlv::{self, INFO_LEN};
-use crate::{ImageSource, Suite, peek};
+use crate::{ImageSource, Refusal, Suite, peek};
 use ironroot_codec::Writer;
 use ironroot_crypto::hash::Digest;
 
@@ -33,57 +34,59 @@ impl<'b> AddSignature<'b> {
     /// # Errors
     /// [`BuildError::NotAnImage`] when structure or hash are not in order, [`BuildError::Signature`] for a
     /// suite without signature, or one of another hash or another way to sign than the image's,
-    /// [`BuildError::Encryption`] for an encrypted image: its hash cannot be checked.
+    /// [`BuildError::Encryption`] for an encrypted image that is not in the clear: its hash cannot be checked.
     pub fn open(suite: &'static Suite, buffer: &'b mut [u8]) -> Result<Self, BuildError> {
-        let source: &dyn ImageSource = &&*buffer;
-        let header = peek(source).map_err(BuildError::NotAnImage)?;
-        if header.flags.encrypted() {
+        let header = peek(&*buffer).map_err(BuildError::NotAnImage)?;
+        let unreadable = |error| match error {
+            BuildError::NotAnImage(Refusal::HashMismatch) if header.flags.encrypted() => {
+                BuildError::Encryption
+            }
+            other => other,
+        };
+        let found = Found::look(suite, &&*buffer).map_err(unreadable)?;
+        Ok(Self::new(suite, buffer, found))
+    }
+
+    /// The same for an image that is encrypted for the device with this key: hash and signatures are over the plain
+    /// text. It stays encrypted.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`BuildError::NotAnImage`] when the key does not open it as well,
+    /// [`BuildError::Encryption`] for a suite that signs the image itself.
+    pub fn open_encrypted(
+        suite: &'static Suite,
+        buffer: &'b mut [u8],
+        decryption: &Decryption<'_>,
+    ) -> Result<Self, BuildError> {
+        if suite.signature().is_some_and(|kind| kind.pure) {
             return Err(BuildError::Encryption);
         }
-        let layout = Layout::read(source, &header, u32::MAX).map_err(BuildError::NotAnImage)?;
-        let kind = suite.signature().ok_or(BuildError::Signature)?;
-        let hash = suite.hash();
-        let digest = hash
-            .of(source, layout.signed_len)
-            .map_err(BuildError::NotAnImage)?;
-        let (mut hashed, mut pure, mut form) = (false, false, None);
-        for entry in layout.unprotected_entries(source) {
-            let entry = entry.map_err(BuildError::NotAnImage)?;
-            match entry.kind {
-                tlv::KEYHASH | tlv::PUBKEY => form = Some(entry.kind),
-                tlv::SIG_PURE => pure = true,
-                kind if kind == hash.tlv => {
-                    let mut stored = [0; 64];
-                    let stored = entry
-                        .read(source, &mut stored)
-                        .map_err(BuildError::NotAnImage)?;
-                    if stored != digest.as_slice() {
-                        return Err(BuildError::NotAnImage(crate::Refusal::HashMismatch));
-                    }
-                    hashed = true;
-                }
-                _ => {}
-            }
-        }
-        if !hashed || form.is_some() && pure != kind.pure {
-            return Err(BuildError::Signature);
-        }
-        Ok(Self {
+        let plain = Decrypted::open(&*buffer, decryption).map_err(BuildError::NotAnImage)?;
+        let found = Found::look(suite, &plain)?;
+        Ok(Self::new(suite, buffer, found))
+    }
+
+    fn new(suite: &'static Suite, buffer: &'b mut [u8], found: Found) -> Self {
+        let Found {
+            layout,
+            digest,
+            form,
+        } = found;
+        Self {
             suite,
             buffer,
             layout,
             digest,
             form,
-        })
+        }
     }
-
     /// The image hash: what a signature is over, unless it is pure.
     #[must_use]
     pub fn digest(&self) -> &[u8] {
         self.digest.as_slice()
     }
 
-    /// Header, payload and protected area: what a pure signature is over.
+    /// Header, payload and protected area: what a pure signature is over, if the image is not encrypted.
     #[must_use]
     pub fn signed_region(&self) -> &[u8] {
         let region = self.buffer.get(..self.layout.signed_len as usize);
@@ -187,6 +190,53 @@ impl<'b> AddSignature<'b> {
             writer.tlv(*kind, data)?;
         }
         Ok(start.saturating_add(len))
+    }
+}
+
+/// What an image is before it is signed once more.
+struct Found {
+    layout: Layout,
+    digest: Digest,
+    form: Option<u16>,
+}
+
+impl Found {
+    /// Structure and hash of the plain text.
+    fn look(suite: &'static Suite, source: &dyn ImageSource) -> Result<Self, BuildError> {
+        let header = peek(source).map_err(BuildError::NotAnImage)?;
+        let layout = Layout::read(source, &header, u32::MAX).map_err(BuildError::NotAnImage)?;
+        let kind = suite.signature().ok_or(BuildError::Signature)?;
+        let hash = suite.hash();
+        let digest = hash
+            .of(source, layout.signed_len)
+            .map_err(BuildError::NotAnImage)?;
+        let (mut hashed, mut pure, mut form) = (false, false, None);
+        for entry in layout.unprotected_entries(source) {
+            let entry = entry.map_err(BuildError::NotAnImage)?;
+            match entry.kind {
+                tlv::KEYHASH | tlv::PUBKEY => form = Some(entry.kind),
+                tlv::SIG_PURE => pure = true,
+                kind if kind == hash.tlv => {
+                    let mut stored = [0; 64];
+                    let stored = entry
+                        .read(source, &mut stored)
+                        .map_err(BuildError::NotAnImage)?;
+                    if stored != digest.as_slice() {
+                        return Err(BuildError::NotAnImage(Refusal::HashMismatch));
+                    }
+                    hashed = true;
+                }
+                _ => {}
+            }
+        }
+        if !hashed || form.is_some() && pure != kind.pure {
+            return Err(BuildError::Signature);
+        }
+        Ok(Self {
+            layout,
+            digest,
+            form,
+        })
     }
 }
 
