@@ -238,7 +238,7 @@ fn an_encrypted_image_is_signed_once_more_by_whoever_can_open_it() {
     // In the clear everybody can check the hash.
     sign("ecdsa-p256.pem", &["--clear"]);
     add(&[]).ok();
-    both(&["--slot", "primary"]).ok();
+    both(&["--decryption-key", "ecdsa-p256.pem", "--slot", "primary"]).ok();
 }
 
 #[test]
