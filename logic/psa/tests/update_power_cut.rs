@@ -6,7 +6,8 @@
 
 mod common;
 
-use common::firmware::{Machine, spec};
+use common::firmware::{Kind, Machine, spec};
+use ironroot_boot::UpdateMode;
 use ironroot_client::fwu;
 use ironroot_platform::model::{Cut, Effect};
 use ironroot_psa_api::fwu::ComponentState as State;
@@ -71,8 +72,9 @@ impl Scenario {
     /// What must hold after power went at any operation, and comes back now.
     fn check(&self, machine: &mut Machine, progress: Progress, what: &str) {
         machine.reset();
-        // At most one boot runs a part of a set, and it is told so.
+        // At most one boot runs a part of a set, and it is told so. With a record for sets none does.
         if machine.versions.0 != machine.versions.1 {
+            assert!(!machine.kind.together, "{what}: {:?}", machine.versions);
             let (first, second) = machine.states();
             let told = |state| matches!(state, State::Rejected | State::Staged);
             assert!(told(first) || told(second), "{what}: {first:?} {second:?}");
@@ -169,35 +171,42 @@ fn cuts() -> Vec<Cut> {
     cuts
 }
 
-fn sweep(ending: Ending) {
+fn sweep(kind: Kind, ending: Ending) {
     let scenario = Scenario {
         images: [spec(2, 1300).build(), spec(2, 700).build()],
         ending,
     };
-    let mut base = Machine::new();
+    let mut base = Machine::of(kind);
+    let Kind { mode, together } = kind;
+    let name = format!("{mode:?}, together: {together}, {ending:?}");
     let (mut first_cuts, mut second_cuts, mut operations) = (0, 0, 0);
-    for kind in cuts() {
+    let every = std::env::var_os("IRONROOT_POWER_CUTS").is_some();
+    // A swap has many operations of its own.
+    let (kinds_of_cut, few) = match mode.moves_sectors() {
+        true if !every => (3, 40),
+        _ => (1, 5),
+    };
+    for cut in cuts().into_iter().step_by(kinds_of_cut) {
         for at in 0.. {
             let mut machine = base.fork();
             machine.reset();
-            machine.power.cut_at(machine.power.operations() + at, kind);
+            machine.power.cut_at(machine.power.operations() + at, cut);
             let progress = scenario.live(&mut machine);
-            let what = format!("{ending:?}, operation {at}, {kind:?}");
+            let what = format!("{name}, operation {at}, {cut:?}");
             if machine.power.is_on() {
                 assert!(progress.done, "{what}");
                 operations = at;
                 break;
             }
             first_cuts += 1;
-            let every = std::env::var_os("IRONROOT_POWER_CUTS").is_some();
-            if every || (at + kind.seed) % 5 == 0 {
-                second_cuts += again(&scenario, &mut machine, progress, kind, &what);
+            if every || (at + cut.seed) % few == 0 {
+                second_cuts += again(&scenario, &mut machine, progress, cut, &what);
             }
             scenario.check(&mut machine, progress, &what);
         }
     }
     assert!(operations > 40, "{operations} operations are no update");
-    println!("{ending:?}: {operations} operations, {first_cuts} cuts, {second_cuts} pairs of cuts");
+    println!("{name}: {operations} operations, {first_cuts} cuts, {second_cuts} pairs of cuts");
 }
 
 /// Cuts power again at every operation of the boot that recovers.
@@ -221,17 +230,42 @@ fn again(
     unreachable!()
 }
 
-#[test]
-fn an_update_that_is_accepted_survives_a_cut_anywhere() {
-    sweep(Ending::Accept);
+fn every_ending(kind: Kind) {
+    for ending in [Ending::Accept, Ending::Reject, Ending::RejectStaged] {
+        sweep(kind, ending);
+    }
 }
 
 #[test]
-fn an_update_that_is_rejected_on_trial_survives_a_cut_anywhere() {
-    sweep(Ending::Reject);
+fn an_update_survives_a_cut_anywhere() {
+    every_ending(Kind::of(UpdateMode::RamLoad));
 }
 
 #[test]
-fn an_update_that_is_rejected_before_its_trial_survives_a_cut_anywhere() {
-    sweep(Ending::RejectStaged);
+fn a_set_is_never_started_in_part_whatever_is_cut() {
+    every_ending(Kind::together(UpdateMode::RamLoad));
+}
+
+#[test]
+fn an_update_that_runs_from_its_slot_survives_a_cut_anywhere() {
+    every_ending(Kind::of(UpdateMode::DirectXipRevert));
+    every_ending(Kind::together(UpdateMode::DirectXipRevert));
+}
+
+#[test]
+fn an_update_by_swap_offset_survives_a_cut_anywhere() {
+    every_ending(Kind::of(UpdateMode::SwapOffset));
+    every_ending(Kind::together(UpdateMode::SwapOffset));
+}
+
+#[test]
+fn an_update_by_swap_move_survives_a_cut_anywhere() {
+    every_ending(Kind::of(UpdateMode::SwapMove));
+    every_ending(Kind::together(UpdateMode::SwapMove));
+}
+
+#[test]
+fn an_update_by_swap_scratch_survives_a_cut_anywhere() {
+    every_ending(Kind::of(UpdateMode::SwapScratch));
+    every_ending(Kind::together(UpdateMode::SwapScratch));
 }

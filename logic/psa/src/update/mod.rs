@@ -393,7 +393,6 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             return Err(Error::BadState);
         }
         self.judge_all(Stage::Candidate)?;
-        // Where a mark is used up by the swap, a missing one tells nothing unless it is known to have been there.
         let moves = self.env.slots.moves_sectors();
         self.change(|_, entry| {
             if entry.is(Stage::Candidate) {
@@ -404,14 +403,20 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             self.unstage()?;
             return Err(error);
         }
-        if moves {
-            self.change(|_, entry| {
-                if entry.is(Stage::Staged) {
-                    entry.doubtful = false;
-                }
-            })?;
-        }
+        self.marks_may_be_missing(false)?;
         Ok(Status::SUCCESS_REBOOT)
+    }
+
+    /// Where a mark is used up by the swap, a missing one tells nothing unless it is known to have been there.
+    fn marks_may_be_missing(&mut self, doubtful: bool) -> Result<(), Error> {
+        if !self.env.slots.moves_sectors() {
+            return Ok(());
+        }
+        self.change(|_, entry| {
+            if entry.is(Stage::Staged) {
+                entry.doubtful = doubtful;
+            }
+        })
     }
 
     fn mark_staged(&mut self) -> Result<(), Error> {
@@ -500,6 +505,7 @@ impl<'s, S: Store, F: Flash> Service<'s, S, F> {
             }
             (Stage::Trial, Stage::Rejected, Status::SUCCESS_REBOOT)
         } else if self.any(Stage::Staged) {
+            self.marks_may_be_missing(true)?;
             self.take_marks_back()?;
             (Stage::Staged, Stage::Failed, Status::SUCCESS)
         } else {

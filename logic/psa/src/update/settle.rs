@@ -199,7 +199,14 @@ impl<S: Store, F: Flash> Service<'_, S, F> {
                     Entry::down(Stage::Rejected, running.slot, broken, reason::SET_BROKEN)
                         .of(entry.digest)
                 }
-                Fate::Gone => self.gone(&component),
+                Fate::Gone => {
+                    let failed = self.gone(&component);
+                    if self.env.slots.moves_sectors() {
+                        // The bootloader may have been cut off while it dropped the mark.
+                        self.env.slots.unmark(component.second())?;
+                    }
+                    failed
+                }
                 Fate::Waiting | Fate::Unmarked => {
                     let failed = self.gone(&component);
                     self.env.slots.unmark((image, entry.slot))?;
