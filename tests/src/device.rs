@@ -40,7 +40,22 @@ impl Device {
     /// When a command fails.
     #[must_use]
     pub fn blank(firmware: &Firmware) -> Self {
-        let device = Self::unprovisioned(firmware);
+        Self::provisioned(Self::unprovisioned(firmware))
+    }
+
+    /// The same for the layout whose images run in place.
+    ///
+    /// # Panics
+    /// When a command fails.
+    #[must_use]
+    pub fn blank_in_place(firmware: &Firmware) -> Self {
+        Self::provisioned(Self::made_for(
+            firmware.bootloader_in_place(),
+            "swap-offset",
+        ))
+    }
+
+    fn provisioned(device: Self) -> Self {
         let (secure, application) = (keys("secure"), keys("non-secure"));
         let arguments = [
             "--key",
@@ -61,12 +76,13 @@ impl Device {
     /// When a command fails.
     #[must_use]
     pub fn unprovisioned(firmware: &Firmware) -> Self {
+        Self::made_for(firmware.bootloader(), "ram-load")
+    }
+
+    fn made_for(bootloader: PathBuf, strategy: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let device = Self {
-            folder,
-            bootloader: firmware.bootloader(),
-        };
-        device.command(&["new"], &["--board", "an521"]);
+        let device = Self { folder, bootloader };
+        device.command(&["new"], &["--board", "an521", "--strategy", strategy]);
         device
     }
 
@@ -76,6 +92,15 @@ impl Device {
         let device = Self::blank(firmware);
         device.install(&firmware.secure(), 0, "a");
         device.install(&firmware.application(application), 1, "a");
+        device
+    }
+
+    /// Makes one that runs `application` in place.
+    #[must_use]
+    pub fn in_place(firmware: &Firmware, application: &str) -> Self {
+        let device = Self::blank_in_place(firmware);
+        device.install(&firmware.in_place("secure"), 0, "a");
+        device.install(&firmware.in_place(application), 1, "a");
         device
     }
 

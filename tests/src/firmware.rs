@@ -59,6 +59,18 @@ impl Firmware {
         self.directory.join("bootloader.elf")
     }
 
+    /// The one that starts images in place.
+    #[must_use]
+    pub fn bootloader_in_place(&self) -> PathBuf {
+        self.directory.join("bootloader-in-place.elf")
+    }
+
+    /// An image that runs in place, `secure` or an application, signed as version 1.0.0 with counter 1.
+    #[must_use]
+    pub fn in_place(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}-1.0.0.in-place.signed"))
+    }
+
     /// The secure image, signed as version 1.0.0 with counter 1.
     #[must_use]
     pub fn secure(&self) -> PathBuf {

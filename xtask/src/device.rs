@@ -8,7 +8,47 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Files that `ironroot device` may leave beside an AN521's flash.
-const BESIDE: [&str; 4] = ["", ".json", ".attestation-key.pem", ".retained"];
+const BESIDE: [&str; 5] = [
+    "",
+    ".json",
+    ".attestation-key.pem",
+    ".retained",
+    ".strategy",
+];
+
+/// The two layouts of an AN521.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Strategy {
+    /// Images are copied to memory
+    RamLoad,
+    /// Images run in place, updates are swapped in
+    SwapOffset,
+}
+
+impl Strategy {
+    /// The bootloader among a product's files.
+    pub(crate) const fn bootloader(self) -> &'static str {
+        match self {
+            Self::RamLoad => "bootloader.elf",
+            Self::SwapOffset => "bootloader-in-place.elf",
+        }
+    }
+
+    /// The first version of an image among a product's files.
+    pub(crate) fn signed(self, name: &str) -> String {
+        match self {
+            Self::RamLoad => format!("{name}-1.0.0.signed"),
+            Self::SwapOffset => format!("{name}-1.0.0.in-place.signed"),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::RamLoad => "ram-load",
+            Self::SwapOffset => "swap-offset",
+        }
+    }
+}
 
 /// An AN521 whose flash is a file.
 #[derive(Debug, Clone)]
@@ -21,18 +61,35 @@ impl Device {
     /// A new device with development secrets, the development keys' hashes in OTP, and the secure
     /// image in its first slot. What was in `flash` is lost.
     pub(crate) fn provisioned(place: &Place, images: &Images, flash: &Path) -> Result<Self> {
+        Self::provisioned_for(place, images, flash, Strategy::RamLoad)
+    }
+
+    /// The same for a layout.
+    pub(crate) fn provisioned_for(
+        place: &Place,
+        images: &Images,
+        flash: &Path,
+        strategy: Strategy,
+    ) -> Result<Self> {
         let signer = Signer::new(place)?;
-        Self::signed_by(&signer, &images.file("secure-1.0.0.signed"), flash)
+        let secure = images.file(&strategy.signed("secure"));
+        Self::signed_by(&signer, &secure, flash, strategy)
     }
 
     /// The same for another signer's images.
-    pub(crate) fn signed_by(signer: &Signer, secure: &Path, flash: &Path) -> Result<Self> {
+    pub(crate) fn signed_by(
+        signer: &Signer,
+        secure: &Path,
+        flash: &Path,
+        strategy: Strategy,
+    ) -> Result<Self> {
         remove(flash)?;
         let device = Self {
             ironroot: signer.ironroot.clone(),
             flash: flash.to_path_buf(),
         };
-        device.run(&["new"], &["--board", "an521"])?;
+        let made = ["--board", "an521", "--strategy", strategy.name()];
+        device.run(&["new"], &made)?;
         let provisioning = signer.provisioning();
         let provisioning: Vec<_> = provisioning.iter().map(|word| &**word).collect();
         device.run(&["provision"], &provisioning)?;
@@ -41,18 +98,19 @@ impl Device {
     }
 
     /// The device whose flash is in `flash`, with the secure image of this build.
-    pub(crate) fn existing(place: &Place, images: &Images, flash: &Path) -> Result<Self> {
+    pub(crate) fn existing(
+        place: &Place,
+        images: &Images,
+        flash: &Path,
+        strategy: Strategy,
+    ) -> Result<Self> {
         let signer = Signer::new(place)?;
         let device = Self {
             ironroot: signer.ironroot,
             flash: flash.to_path_buf(),
         };
-        device.install_secure(images)?;
+        device.install("0", &images.file(&strategy.signed("secure")))?;
         Ok(device)
-    }
-
-    fn install_secure(&self, images: &Images) -> Result<()> {
-        self.install("0", &images.file("secure-1.0.0.signed"))
     }
 
     /// Puts an application into its first slot, confirmed.

@@ -214,7 +214,12 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     if configuration == Configuration::PRODUCT {
         // For the tests; a product chooses what it has.
         let recovery: &[&str] = &["p256", "recovery-smp", "recovery-ymodem"];
-        for (name, features) in [("recovery", recovery), ("hybrid", &["p256", "lms"])] {
+        let in_place: &[&str] = &["p256", "encryption-p256", "in-place"];
+        for (name, features) in [
+            ("recovery", recovery),
+            ("hybrid", &["p256", "lms"]),
+            ("in-place", in_place),
+        ] {
             let (package, program) = ("ironroot-an521-bootloader", "an521-bootloader");
             compiler
                 .variant(package, program, features, &[])?
@@ -225,6 +230,12 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     let signer = Signer::new(place)?;
     let secure_signed = directory.join("secure-1.0.0.signed");
     signer.secure(&secure, &partitions, "1.0.0", 1, &secure_signed)?;
+
+    let in_place = (configuration == Configuration::PRODUCT).then(|| signer.in_place());
+    if let Some(signer) = &in_place {
+        let out = directory.join("secure-1.0.0.in-place.signed");
+        signer.secure(&secure, &partitions, "1.0.0", 1, &out)?;
+    }
 
     let mut applications = Vec::new();
     for (name, package) in APPLICATIONS {
@@ -244,6 +255,13 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
             "app-c".to_owned(),
             sign_application(&signer, &directory, "app-c")?,
         ));
+    }
+    if let Some(signer) = &in_place {
+        for (name, _) in &applications {
+            let out = directory.join(format!("{name}-1.0.0.in-place.signed"));
+            let binary = directory.join(format!("{name}.bin"));
+            signer.non_secure(&binary, "1.0.0", 1, &out)?;
+        }
     }
     Ok(Images {
         directory,

@@ -1,6 +1,6 @@
 //! `cargo xtask qemu`: a device on your terminal.
 
-use crate::device::Device;
+use crate::device::{Device, Strategy};
 use crate::firmware::{self, Configuration};
 use crate::place::Place;
 use crate::setup::{self, Need};
@@ -16,13 +16,14 @@ const MAILBOX: u32 = 0x281F_F000;
 /// Arguments of `cargo xtask qemu`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The device's flash is kept in target/ironroot/qemu/an521.flash, so what it stored is there the next time;
---fresh starts over. On the terminal, Ctrl-A X ends QEMU, Ctrl-A C is its monitor.
+The device's flash is kept in target/ironroot/qemu/an521.flash (an521-in-place.flash), so what it stored is
+there the next time; --fresh starts over. On the terminal, Ctrl-A X ends QEMU, Ctrl-A C is its monitor.
 
 Examples:
   cargo xtask qemu                              boot the demo application
   cargo xtask qemu --app attacks --word 3       run attack 3
   cargo xtask qemu --app app-c --timeout 20     the C application, for at most 20 s
+  cargo xtask qemu --strategy swap-offset       the layout whose images run in place
   cargo xtask qemu -- -s -S                     wait for a debugger on port 1234")]
 pub(crate) struct Options {
     /// The non-secure application: nonsecure, attacks, bench, app-c
@@ -34,6 +35,9 @@ pub(crate) struct Options {
     /// With the echo and the hostile partition; attacks and bench get them anyway
     #[arg(long)]
     test_partitions: bool,
+    /// How the device updates. In place is for the product alone: not with --level, test partitions, attacks, bench
+    #[arg(long, value_enum, default_value = "ram-load")]
+    strategy: Strategy,
     /// Words for the application's mailbox, in order
     #[arg(long = "word", value_name = "NUMBER")]
     words: Vec<u32>,
@@ -69,9 +73,14 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
         test_partitions: options.test_partitions || needs_tests,
         ..Configuration::PRODUCT
     };
+    if options.strategy == Strategy::SwapOffset && configuration != Configuration::PRODUCT {
+        bail!(
+            "images that run in place are built for the product alone: isolation level 3, no test partitions"
+        );
+    }
     let images = firmware::build(place, configuration)?;
     let flash = flash(place, options, &images)?;
-    let mut machine = Qemu::an521(images.file("bootloader.elf"), &flash);
+    let mut machine = Qemu::an521(images.file(options.strategy.bootloader()), &flash);
     for (address, word) in (MAILBOX..).step_by(4).zip(&options.words) {
         machine = machine.word(address, *word);
     }
@@ -118,13 +127,18 @@ fn flash(place: &Place, options: &Options, images: &firmware::Images) -> Result<
     }
     let directory = place.work().join("qemu");
     std::fs::create_dir_all(&directory)?;
-    let flash = directory.join("an521.flash");
+    let strategy = options.strategy;
+    let flash = directory.join(match strategy {
+        Strategy::RamLoad => "an521.flash",
+        Strategy::SwapOffset => "an521-in-place.flash",
+    });
     let device = if options.fresh || !flash.exists() {
         say!("making a device: {}", flash.display());
-        Device::provisioned(place, images, &flash)?
+        Device::provisioned_for(place, images, &flash, strategy)?
     } else {
-        Device::existing(place, images, &flash)?
+        Device::existing(place, images, &flash, strategy)?
     };
-    device.install_application(images.application(&options.app)?)?;
+    images.application(&options.app)?;
+    device.install_application(&images.file(&strategy.signed(&options.app)))?;
     Ok(flash)
 }

@@ -1,6 +1,5 @@
 //! The second layout: images run from slot A in code SSRAM, and updates are swapped in by offset.
 
-use ironroot_boot::install::set::EachForItself;
 use ironroot_boot::install::{FlashImage, SwapOffset};
 use ironroot_boot::{
     BootError, Device, Image, Launched, PerImage, Setup, Slot, UpdateLayout, UpdateMode, flash_map,
@@ -39,15 +38,19 @@ pub(crate) fn flash() -> CodeFlash {
     unsafe { CodeFlash::take() }
 }
 
-/// Images are in their place as soon as there is power.
-pub(crate) fn place() {
+/// Images are in their place: the flash has power.
+pub(crate) struct Powered(());
+
+/// Gives the flash what a real one has from the start.
+pub(crate) fn place() -> Powered {
     crate::part(10, flash().power_on());
+    Powered(())
 }
 
 /// Finishes what was interrupted, does what is asked for, and verifies what is in slot A of each image.
 pub(crate) fn boot<C: HardwareCounter>(
     device: &mut Device<'_, CodeFlash, C>,
-    (): &(),
+    _: &Powered,
 ) -> Result<Launched<FlashImage<CodeFlash>>, BootError> {
     let layout = UpdateLayout::new(UpdateMode::SwapOffset, device.map);
     let setup = Setup {
@@ -57,6 +60,7 @@ pub(crate) fn boot<C: HardwareCounter>(
         scratch: None,
         rules: PerImage::default(),
     };
-    let record = &mut EachForItself;
-    ironroot_boot::boot_in_place(SwapOffset, device, &setup, record, &mut crate::tell)
+    crate::set::with_record(device.map, |record| {
+        ironroot_boot::boot_in_place(SwapOffset, device, &setup, record, &mut crate::tell)
+    })
 }

@@ -18,6 +18,11 @@ mod recovery;
 #[cfg(not(any(feature = "recovery-smp", feature = "recovery-ymodem")))]
 #[path = "no_recovery.rs"]
 mod recovery;
+#[cfg(feature = "sets")]
+mod set;
+#[cfg(not(feature = "sets"))]
+#[path = "no_set.rs"]
+mod set;
 
 use ironroot_an521_common::console::{self, Word as _};
 use ironroot_an521_common::{faults, memory, say};

@@ -32,5 +32,7 @@ pub(crate) fn boot<'m, C: HardwareCounter>(
     device: &mut Device<'_, PsramFlash, C>,
     place: &'m ImageMemory<'_>,
 ) -> Result<Launch<'m>, BootError> {
-    ironroot_boot::boot(&RamLoad, device, place, &mut crate::tell)
+    crate::set::with_record(device.map, |record| {
+        ironroot_boot::boot_as_set(&RamLoad, device, place, record, &mut crate::tell)
+    })
 }

@@ -4,12 +4,11 @@
 use crate::recovery::{self, RecoveryLine};
 use crate::retained::Retained;
 use crate::slots::{ALL_ENCRYPTION, ALL_SUITES};
+use crate::start::{self, Started};
 use crate::{Board, DeviceError, DeviceFiles, exit};
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
 use ironroot_boot::otp::{self, ProvisioningFlags};
-use ironroot_boot::{
-    BootError, Device, Event, Image, ImageMemory, Launch, PerImage, RamLoad, Window,
-};
+use ironroot_boot::{BootError, Device, Event, Image, PerImage};
 use ironroot_image::Version;
 use ironroot_image::encryption::Decryption;
 use ironroot_platform::{FlashCounter, HardwareCounter as _};
@@ -34,6 +33,8 @@ pub struct BootOptions {
     pub application_output: Option<File>,
     /// Take in images over this line first, until a client asks for the reset.
     pub recovery: Option<RecoveryLine>,
+    /// For demonstrations and tests: the power fails before this write or erase of the boot.
+    pub cut_power_after: Option<u32>,
 }
 
 /// How a run of the device ended.
@@ -63,7 +64,7 @@ pub fn run(
         .map(|line| recovery::recover(files, line, console))
         .transpose()?;
     for resets in 0..=MAX_RESETS {
-        let programs = boot(files, console)?;
+        let programs = boot(files, options.cut_power_after, console)?;
         match programs.run(files, options)? {
             Ended::Application(status) => {
                 let exit_code = status.code();
@@ -82,7 +83,11 @@ struct Programs {
     hand_over: Vec<u8>,
 }
 
-fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, DeviceError> {
+fn boot(
+    files: &DeviceFiles,
+    cut_power_after: Option<u32>,
+    console: &mut dyn FnMut(&str),
+) -> Result<Programs, DeviceError> {
     let flash = files.open_flash()?;
     let map = files.map();
     let retained = Retained::new(&files.retained_file());
@@ -105,24 +110,14 @@ fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, 
         console("boot: TEST DEVICE: its secrets come from a seed that others know");
     }
 
-    let mut windows = PerImage {
-        secure: vec![0; map.slots.secure.a.len as usize],
-        non_secure: vec![0; map.slots.non_secure.a.len as usize],
+    let powered = start::Powered::new(&flash, cut_power_after);
+    let counter = |image| -> Result<_, DeviceError> {
+        let area = map.security_counter(image).of(powered.clone())?;
+        Ok(FlashCounter::open(area)?)
     };
-    // Executables have no load address: they run where the operating system puts them.
-    let memory = ImageMemory::new(PerImage {
-        secure: Window {
-            address: 0,
-            bytes: &mut windows.secure,
-        },
-        non_secure: Window {
-            address: 0,
-            bytes: &mut windows.non_secure,
-        },
-    });
     let counters = PerImage {
-        secure: crate::slots::security_counter(&flash, map, Image::Secure)?,
-        non_secure: crate::slots::security_counter(&flash, map, Image::NonSecure)?,
+        secure: counter(Image::Secure)?,
+        non_secure: counter(Image::NonSecure)?,
     };
     let mut tell = |event: &Event| {
         if !matches!(event, Event::Found { state, .. } if state.version().is_none()) {
@@ -132,29 +127,33 @@ fn boot(files: &DeviceFiles, console: &mut dyn FnMut(&str)) -> Result<Programs, 
             record(Cause::BootRefused, refused.detail());
         }
     };
+    let layout = files.layout();
     let start = |decryption: Option<Decryption<'_>>| {
         let mut device = Device {
-            flash: flash.clone(),
+            flash: powered.clone(),
             map,
             root_keys: &facts.root_keys,
             counters,
             suites: ALL_SUITES,
             decryption,
         };
-        ironroot_boot::boot(&RamLoad, &mut device, &memory, &mut tell)
+        start::start(&layout, &mut device, VERSION, &mut tell)
     };
-    let launch = match otp::read_decryption_key(&map.otp.of(flash.clone())?)? {
+    let started = match otp::read_decryption_key(&map.otp.of(flash.clone())?)? {
         None => start(None),
         Some(key) => key.using(ALL_ENCRYPTION, start),
     };
-    let launch = launch.map_err(|error| {
+    let started = started.map_err(|error| {
+        if powered.is_off() {
+            return DeviceError::PowerCut;
+        }
         match error {
             BootError::NothingToBoot(image) => record(Cause::NothingToBoot, image.number().into()),
             _ => record(Cause::RootOfTrust, 0),
         }
         DeviceError::Boot(error)
     })?;
-    programs(&launch, boot_count)
+    programs(&started, boot_count)
 }
 
 fn count_boot(flash: &FileFlash, files: &DeviceFiles) -> Result<u32, DeviceError> {
@@ -164,18 +163,13 @@ fn count_boot(flash: &FileFlash, files: &DeviceFiles) -> Result<u32, DeviceError
     Ok(count)
 }
 
-fn programs(launch: &Launch<'_>, boot_count: u32) -> Result<Programs, DeviceError> {
+fn programs(started: &Started, boot_count: u32) -> Result<Programs, DeviceError> {
     let seal = |name, image| {
-        SealedProgram::new(name, launch.payload(image))
+        SealedProgram::new(name, started.programs.get(image))
             .map_err(|error| DeviceError::Process("a verified image could not be sealed", error))
     };
-    let mut shared_data = vec![0; 2048];
-    // Two images and their components, each at most 256 bytes: see `Launch::write_shared_data`.
-    let len = launch
-        .write_shared_data(&mut shared_data, VERSION)
-        .map_err(|_| DeviceError::Boot(BootError::FaultDetected))?;
     let mut hand_over = boot_count.to_le_bytes().to_vec();
-    hand_over.extend(&shared_data[..len]);
+    hand_over.extend(&started.shared_data);
     Ok(Programs {
         secure: seal("ironroot-secure", Image::Secure)?,
         application: seal("ironroot-application", Image::NonSecure)?,

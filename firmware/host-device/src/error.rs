@@ -21,6 +21,12 @@ pub enum DeviceError {
     /// The device could not be made.
     #[error("could not make {path}: {1}", path = .0.display())]
     Create(PathBuf, OpenError),
+    /// The board has no bootloader that updates so.
+    #[error("there is no {0} bootloader that updates by {1}: an521 has ram-load and swap-offset")]
+    NoStrategy(&'static str, &'static str),
+    /// Nobody knows how the device updates.
+    #[error("{} names no strategy that the device's board has", .0.display())]
+    UnknownStrategy(PathBuf),
     /// The device could not be opened.
     #[error("could not open {path}: {1}", path = .0.display())]
     Open(PathBuf, OpenError),
@@ -68,6 +74,9 @@ pub enum DeviceError {
     /// Nothing boots.
     #[error("nothing was started: {}", boot_words(.0))]
     Boot(BootError),
+    /// The power failed, as was asked for.
+    #[error("the power failed")]
+    PowerCut,
     /// The device is not one that runs here.
     #[error(
         "an AN521 device runs in QEMU: `cargo xtask qemu` starts it; this command boots host devices"

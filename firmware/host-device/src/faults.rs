@@ -47,7 +47,7 @@ fn logged(files: &DeviceFiles, flash: &FileFlash) -> Result<Vec<FaultRecord>, De
     let vault = mount_vault(files, flash, &key_tree, &mut drbg)?;
     let mut root: RootOfTrust<'_, _, _, _, _, VAULT_RECORDS> = RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash.clone(), *map, image_rules(map)),
+        slots: ImageSlots::new(flash.clone(), *map, image_rules(&files.layout())),
         system: Machine::default(),
         otp,
         key_tree,

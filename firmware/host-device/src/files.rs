@@ -9,9 +9,13 @@
 //! | public facts | `DIR/device.json` | `FILE.json` |
 //! | memory kept over a reset | `DIR/retained.bin` | in the machine |
 //! | socket of the secure world | `DIR/secure.sock` | – |
+//! | how it updates | `DIR/strategy` | `FILE.strategy` |
+//!
+//! The last one is only there for devices that do not update by RAM-load. It stands for what a product has in
+//! its bootloader.
 
 use crate::DeviceError;
-use ironroot_boot::{FlashMap, flash_map};
+use ironroot_boot::{Area, FlashMap, UpdateLayout, UpdateMode, flash_map};
 use ironroot_port_host::{FileFlash, OpenError, Storage};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +47,15 @@ impl Board {
         }
     }
 
+    /// Whether there is a bootloader for this way to update.
+    #[must_use]
+    pub const fn updates_by(self, mode: UpdateMode) -> bool {
+        match self {
+            Self::Host => true,
+            Self::An521 => matches!(mode, UpdateMode::RamLoad | UpdateMode::SwapOffset),
+        }
+    }
+
     const fn storage(self) -> Storage {
         match self {
             Self::An521 => Storage::Raw,
@@ -51,22 +64,41 @@ impl Board {
     }
 }
 
+/// The host's scratch area, for the one way to update that needs it.
+const SCRATCH: Area = Area {
+    offset: 36 << 20,
+    len: 64 << 10,
+};
+
 /// A device's files.
 #[derive(Debug, Clone)]
 pub struct DeviceFiles {
     board: Board,
     root: PathBuf,
+    mode: UpdateMode,
 }
 
 impl DeviceFiles {
-    /// Makes a blank device at `path`.
+    /// Makes a blank device at `path` that updates by RAM-load.
     ///
     /// # Errors
     /// [`DeviceError::Create`], also when something is there already.
     pub fn create(path: &Path, board: Board) -> Result<Self, DeviceError> {
+        Self::create_for(path, board, UpdateMode::RamLoad)
+    }
+
+    /// The same for another way to update.
+    ///
+    /// # Errors
+    /// [`DeviceError::Create`], [`DeviceError::NoStrategy`].
+    pub fn create_for(path: &Path, board: Board, mode: UpdateMode) -> Result<Self, DeviceError> {
+        if !board.updates_by(mode) {
+            return Err(DeviceError::NoStrategy(board.name(), mode.name()));
+        }
         let files = Self {
             board,
             root: path.to_owned(),
+            mode,
         };
         let create = |error: OpenError| DeviceError::Create(path.to_owned(), error);
         if board == Board::Host {
@@ -77,28 +109,39 @@ impl DeviceFiles {
         }
         FileFlash::create(&files.flash_file(), board.map().geometry, board.storage())
             .map_err(create)?;
+        if mode != UpdateMode::RamLoad {
+            let written = std::fs::write(files.strategy_file(), format!("{}\n", mode.name()));
+            written.map_err(|error| create(error.into()))?;
+        }
         Ok(files)
     }
 
     /// The device at `path`: a directory is a host device, a file is an AN521.
     ///
     /// # Errors
-    /// [`DeviceError::NoDevice`].
+    /// [`DeviceError::NoDevice`], [`DeviceError::UnknownStrategy`].
     pub fn find(path: &Path) -> Result<Self, DeviceError> {
         let board = if path.is_dir() {
             Board::Host
         } else {
             Board::An521
         };
-        let files = Self {
+        let mut files = Self {
             board,
             root: path.to_owned(),
+            mode: UpdateMode::RamLoad,
         };
-        if files.flash_file().is_file() {
-            Ok(files)
-        } else {
-            Err(DeviceError::NoDevice(path.to_owned()))
+        if !files.flash_file().is_file() {
+            return Err(DeviceError::NoDevice(path.to_owned()));
         }
+        let strategy = files.strategy_file();
+        if strategy.exists() {
+            let unknown = || DeviceError::UnknownStrategy(strategy.clone());
+            let name = std::fs::read_to_string(&strategy).map_err(|_| unknown())?;
+            let mode = UpdateMode::from_name(name.trim()).filter(|mode| board.updates_by(*mode));
+            files.mode = mode.ok_or_else(unknown)?;
+        }
+        Ok(files)
     }
 
     /// Opens and locks the flash.
@@ -124,6 +167,16 @@ impl DeviceFiles {
     #[must_use]
     pub const fn map(&self) -> &'static FlashMap {
         self.board.map()
+    }
+
+    /// How it updates, and where.
+    #[must_use]
+    pub fn layout(&self) -> UpdateLayout<'static> {
+        let layout = UpdateLayout::new(self.mode, self.map());
+        match self.mode {
+            UpdateMode::SwapScratch => layout.with_scratch(SCRATCH),
+            _ => layout,
+        }
     }
 
     /// What the device was found at.
@@ -165,6 +218,10 @@ impl DeviceFiles {
         self.beside("secure.sock", ".sock")
     }
 
+    fn strategy_file(&self) -> PathBuf {
+        self.beside("strategy", ".strategy")
+    }
+
     fn beside(&self, in_directory: &str, suffix: &str) -> PathBuf {
         match self.board {
             Board::Host => self.root.join(in_directory),
@@ -174,5 +231,42 @@ impl DeviceFiles {
                 name.into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scratch_area_lies_in_whole_sectors_that_nothing_else_uses() {
+        let map = Board::Host.map();
+        assert_eq!(SCRATCH.offset % map.geometry.sector_size, 0);
+        assert_eq!(SCRATCH.len % map.geometry.sector_size, 0);
+        assert!(map.vault.end() <= SCRATCH.offset);
+        assert!(SCRATCH.end() <= map.otp.offset);
+    }
+
+    #[test]
+    fn a_device_is_found_with_the_strategy_it_was_made_for() {
+        let directory = tempfile::tempdir().unwrap();
+        for mode in UpdateMode::all() {
+            let path = directory.path().join(mode.name());
+            DeviceFiles::create_for(&path, Board::Host, mode).unwrap();
+            assert_eq!(DeviceFiles::find(&path).unwrap().layout().mode, mode);
+        }
+        let damaged = directory.path().join("swap-offset");
+        std::fs::write(damaged.join("strategy"), "swap-offsets\n").unwrap();
+        let refused = DeviceFiles::find(&damaged);
+        assert!(matches!(refused, Err(DeviceError::UnknownStrategy(_))));
+    }
+
+    #[test]
+    fn a_board_without_such_a_bootloader_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dev");
+        let refused = DeviceFiles::create_for(&path, Board::An521, UpdateMode::SwapMove);
+        assert!(matches!(refused, Err(DeviceError::NoStrategy(..))));
+        assert!(!path.exists());
     }
 }

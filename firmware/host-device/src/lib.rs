@@ -12,6 +12,7 @@ mod recovery;
 mod retained;
 mod secure;
 mod slots;
+mod start;
 
 pub use bootloader::{BootOptions, RunReport, run};
 pub use error::DeviceError;
@@ -27,7 +28,8 @@ pub use recovery::RecoveryLine;
 pub use retained::Retained;
 pub use secure::run as run_secure_world;
 pub use slots::{
-    ALL_ENCRYPTION, ALL_SUITES, Accepted, Report, confirm, inspect, judge, security_counter, write,
+    ALL_ENCRYPTION, ALL_SUITES, Accepted, Report, confirm, inspect, judge, security_counter,
+    withdraw, write,
 };
 
 /// Environment variable that tells an application where the secure world listens.

@@ -4,10 +4,10 @@
 
 use crate::marshal::{Link, Marshal};
 use crate::secure::{Machine, Secure, services};
-use crate::slots::inspect;
+use crate::slots::{Report, inspect};
 use crate::{DeviceError, DeviceFiles, facts};
 use ironroot_boot::{Image, PerImage, Slot, Standing};
-use ironroot_image::shared_data::{EntryType, SharedDataWriter};
+use ironroot_image::shared_data::{EntryType, INFO_MODE, SharedDataWriter};
 use ironroot_platform::MemoryOwner;
 use ironroot_port_host::{CLIENT_MEMORY, ClientMemories, Connection, DEFAULT_CLIENT};
 use ironroot_psa_api::ClientId;
@@ -31,6 +31,10 @@ impl Offline {
     pub fn open(files: &DeviceFiles) -> Result<Marshal<Self>, DeviceError> {
         let mut area = [0; 64];
         let mut shared = SharedDataWriter::new(&mut area).map_err(|_| DeviceError::SecureWorld)?;
+        let mode = [files.layout().mode.number()];
+        shared
+            .add(EntryType::bootloader(INFO_MODE), &mode)
+            .map_err(|_| DeviceError::SecureWorld)?;
         for (image, slot) in would_run(files)? {
             let kind = EntryType::bootloader(RUNNING + u16::from(image.number()));
             // Nothing is on trial while the device is off.
@@ -68,14 +72,15 @@ impl Link for Offline {
 
 /// The slots that a boot would start, if it tried nothing new.
 fn would_run(files: &DeviceFiles) -> Result<Vec<(Image, Slot)>, DeviceError> {
-    let (flash, map) = (files.open_flash()?, files.map());
-    let root_keys: PerImage<_> = facts(flash.clone(), map)?.root_keys;
+    let (flash, layout) = (files.open_flash()?, files.layout());
+    let root_keys: PerImage<_> = facts(flash.clone(), layout.map)?.root_keys;
     let mut running = Vec::new();
     for image in Image::ALL {
-        let inspect = |slot| inspect(&flash, map, &root_keys, image, slot);
+        let inspect = |slot| inspect(&flash, &layout, &root_keys, image, slot);
+        let bootable = |report: &Report| report.slot == Slot::A || !layout.mode.moves_sectors();
         let usable = [inspect(Slot::A)?, inspect(Slot::B)?]
             .into_iter()
-            .filter(|report| report.verdict.is_ok());
+            .filter(|report| report.verdict.is_ok() && bootable(report));
         let best = usable.max_by_key(|report| {
             let class = match report.standing {
                 Standing::Confirmed => 2,

@@ -6,7 +6,7 @@ use ironroot_boot::otp::{
     self, DecryptionKey, Facts, Lifecycle, OtpError, Provisioning, ProvisioningFlags, RootKeys,
     Secrets, Text,
 };
-use ironroot_boot::{FlashMap, Image, PerImage, Slot, Standing};
+use ironroot_boot::{FlashMap, Image, PerImage, Slot, Standing, UpdateLayout};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::ecdsa::P256PrivateKey;
@@ -29,6 +29,8 @@ pub struct Choices {
     pub certification_reference: Text<24>,
     /// Verification service for attestation tokens, empty for none.
     pub verification_service: Text<96>,
+    /// Its images are one set: installed, confirmed and taken back together.
+    pub together: bool,
     /// Derives every secret from this instead of drawing it: for tests only, and the device says so.
     pub seed: Option<[u8; 32]>,
 }
@@ -74,6 +76,10 @@ pub fn provision<F: Flash>(
             (drbg, ProvisioningFlags::TEST_SECRETS)
         }
     };
+    let flags = match choices.together {
+        true => flags.and(ProvisioningFlags::IMAGES_TOGETHER),
+        false => flags,
+    };
     let attestation_key = P256PrivateKey::generate(&mut drbg);
     let what = Provisioning {
         attestation_public_key: attestation_key.public().to_sec1(),
@@ -111,25 +117,29 @@ pub fn facts<F: Flash>(flash: F, map: &FlashMap) -> Result<Facts, DeviceError> {
 /// [`DeviceError::Otp`], [`DeviceError::Counter`], [`DeviceError::Flash`].
 pub fn revoke_keys(
     flash: &FileFlash,
-    map: &FlashMap,
+    layout: &UpdateLayout<'_>,
     keys: PerImage<u8>,
 ) -> Result<(), DeviceError> {
+    let slots: &[Slot] = match layout.mode.moves_sectors() {
+        true => &[Slot::A],
+        false => &Slot::ALL,
+    };
     let mut failed = None;
     let still_boots = |keys: &PerImage<RootKeys>| {
         let boots = |image, slot| -> Result<bool, DeviceError> {
-            let report = inspect(flash, map, keys, image, slot)?;
+            let report = inspect(flash, layout, keys, image, slot)?;
             Ok(report.verdict.is_ok() && report.standing == Standing::Confirmed)
         };
         Image::ALL.into_iter().all(|image| {
-            [Slot::A, Slot::B].into_iter().any(|slot| {
-                boots(image, slot).unwrap_or_else(|error| {
+            slots.iter().any(|slot| {
+                boots(image, *slot).unwrap_or_else(|error| {
                     failed = Some(error);
                     false
                 })
             })
         })
     };
-    let revoked = otp::revoke(&mut map.otp.of(flash.clone())?, keys, still_boots);
+    let revoked = otp::revoke(&mut layout.map.otp.of(flash.clone())?, keys, still_boots);
     match failed {
         Some(error) => Err(error),
         None => Ok(revoked?),

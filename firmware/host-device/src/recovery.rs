@@ -36,7 +36,7 @@ pub(crate) fn recover(
 
     // A file that is lost with the machine is loaded again; what was acknowledged is flushed below.
     let flash = files.open_flash()?.with_durability(Durability::OnFlush);
-    let map = files.map();
+    let (map, layout) = (files.map(), files.layout());
     let facts = otp::read_facts(&map.otp.of(flash.clone())?)?;
     let counter = |image| -> Result<(u32, u32), DeviceError> {
         let counter = security_counter(&flash, map, image)?;
@@ -57,8 +57,8 @@ pub(crate) fn recover(
             suites: ALL_SUITES,
             counters,
             windows: PerImage {
-                secure: load_window(map, Image::Secure),
-                non_secure: load_window(map, Image::NonSecure),
+                secure: load_window(&layout, Image::Secure),
+                non_secure: load_window(&layout, Image::NonSecure),
             },
             decryption,
         };

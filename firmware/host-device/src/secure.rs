@@ -136,7 +136,7 @@ fn root_of_trust<'a>(
     let vault = mount_vault(files, &flash, &key_tree, &mut drbg)?;
     let mut root = RootOfTrust::new(Parts {
         vault,
-        slots: ImageSlots::new(flash, *map, crate::slots::image_rules(map))
+        slots: ImageSlots::new(flash, *map, crate::slots::image_rules(&files.layout()))
             .with_decryption_key(otp.secrets.decryption_key.take()),
         system,
         otp,

@@ -4,10 +4,11 @@ use crate::DeviceError;
 use ironroot_boot::otp::{self, RootKeys, Scheme, Wrapping};
 use ironroot_boot::trailer_ops::{self, FlashSource, Request};
 use ironroot_boot::{
-    Demands, FlashMap, Image, PerImage, RamLoad, Reason, Slot, SlotState, Standing, Strategy as _,
+    Area, Demands, FlashMap, Image, PerImage, Reason, Slot, SlotState, Standing, UpdateLayout,
+    UpdateMode,
 };
 use ironroot_image::encryption::{self, Decryption, schemes};
-use ironroot_image::{BootRecord, ImageSource, Suite, Verified, Version, suites};
+use ironroot_image::{BootRecord, ImageSource, Refusal, Suite, Verified, Version, peek, suites};
 use ironroot_platform::{Flash, FlashCounter, FlashRegion, HardwareCounter};
 use ironroot_port_host::FileFlash;
 use ironroot_psa::ImageRules;
@@ -43,13 +44,13 @@ pub const ALL_ENCRYPTION: &[(Wrapping, encryption::Scheme)] = &[
 
 /// What a device demands of images, whoever asks: its bootloader, its update service, or a tool.
 #[must_use]
-pub(crate) fn image_rules(map: &FlashMap) -> ImageRules {
+pub(crate) fn image_rules(layout: &UpdateLayout<'_>) -> ImageRules {
     ImageRules {
         suites: ALL_SUITES,
         encryption: ALL_ENCRYPTION,
         windows: PerImage {
-            secure: load_window(map, Image::Secure),
-            non_secure: load_window(map, Image::NonSecure),
+            secure: load_window(layout, Image::Secure),
+            non_secure: load_window(layout, Image::NonSecure),
         },
     }
 }
@@ -98,41 +99,51 @@ pub fn security_counter(
 /// [`DeviceError::Counter`], [`DeviceError::Flash`]. The verdict itself is in the answer.
 pub fn judge(
     flash: &FileFlash,
-    map: &FlashMap,
+    layout: &UpdateLayout<'_>,
     root_keys: &PerImage<RootKeys>,
     image: Image,
     slot: Slot,
     bytes: &[u8],
 ) -> Result<Result<Accepted, Reason>, DeviceError> {
+    let map = layout.map;
     let counter = security_counter(flash, map, image)?;
-    let region = map.slot(image, slot).of(flash.clone())?;
     let demands = Demands {
         image,
         slot,
         root_key: root_keys.get(image),
         suites: ALL_SUITES,
-        size_limit: trailer_ops::layout(&region)?.swap_info(),
+        size_limit: room(layout, image)?,
         counter: counter.read()?,
         counter_limit: counter.limit(),
-        window: load_window(map, image),
+        window: load_window(layout, image),
         decryption: None,
     };
+    let in_clear = layout.mode.moves_sectors() && slot == Slot::A;
     let judge = |decryption: Option<Decryption<'_>>| {
         let demands = Demands {
             decryption,
             ..demands
         };
-        demands.examine(bytes).map(|verified| Accepted {
-            version: verified.version(),
-            security_counter: verified.security_counter().unwrap_or_default(),
-            says: component(&verified),
-        })
+        match in_clear {
+            true => demands
+                .examine_in_place(bytes)
+                .map(|image| accepted(&image)),
+            false => demands.examine(bytes).map(|image| accepted(&image)),
+        }
     };
     let key = otp::read_decryption_key(&map.otp.of(flash.clone())?)?;
     Ok(match key {
         None => judge(None),
         Some(key) => key.using(ALL_ENCRYPTION, judge),
     })
+}
+
+fn accepted<S: ImageSource>(verified: &Verified<S>) -> Accepted {
+    Accepted {
+        version: verified.version(),
+        security_counter: verified.security_counter().unwrap_or_default(),
+        says: component(verified),
+    }
 }
 
 /// By the component types that the bootloader, too, gives to images without a boot record.
@@ -146,9 +157,22 @@ fn component<S: ImageSource>(verified: &Verified<S>) -> Option<Image> {
     }
 }
 
+/// How many bytes an image may have.
+fn room(layout: &UpdateLayout<'_>, image: Image) -> Result<u32, DeviceError> {
+    let room = layout.room(image);
+    room.ok_or(DeviceError::Trailer(trailer_ops::TrailerError::NoTrailer))
+}
+
 /// Where the board's bootloader loads an image: AN521's code memory, `ARCHITECTURE.md`, "Memory map";
-/// on the host, memory of no particular address.
-pub(crate) fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image::AddressRange> {
+/// on the host, memory of no particular address. Nothing where images run in place.
+pub(crate) fn load_window(
+    layout: &UpdateLayout<'_>,
+    image: Image,
+) -> Option<ironroot_image::AddressRange> {
+    let map = layout.map;
+    if layout.mode != UpdateMode::RamLoad {
+        return None;
+    }
     let (start, len) = match image {
         _ if *map != ironroot_boot::flash_map::AN521 => (0, map.slot(image, Slot::A).len),
         Image::Secure => (0x1001_0000, 448 * 1024),
@@ -163,23 +187,23 @@ pub(crate) fn load_window(map: &FlashMap, image: Image) -> Option<ironroot_image
 /// [`DeviceError::Counter`], [`DeviceError::Flash`].
 pub fn inspect(
     flash: &FileFlash,
-    map: &FlashMap,
+    layout: &UpdateLayout<'_>,
     root_keys: &PerImage<RootKeys>,
     image: Image,
     slot: Slot,
 ) -> Result<Report, DeviceError> {
-    let region = map.slot(image, slot).of(flash.clone())?;
-    let state = SlotState::read(&region);
+    let area = layout.map.slot(image, slot);
+    let mut state = SlotState::read(&area.of(flash.clone())?);
     let standing = state.trailer.map_or(Standing::Unmarked, |trailer| {
-        RamLoad.standing(slot, &trailer)
+        layout.mode.standing(slot, &trailer)
     });
+    let area = image_in(flash, layout, area, slot)?;
+    state.header = peek(&FlashSource(&area.of(flash.clone())?));
     let verdict = match state.header {
         Err(refusal) => Err(Reason::Image(refusal)),
         Ok(_) => {
-            let mut bytes = vec![0; region.geometry().size() as usize];
-            // A read error shows up as a refusal of the zeros.
-            let _ = FlashSource(&region).read_at(0, &mut bytes);
-            judge(flash, map, root_keys, image, slot, &bytes)?
+            let bytes = read(flash, area)?;
+            judge(flash, layout, root_keys, image, slot, &bytes)?
         }
     };
     Ok(Report {
@@ -188,6 +212,44 @@ pub fn inspect(
         standing,
         verdict,
     })
+}
+
+/// The part of a slot that begins with an image: where candidates go, or where a swap leaves the image before.
+fn image_in(
+    flash: &FileFlash,
+    layout: &UpdateLayout<'_>,
+    area: Area,
+    slot: Slot,
+) -> Result<Area, DeviceError> {
+    let candidate = behind(area, candidate_offset(layout, slot));
+    let header = peek(&FlashSource(&candidate.of(flash.clone())?));
+    Ok(match header {
+        Err(Refusal::NoImage) => area,
+        _ => candidate,
+    })
+}
+
+/// How far from the start of a slot a candidate begins.
+fn candidate_offset(layout: &UpdateLayout<'_>, slot: Slot) -> u32 {
+    match slot {
+        Slot::A => 0,
+        Slot::B => layout.mode.candidate_sector() * layout.map.geometry.sector_size,
+    }
+}
+
+fn behind(area: Area, offset: u32) -> Area {
+    Area {
+        offset: area.offset + offset,
+        len: area.len - offset,
+    }
+}
+
+/// The bytes of an area. A read error shows up as a refusal of the zeros.
+pub(crate) fn read(flash: &FileFlash, area: Area) -> Result<Vec<u8>, DeviceError> {
+    let region = area.of(flash.clone())?;
+    let mut bytes = vec![0; region.geometry().size() as usize];
+    let _ = FlashSource(&region).read_at(0, &mut bytes);
+    Ok(bytes)
 }
 
 /// Confirms the image in a slot.
@@ -202,7 +264,22 @@ pub fn confirm<F: Flash>(
     Ok(trailer_ops::confirm(&mut map.slot(image, slot).of(flash)?)?)
 }
 
-/// Erases a slot and writes an image into it; `request` is what its trailer then asks for.
+/// Withdraws what a slot asks for; the image in it stays.
+///
+/// # Errors
+/// [`DeviceError::Flash`].
+pub fn withdraw<F: Flash>(
+    flash: F,
+    map: &FlashMap,
+    (image, slot): (Image, Slot),
+) -> Result<(), DeviceError> {
+    let mut region = map.slot(image, slot).of(flash)?;
+    let last = region.geometry().sectors.saturating_sub(1);
+    Ok(region.erase(last)?)
+}
+
+/// Erases a slot and writes an image into it, where the device's strategy looks for it; `request` is what its
+/// trailer then asks for.
 ///
 /// `progress` hears how many bytes of how many are written. An image that is as long as the slot brings
 /// its own trailer and gets no other.
@@ -211,16 +288,17 @@ pub fn confirm<F: Flash>(
 /// [`DeviceError::TooLarge`], [`DeviceError::Flash`], [`DeviceError::Trailer`].
 pub fn write<F: Flash>(
     flash: &mut F,
-    map: &FlashMap,
+    layout: &UpdateLayout<'_>,
     (image, slot): (Image, Slot),
     bytes: &[u8],
     request: Option<Request>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(), DeviceError> {
-    let mut region = map.slot(image, slot).of(flash)?;
+    let mut region = layout.map.slot(image, slot).of(flash)?;
     let geometry = region.geometry();
-    let limit = trailer_ops::layout(&region)?.swap_info();
-    let whole = bytes.len() == geometry.size() as usize;
+    let limit = room(layout, image)?;
+    let start = candidate_offset(layout, slot) as usize;
+    let whole = start == 0 && bytes.len() == geometry.size() as usize;
     if !whole && bytes.len() > limit as usize {
         let image_len = bytes.len();
         return Err(DeviceError::TooLarge {
@@ -237,7 +315,7 @@ pub fn write<F: Flash>(
     let sector = geometry.sector_size as usize;
     for (index, piece) in bytes.chunks(sector).enumerate() {
         let offset = index * sector;
-        program(&mut region, offset, piece)?;
+        program(&mut region, start + offset, piece)?;
         progress((offset + piece.len()).min(bytes.len()), bytes.len());
     }
     match request {

@@ -96,6 +96,7 @@ impl Bench {
             lifecycle: Lifecycle::Secured,
             implementation_id: None,
             certification_reference: Text::EMPTY,
+            together: false,
             verification_service: Text::EMPTY,
             seed: Some([7; 32]),
         };
@@ -121,7 +122,7 @@ impl Bench {
         let place = (image, slot);
         write(
             &mut flash,
-            self.files.map(),
+            &self.files.layout(),
             place,
             bytes,
             Some(request),
@@ -143,7 +144,7 @@ impl Bench {
         let facts = ironroot_host_device::identity(&mut flash, self.files.map())
             .unwrap()
             .facts;
-        let report = inspect(&flash, self.files.map(), &facts.root_keys, image, slot).unwrap();
+        let report = inspect(&flash, &self.files.layout(), &facts.root_keys, image, slot).unwrap();
         (
             report.standing,
             report.verdict.map(|accepted| accepted.security_counter),

@@ -38,6 +38,7 @@ impl World {
             lifecycle: Lifecycle::Secured,
             implementation_id: None,
             certification_reference: Text::EMPTY,
+            together: false,
             verification_service: Text::EMPTY,
             seed: None,
         };

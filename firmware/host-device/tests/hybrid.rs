@@ -131,6 +131,7 @@ impl Bench {
             lifecycle: Lifecycle::Secured,
             implementation_id: None,
             certification_reference: Text::EMPTY,
+            together: false,
             verification_service: Text::EMPTY,
             seed: Some([7; 32]),
         };
@@ -149,7 +150,7 @@ impl Bench {
     fn put(&self, image: Image, slot: Slot, bytes: &[u8]) {
         let flash = self.files.open_flash().unwrap();
         let mut flash = flash.with_durability(Durability::OnFlush);
-        let (map, request) = (self.files.map(), Some(Request::Permanent));
+        let (map, request) = (&self.files.layout(), Some(Request::Permanent));
         write(
             &mut flash,
             map,
@@ -187,7 +188,11 @@ impl Bench {
             secure: keys,
             non_secure: keys,
         };
-        revoke_keys(&self.files.open_flash().unwrap(), self.files.map(), both)
+        revoke_keys(
+            &self.files.open_flash().unwrap(),
+            &self.files.layout(),
+            both,
+        )
     }
 }
 

@@ -25,7 +25,7 @@ const SHA512: &str = "sha512";
 const LMS: &str = "lms";
 
 /// Each, the smallest first.
-pub(crate) const VARIANTS: [Variant; 7] = [
+pub(crate) const VARIANTS: [Variant; 8] = [
     Variant {
         name: "hash-only",
         features: &[],
@@ -41,6 +41,12 @@ pub(crate) const VARIANTS: [Variant; 7] = [
     Variant {
         name: "p256-ecies",
         features: &["p256", "encryption-p256"],
+        without: &[ED25519, RSA, SHA512, LMS],
+        schemes: &[Scheme::P256],
+    },
+    Variant {
+        name: "p256-in-place",
+        features: &["p256", "in-place"],
         without: &[ED25519, RSA, SHA512, LMS],
         schemes: &[Scheme::P256],
     },
@@ -82,6 +88,11 @@ pub(super) fn parse(name: &str) -> Result<Variant, String> {
 }
 
 impl Variant {
+    /// Whether it starts images where they lie.
+    pub(crate) fn in_place(self) -> bool {
+        self.features.contains(&"in-place")
+    }
+
     /// Builds it; gives the ELF file.
     pub(crate) fn build(self, place: &Place) -> Result<PathBuf> {
         let directory = place.images("bootloaders");

@@ -12,9 +12,9 @@ use std::process::Command;
 
 /// Bytes of the image header, as TF-M has it on this board.
 pub(super) const HEADER_SIZE: u32 = 0x400;
-/// Where the bootloader copies the secure image (ARCHITECTURE.md, memory map).
+/// Where the secure image runs, copied there or in place (ARCHITECTURE.md, memory map).
 pub(super) const SECURE_BASE: u32 = 0x1001_0000;
-/// Where it copies the non-secure image.
+/// Where the non-secure image does.
 pub(super) const NON_SECURE_BASE: u32 = 0x0020_0000;
 /// Slot sizes of the flash map.
 const SECURE_SLOT: u32 = 512 * 1024;
@@ -97,6 +97,8 @@ pub(crate) struct Signer {
     pub(crate) ironroot: PathBuf,
     pub(crate) keys: Keys,
     scheme: Scheme,
+    /// The option that says where an image runs: copied to memory, or in place.
+    address: &'static str,
 }
 
 /// Builds the `ironroot` command for this machine.
@@ -138,7 +140,16 @@ impl Signer {
             ironroot,
             keys,
             scheme,
+            address: "--load-addr",
         })
+    }
+
+    /// The same for images that run where they lie, at the same addresses.
+    pub(crate) fn in_place(&self) -> Self {
+        Self {
+            address: "--rom-fixed",
+            ..self.clone()
+        }
     }
 
     /// Arguments that tell a device whose images to take.
@@ -212,7 +223,7 @@ impl Signer {
             "--pad-header",
         ]);
         command.args(["--slot-size", &format!("{slot:#x}")]);
-        command.args(["--load-addr", &format!("{base:#x}")]);
+        command.args([self.address, &format!("{base:#x}")]);
         command
             .args(["--boot-record", record])
             .args(self.scheme.signing())

@@ -4,7 +4,7 @@
 //! The counting plugin watches the writes; nothing in the images has to help. What the processor itself
 //! stacks on an exception is not seen: at most 104 bytes (a secure frame with its additional state).
 
-use crate::device::Device;
+use crate::device::{Device, Strategy};
 use crate::disassembly;
 use crate::elf::Elf;
 use crate::firmware::{self, Configuration, Images, Scheme, Signer, Variant};
@@ -74,6 +74,10 @@ impl Watcher<'_> {
     /// A boot of images that are signed by this scheme, up to the secure image's own words.
     fn boot(&self, images: &Images, variant: Variant, elf: &Path, scheme: Scheme) -> Result<()> {
         let signer = Signer::with(self.place, scheme)?;
+        let (signer, strategy) = match variant.in_place() {
+            true => (signer.in_place(), Strategy::SwapOffset),
+            false => (signer, Strategy::RamLoad),
+        };
         let folder = self.directory.join(scheme.name());
         std::fs::create_dir_all(&folder)?;
         let secure = folder.join("secure.signed");
@@ -81,7 +85,8 @@ impl Watcher<'_> {
         let binary = images.file("secure.bin");
         signer.secure(&binary, &images.partitions, "1.0.0", 1, &secure)?;
         signer.non_secure(&images.file("nonsecure.bin"), "1.0.0", 1, &application)?;
-        let device = Device::signed_by(&signer, &secure, &folder.join("an521.flash"))?;
+        let flash = folder.join("an521.flash");
+        let device = Device::signed_by(&signer, &secure, &flash, strategy)?;
         device.install_application(&application)?;
 
         let bootloader = Elf::read(elf)?;

@@ -2,7 +2,7 @@
 
 use super::values::DeviceArgument;
 use clap::Args;
-use ironroot_host_device::{BootOptions, RecoveryLine, run};
+use ironroot_host_device::{BootOptions, DeviceError, RecoveryLine, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +12,9 @@ world and the application as processes from exactly the verified bytes, and boot
 resets itself. The console of bootloader and device is this one.
 
 Exit status: that of the application; 1 if the device did not boot.";
+
+/// Exit status of a power cut that was asked for.
+const POWER_CUT: u8 = 3;
 
 /// Options of `boot`.
 #[derive(Args)]
@@ -24,6 +27,9 @@ pub(crate) struct Boot {
     /// The line's socket; without it, the line is a new pseudo-terminal, whose name is shown
     #[arg(long, value_name = "PATH", requires = "recovery")]
     serial: Option<PathBuf>,
+    /// For demonstrations and tests: the power fails before this write or erase of the boot, counted from 0
+    #[arg(long, value_name = "OPERATIONS", hide = true)]
+    cut_power_after: Option<u32>,
     /// Arguments for the application
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -35,10 +41,17 @@ impl Boot {
             application_arguments: self.arguments.clone(),
             application_output: None,
             recovery: self.recovery.then(|| self.line()),
+            cut_power_after: self.cut_power_after,
         };
-        let report = run(&self.device.find()?, &options, &mut |line| {
-            println!("{line}")
-        })?;
+        let report = match run(&self.device.find()?, &options, &mut |line| {
+            println!("{line}");
+        }) {
+            Err(DeviceError::PowerCut) => {
+                eprintln!("the power fails");
+                return Ok(ExitCode::from(POWER_CUT));
+            }
+            other => other?,
+        };
         let code = report.exit_code.and_then(|code| u8::try_from(code).ok());
         Ok(ExitCode::from(code.unwrap_or(1)))
     }

@@ -5,7 +5,7 @@ use super::values::DeviceArgument;
 use crate::image::shared;
 use clap::Args;
 use ironroot_boot::otp::{Facts, OtpError, ProvisioningFlags};
-use ironroot_boot::{Image, Slot};
+use ironroot_boot::{Image, Slot, Standing};
 use ironroot_host_device::{DeviceError, DeviceFiles, Report, facts, inspect, security_counter};
 use ironroot_image::Refusal;
 use ironroot_image::trailer::{FlagState, MagicState, Trailer};
@@ -69,13 +69,13 @@ struct ImageDetails {
 
 impl Details {
     fn read(files: &DeviceFiles, flash: &FileFlash, facts: Facts) -> anyhow::Result<Self> {
-        let map = files.map();
+        let (map, layout) = (files.map(), files.layout());
         let counter = |area: ironroot_boot::Area| -> Result<u32, DeviceError> {
             Ok(FlashCounter::open(area.of(flash.clone())?)?.read()?)
         };
         let mut images = Vec::new();
         for image in Image::ALL {
-            let inspect = |slot| inspect(flash, map, &facts.root_keys, image, slot);
+            let inspect = |slot| inspect(flash, &layout, &facts.root_keys, image, slot);
             images.push(ImageDetails {
                 image,
                 counter: security_counter(flash, map, image)?
@@ -96,8 +96,9 @@ impl Details {
         let facts = &self.facts;
         let lifecycle = facts.lifecycle;
         println!(
-            "board {}, lifecycle {} ({:#06x}), booted {} times, vault generation {}",
+            "board {}, updates by {}, lifecycle {} ({:#06x}), booted {} times, vault generation {}",
             files.board().name(),
+            files.layout().mode.name(),
             lifecycle.words(),
             lifecycle as u16,
             self.boots,
@@ -136,7 +137,7 @@ impl Details {
                 );
             }
             for report in slots {
-                println!("  slot {}: {}", report.slot, words(report));
+                println!("  slot {}: {}", report.slot, words(files, report));
             }
         }
     }
@@ -149,12 +150,13 @@ impl Details {
                 json!({
                     "image": details.image.number(),
                     "security_counter": details.counter,
-                    "slots": details.slots.iter().map(slot_json).collect::<Vec<_>>(),
+                    "slots": details.slots.iter().map(|report| slot_json(files, report)).collect::<Vec<_>>(),
                 })
             })
             .collect();
         json!({
             "board": files.board().name(),
+            "strategy": files.layout().mode.name(),
             "provisioned": true,
             "lifecycle": self.facts.lifecycle.words(),
             "instance_id": shared::to_hex(&self.facts.instance_id),
@@ -171,7 +173,23 @@ fn is_empty(report: &Report) -> bool {
     matches!(report.state.header, Err(Refusal::NoImage))
 }
 
-fn words(report: &Report) -> String {
+/// What a slot's trailer means on this device.
+fn standing(files: &DeviceFiles, report: &Report) -> &'static str {
+    let mode = files.layout().mode;
+    if !mode.moves_sectors() {
+        return report.standing.words();
+    }
+    match (report.slot, report.standing) {
+        (Slot::A, Standing::TrialFailed) => "on trial, the next boot goes back",
+        (Slot::A, Standing::Confirmed) => "confirmed",
+        (Slot::B, Standing::Pending) => "to be installed and tried next",
+        (Slot::B, Standing::Confirmed) => "to be installed next, for good",
+        (Slot::B, Standing::Unmarked) => "not asked for",
+        (_, other) => other.words(),
+    }
+}
+
+fn words(files: &DeviceFiles, report: &Report) -> String {
     if is_empty(report) {
         return "empty".to_owned();
     }
@@ -189,7 +207,7 @@ fn words(report: &Report) -> String {
         .map_or("trailer unreadable".to_owned(), |t| trailer_words(&t));
     format!(
         "{version}, {}, {verdict} [{trailer}]",
-        report.standing.words()
+        standing(files, report)
     )
 }
 
@@ -208,13 +226,13 @@ fn trailer_words(trailer: &Trailer) -> String {
     format!("magic {magic}, image_ok {image_ok}, copy_done {copy_done}")
 }
 
-fn slot_json(report: &Report) -> Value {
+fn slot_json(files: &DeviceFiles, report: &Report) -> Value {
     let version = report.state.version().map(|version| version.to_string());
     json!({
         "slot": report.slot.to_string(),
         "empty": is_empty(report),
         "version": version,
-        "standing": report.standing.words(),
+        "standing": standing(files, report),
         "acceptable": report.verdict.is_ok(),
         "reason": report.verdict.err().map(|reason| reason.to_string()),
     })

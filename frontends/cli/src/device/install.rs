@@ -5,10 +5,10 @@ use crate::image::shared;
 use anyhow::{Context, bail};
 use clap::Args;
 use ironroot_boot::otp::Facts;
-use ironroot_boot::trailer_ops::Request;
+use ironroot_boot::trailer_ops::{Request, set_pending};
 use ironroot_boot::{Image, Slot, Standing};
 use ironroot_host_device::{
-    DeviceError, DeviceFiles, Report, confirm, facts, inspect, judge, write,
+    DeviceError, DeviceFiles, Report, confirm, facts, inspect, judge, withdraw, write,
 };
 use ironroot_port_host::{Durability, FileFlash};
 use std::io::{IsTerminal as _, Write as _};
@@ -125,6 +125,42 @@ impl Target {
         Ok(())
     }
 
+    /// Withdraws the updates that slots B ask for, on a device that moves sectors.
+    pub(super) fn withdraw_pending(&self) -> anyhow::Result<()> {
+        let mut withdrawn = 0;
+        for image in Image::ALL {
+            let [a, b] = self.reports(image)?;
+            let wanted = [Standing::Pending, Standing::Confirmed].contains(&b.standing);
+            if wanted {
+                withdraw(self.flash.clone(), self.files.map(), (image, Slot::B))?;
+                println!("{image} image: the update is withdrawn");
+                withdrawn += 1;
+            }
+            if a.standing == Standing::TrialFailed {
+                println!("{image} image: the next boot goes back, for nothing is confirmed");
+                withdrawn += 1;
+            }
+        }
+        if withdrawn == 0 {
+            bail!("no update is staged or on trial");
+        }
+        Ok(())
+    }
+
+    /// Writes candidates past the update service, and then what they ask for: from the last request on, all are
+    /// wanted.
+    pub(super) fn stage(&self, images: &[(Image, &[u8])]) -> anyhow::Result<()> {
+        for (image, bytes) in images {
+            self.write_as(*image, Slot::B, bytes, None)?;
+        }
+        for (image, _) in images {
+            let area = self.files.map().slot(*image, Slot::B);
+            let mut slot = area.of(self.flash.clone()).map_err(DeviceError::Flash)?;
+            set_pending(&mut slot, *image, Request::Trial).map_err(DeviceError::Trailer)?;
+        }
+        Ok(())
+    }
+
     /// Which image it is, if the device would accept it and choose it; with `force`, written past the update
     /// service at once.
     pub(super) fn take(
@@ -138,11 +174,16 @@ impl Target {
             None => self.image_of(bytes)?,
         };
         let current = self.current(image)?;
-        let slot = current.map_or(Slot::A, |report| report.slot.other());
+        let mode = self.files.layout().mode;
+        let slot = match current {
+            None => Slot::A,
+            Some(report) => mode.candidate_slot(report.slot),
+        };
         let candidate = self.must_accept(image, slot, bytes, force)?;
         let running = current.and_then(|report| Some((report.verdict.ok()?.version, report.slot)));
         if let (Some(candidate), Some((running, slot)), false) = (candidate, running, force)
             && candidate <= running
+            && !mode.moves_sectors()
         {
             return Err(DeviceError::NotNewer {
                 candidate,
@@ -159,15 +200,18 @@ impl Target {
     }
 
     fn reports(&self, image: Image) -> anyhow::Result<[Report; 2]> {
-        let (map, keys) = (self.files.map(), &self.facts.root_keys);
-        let inspect = |slot| inspect(&self.flash, map, keys, image, slot);
+        let (layout, keys) = (self.files.layout(), &self.facts.root_keys);
+        let inspect = |slot| inspect(&self.flash, &layout, keys, image, slot);
         Ok([inspect(Slot::A)?, inspect(Slot::B)?])
     }
 
     /// The slot that must be left alone: the one the device would boot if the other were empty.
     fn current(&self, image: Image) -> anyhow::Result<Option<Report>> {
         let reports = self.reports(image)?;
-        let usable = reports.into_iter().filter(|report| report.verdict.is_ok());
+        let moves = self.files.layout().mode.moves_sectors();
+        let bootable = |report: &Report| !moves || report.slot == Slot::A;
+        let usable = reports.into_iter();
+        let usable = usable.filter(|report| report.verdict.is_ok() && bootable(report));
         let rank = |report: &Report| {
             let class = match report.standing {
                 Standing::Confirmed => 2,
@@ -181,10 +225,10 @@ impl Target {
 
     /// Which image it is, by the boot record of one that the device would accept.
     fn image_of(&self, bytes: &[u8]) -> anyhow::Result<Image> {
-        let (map, keys) = (self.files.map(), &self.facts.root_keys);
+        let (layout, keys) = (self.files.layout(), &self.facts.root_keys);
         let mut reason = None;
         for image in Image::ALL {
-            match judge(&self.flash, map, keys, image, Slot::A, bytes)? {
+            match judge(&self.flash, &layout, keys, image, Slot::B, bytes)? {
                 Ok(accepted) if accepted.says == Some(image) => return Ok(image),
                 Ok(_) => {}
                 Err(refused) => reason = Some(DeviceError::Refused(image, refused)),
@@ -206,7 +250,8 @@ impl Target {
         force: bool,
     ) -> anyhow::Result<Option<ironroot_image::Version>> {
         let keys = &self.facts.root_keys;
-        match judge(&self.flash, self.files.map(), keys, image, slot, bytes)? {
+        let layout = self.files.layout();
+        match judge(&self.flash, &layout, keys, image, slot, bytes)? {
             Ok(accepted) => Ok(Some(accepted.version)),
             Err(reason) if force => {
                 eprintln!("ironroot: the device will refuse this image: {reason}");
@@ -223,15 +268,25 @@ impl Target {
         bytes: &[u8],
         request: Request,
     ) -> anyhow::Result<()> {
+        self.write_as(image, slot, bytes, Some(request))
+    }
+
+    fn write_as(
+        &self,
+        image: Image,
+        slot: Slot,
+        bytes: &[u8],
+        request: Option<Request>,
+    ) -> anyhow::Result<()> {
         let mut flash = self.flash.with_durability(Durability::OnFlush);
         let mut progress = Progress::new();
         let mut told = |done, all| progress.tell(done, all);
         write(
             &mut flash,
-            self.files.map(),
+            &self.files.layout(),
             (image, slot),
             bytes,
-            Some(request),
+            request,
             &mut told,
         )?;
         flash

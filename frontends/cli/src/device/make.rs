@@ -1,6 +1,6 @@
 //! `ironroot device new` and `payload`.
 
-use super::values::BoardName;
+use super::values::{BoardName, StrategyName};
 use crate::image::shared;
 use anyhow::Context;
 use clap::Args;
@@ -17,19 +17,25 @@ pub(crate) struct New {
     /// Kind of device
     #[arg(long)]
     board: BoardName,
+    /// How it updates, for all its life: on a product, what its bootloader was built for. an521 has ram-load and
+    /// swap-offset
+    #[arg(long, value_enum, default_value = "ram-load")]
+    strategy: StrategyName,
 }
 
 impl New {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let files = DeviceFiles::create(&self.device, self.board.into())?;
+        let mode = self.strategy.into();
+        let files = DeviceFiles::create_for(&self.device, self.board.into(), mode)?;
         let what = match files.board() {
             Board::Host => "a host device, sparse on disk",
             Board::An521 => "an AN521 device, the content of its PSRAM",
         };
         let size = files.map().geometry.size() >> 20;
         println!(
-            "{}: {what}, {size} MiB of blank flash",
-            self.device.display()
+            "{}: {what}, {size} MiB of blank flash, updates by {}",
+            self.device.display(),
+            files.layout().mode.name()
         );
         println!(
             "next: ironroot device provision {} --key ROOT.pem",

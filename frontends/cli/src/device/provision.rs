@@ -75,6 +75,10 @@ pub(crate) struct Provision {
         hide_default_value = true
     )]
     verification_service: String,
+    /// Keep the device's images together: an update of both starts, counts and goes back as one, also when power
+    /// is cut between two writes
+    #[arg(long)]
+    together: bool,
     /// Derive every secret from these 32 bytes, so that tests can repeat. The device is marked as a test
     /// device and says so at every boot: whoever knows the seed has its keys
     #[arg(long, value_name = "HEX", value_parser = values::bytes32)]
@@ -110,6 +114,7 @@ impl Provision {
                 "--certification-reference",
             )?,
             verification_service: text(&self.verification_service, "--verification-service")?,
+            together: self.together,
             seed: self.seed,
         };
         let mut flash = files.open_flash()?;

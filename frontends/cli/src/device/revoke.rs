@@ -55,7 +55,7 @@ impl RevokeKey {
                 bail!("{}: the device does not have this key", path.display());
             }
         }
-        revoke_keys(&flash, files.map(), masks)?;
+        revoke_keys(&flash, &files.layout(), masks)?;
         write_public(&files, &identity(&mut flash, files.map())?)?;
         println!("done: revoked for image 0: {}", list(masks.secure));
         println!("      revoked for image 1: {}", list(masks.non_secure));

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use ironroot_boot::otp::Lifecycle;
-use ironroot_boot::{Image, Slot};
+use ironroot_boot::{Image, Slot, UpdateMode};
 use ironroot_host_device::{Board, DeviceError, DeviceFiles};
 use std::path::PathBuf;
 
@@ -35,6 +35,41 @@ impl From<BoardName> for Board {
         match name {
             BoardName::Host => Self::Host,
             BoardName::An521 => Self::An521,
+        }
+    }
+}
+
+/// Ways to update.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum StrategyName {
+    /// The newest image of both slots is copied to memory and runs there; a trial that fails goes back to the
+    /// other slot
+    RamLoad,
+    /// Images run from slot A; a candidate in slot B, one sector further on, is swapped in, and back after a trial
+    /// that fails. The least wear of all that swap
+    SwapOffset,
+    /// The same without the offset: the image in slot A is moved one sector up first
+    SwapMove,
+    /// The same by way of a scratch area, which wears the most
+    SwapScratch,
+    /// Slot B is copied over slot A: no trial, no way back
+    OverwriteOnly,
+    /// The newest image runs in the slot it is in; a trial that fails goes back to the other slot
+    DirectXipRevert,
+    /// The newest image runs in the slot it is in: no trial, no way back
+    DirectXip,
+}
+
+impl From<StrategyName> for UpdateMode {
+    fn from(name: StrategyName) -> Self {
+        match name {
+            StrategyName::RamLoad => Self::RamLoad,
+            StrategyName::SwapOffset => Self::SwapOffset,
+            StrategyName::SwapMove => Self::SwapMove,
+            StrategyName::SwapScratch => Self::SwapScratch,
+            StrategyName::OverwriteOnly => Self::Overwrite,
+            StrategyName::DirectXipRevert => Self::DirectXipRevert,
+            StrategyName::DirectXip => Self::DirectXip,
         }
     }
 }
