@@ -168,7 +168,8 @@ impl<S: ImageSource> Verified<S> {
     }
 
     /// The records of components packed inside the payload ([`tlv::COMPONENT_RECORD`]), in order.
-    /// Each is a complete boot record: [`TlvEntry::read`] it into [`BootRecord::MAX_LEN`](crate::BootRecord::MAX_LEN) bytes.
+    /// Each is a complete boot record: [`TlvEntry::read`] it into
+    /// [`BootRecord::MAX_LEN`](crate::BootRecord::MAX_LEN) bytes.
     pub fn component_records(&self) -> impl Iterator<Item = TlvEntry> + '_ {
         self.custom(tlv::COMPONENT_RECORD)
     }

@@ -1,4 +1,4 @@
-//! `keygen`, `getpub`, `getpubhash`, `getpriv`.
+//! `keygen`, `keyinfo`, `getpub`, `getpubhash`, `getpriv`.
 
 use super::arguments::to_hex;
 use super::encryption::{self, KeyBytes};
@@ -110,6 +110,40 @@ impl Keygen {
         let pem = key_file::private_pem(&key, password.as_ref().map(Password::as_bytes))?;
         files::write(&self.key, pem.as_bytes(), Readers::Owner)?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Which half of a key a file holds; spelt as imgtool does.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    Private,
+    Public,
+}
+
+/// Options of `keyinfo`.
+#[derive(Args)]
+pub(crate) struct Keyinfo {
+    /// Key file
+    #[arg(short, long, value_name = "FILE")]
+    key: PathBuf,
+    /// Fail, with exit code 2, unless the file holds this half
+    #[arg(long, value_name = "HALF")]
+    require: Option<Half>,
+}
+
+impl Keyinfo {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let (half, word) = match key_file::load(&self.key)? {
+            key_file::Key::Private(_) => (Half::Private, "private"),
+            key_file::Key::Public(_) => (Half::Public, "public"),
+        };
+        println!("{word}");
+        match self.require {
+            Some(wanted) if wanted != half => {
+                Err(usage(format!("{}: a {word} key", self.key.display())))
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! public ones.
 //!
 //! PKCS#8 is RFC 5958, SEC 1 keys RFC 5915, PKCS#1 RFC 8017 appendix A.1, public keys RFC 5280 with
-//! RFC 5480 (P-256, P-384), RFC 8410 (Ed25519, X25519), RFC 8017 (RSA). Private ones may be under a password. Written are PKCS#8 and SubjectPublicKeyInfo, as
-//! imgtool does.
+//! RFC 5480 (P-256, P-384), RFC 8410 (Ed25519, X25519), RFC 8017 (RSA). Private ones may be under a
+//! password. Written are PKCS#8 and SubjectPublicKeyInfo, as imgtool does.
 
 use super::files;
 use super::key::{ED25519, Kind, LMS, P256, P384, PrivateKey, PublicKey, X25519};

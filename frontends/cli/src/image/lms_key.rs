@@ -4,8 +4,8 @@
 //! so the file with the next number is on the disk before a signature leaves this program; a cut in between
 //! wastes one leaf. The file is locked meanwhile.
 //!
-//! A copy would sign with the same leaves again. The file says which file it is (its inode and birth); a copy, or a backup
-//! that was restored, is refused until somebody says with `lms-state --adopt` from which leaf on it may sign.
+//! A copy would sign with the same leaves again. The file says which file it is (its inode and birth); a copy, or a
+//! backup that was restored, is refused until somebody says with `lms-state --adopt` from which leaf on it may sign.
 //!
 //! PEM, label `IRONROOT LMS PRIVATE KEY`: version (1 byte, 1), LMS public key (56), seed (32), next leaf (4, big
 //! endian), which file (8, big endian; 0 where files have no identity).

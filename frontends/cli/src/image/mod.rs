@@ -32,6 +32,8 @@ use std::process::ExitCode;
 pub(crate) enum Command {
     /// Make a key for signing or encryption (a PEM file, PKCS#8)
     Keygen(key_commands::Keygen),
+    /// Print which half of a key a file holds, `private` or `public`, for build systems
+    Keyinfo(key_commands::Keyinfo),
     /// Print the public half of a key, for a bootloader or for `verify`
     Getpub(key_commands::Getpub),
     /// Print the hash of the public key, for a device that stores only that
@@ -58,6 +60,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     let (done, otherwise) = match command {
         Command::Keygen(options) => (options.run(), 1),
+        Command::Keyinfo(options) => (options.run(), 1),
         Command::Getpub(options) => (options.run(), 1),
         Command::Getpubhash(options) => (options.run(), 1),
         Command::Getpriv(options) => (options.run(), 1),
