@@ -1,3 +1,4 @@
+//! `cargo xtask bench tpm`: our TPM beside swtpm ([`tpm`]).
 //! `cargo xtask bench an521`: executed instructions of each row of the table of figures to beat.
 //!
 //! The benchmark application brackets each call with two functions whose addresses the counting plugin
@@ -5,6 +6,7 @@
 //! the application: its start, and the bootloader's own functions, are addresses too.
 
 mod console;
+mod tpm;
 
 use crate::device::Device;
 use crate::disassembly;
@@ -23,19 +25,22 @@ use std::path::Path;
 use std::time::Duration;
 
 const ABOUT: &str = "\
-Counts executed instructions on QEMU's AN521 between the markers of the benchmark application, and prints each \
+an521: counts executed instructions on QEMU's AN521 between the markers of the benchmark application, and prints each \
 row beside TF-M's profile_medium and profile_large, the target that must hold and the goal. Instructions are no \
 cycles: bus, flash and cache are not in them. Every run gives the same figures.
 
 Storage rows are means over more than two garbage collections and say how often flash was erased and \
-programmed. What was measured is named by the hashes of the ELF files. benches/README.md says how to read it.";
+programmed. What was measured is named by the hashes of the ELF files. benches/README.md says how to read it.
+
+tpm: drives Debian's swtpm and `ironroot tpm serve` by one client in alternated passes, and prints each operation in \
+microseconds with the ratio, what must hold, start-up, memory, and a durable write beside one data sync.";
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 #[command(long_about = ABOUT)]
 pub(crate) struct Options {
     /// What to measure
-    #[arg(value_parser = ["an521"])]
+    #[arg(value_parser = ["an521", "tpm"])]
     what: String,
     /// One list of objects {name, value, unit, peer, peer_value, target, met, goal}
     #[arg(long)]
@@ -43,6 +48,8 @@ pub(crate) struct Options {
     /// Instead of the table: where the instructions of this row go, by function
     #[arg(long, value_name = "ROW")]
     profile: Option<String>,
+    #[command(flatten)]
+    tpm: tpm::Runs,
 }
 
 /// What runs: the test partitions' echo service is one of the rows.
@@ -63,7 +70,14 @@ struct Marks {
 
 /// Measures and prints.
 pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
-    setup::ensure(place, &Need::ALL)?;
+    match &*options.what {
+        "tpm" => tpm::bench(place, &options.tpm, options.json),
+        _ => an521(place, options),
+    }
+}
+
+fn an521(place: &Place, options: &Options) -> Result<()> {
+    setup::ensure(place, &Need::DEVICE)?;
     let images = firmware::build(place, CONFIGURATION)?;
     let directory = place.work().join("bench");
     std::fs::create_dir_all(&directory)?;

@@ -4,11 +4,13 @@
 //! installed with a word on what happens, and if that fails the error is the step a person can do.
 
 mod apt;
+pub(crate) mod guest;
 mod python;
 
 use crate::place::{Place, on_path};
 use crate::shell::{run, say};
 use anyhow::{Result, bail};
+use std::path::Path;
 use std::process::Command;
 
 /// The processor that firmware is built for.
@@ -29,11 +31,17 @@ pub(crate) enum Need {
     Python,
     /// `sb`, which sends files by Ymodem.
     Lrzsz,
+    /// swtpm, the TPM that ours is measured against.
+    Swtpm,
+    /// Programs that use a TPM: tpm2-tools, IBM's TSS, tpm2-openssl, tpm2-pytss, clevis, systemd-cryptenroll.
+    TpmClients,
+    /// A machine and a kernel for a guest that has a TPM.
+    TpmGuest,
 }
 
 impl Need {
-    /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    /// What devices need: images, QEMU, and tools that speak to them.
+    pub(crate) const DEVICE: [Self; 6] = [
         Self::Rust,
         Self::Qemu,
         Self::ArmCompiler,
@@ -41,6 +49,45 @@ impl Need {
         Self::Python,
         Self::Lrzsz,
     ];
+    /// What tests of the TPM need besides; a machine where apt cannot reach them skips those tests.
+    pub(crate) const TPM: [Self; 3] = [Self::Swtpm, Self::TpmClients, Self::TpmGuest];
+}
+
+/// Debian's packages of programs that use a TPM.
+const TPM_CLIENTS: [&str; 12] = [
+    "tpm2-tools",
+    "tpm2-abrmd",
+    "libtss2-tcti-tabrmd0",
+    "dbus-daemon",
+    "tss2",
+    "tpm2-openssl",
+    "python3-tpm2-pytss",
+    "clevis",
+    "clevis-luks",
+    "clevis-tpm2",
+    "cryptsetup-bin",
+    "xxd",
+];
+
+/// Whether the last thing that each package brings is there.
+fn tpm_clients_present() -> bool {
+    let programs = ["tpm2_getrandom", "dbus-run-session", "tssgetrandom"];
+    let more = [
+        "clevis-decrypt-tpm2",
+        "clevis-luks-bind",
+        "cryptsetup",
+        "xxd",
+        "openssl",
+    ];
+    let files = [
+        "/usr/lib/python3/dist-packages/tpm2_pytss",
+        "/usr/sbin/tpm2-abrmd",
+    ];
+    programs
+        .into_iter()
+        .chain(more)
+        .all(|program| on_path(program).is_some())
+        && files.iter().all(|file| Path::new(file).exists())
 }
 
 /// Makes every need present, or explains what to do by hand.
@@ -65,6 +112,9 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
             }
             Need::Python => python::ensure(place)?,
             Need::Lrzsz => apt::ensure("sb", &["lrzsz"], || on_path("sb").is_some())?,
+            Need::Swtpm => apt::ensure("swtpm", &["swtpm"], || on_path("swtpm").is_some())?,
+            Need::TpmClients => apt::ensure("clients of a TPM", &TPM_CLIENTS, tpm_clients_present)?,
+            Need::TpmGuest => guest::ensure(place)?,
         }
     }
     Ok(())
@@ -73,7 +123,7 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
 /// `cargo xtask setup`: everything, then a list of what is there.
 pub(crate) fn everything(place: &Place) -> Result<()> {
     let mut failed = 0;
-    for need in Need::ALL {
+    for need in Need::DEVICE.into_iter().chain(Need::TPM) {
         match ensure(place, &[need]) {
             Ok(()) => println!("{need:?}: ready"),
             Err(error) => {
@@ -89,7 +139,10 @@ pub(crate) fn everything(place: &Place) -> Result<()> {
     };
     println!("cargo-deny: {deny} (`cargo xtask check` looks at licences and bans with it)");
     if failed > 0 {
-        bail!("{failed} of {} could not be set up", Need::ALL.len());
+        bail!(
+            "{failed} of {} could not be set up",
+            Need::DEVICE.len() + Need::TPM.len()
+        );
     }
     Ok(())
 }

@@ -1,0 +1,9 @@
+//! Our TPM beside swtpm: the same client, the same commands, in alternated passes.
+
+mod operations;
+mod report;
+mod samples;
+
+pub use operations::pass;
+pub use report::{Judged, json, judge, table};
+pub use samples::Samples;

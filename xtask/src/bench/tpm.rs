@@ -1,0 +1,206 @@
+//! `cargo xtask bench tpm`: our TPM daemon beside Debian's swtpm.
+//!
+//! Both run with their state in folders of one directory. One client drives them in alternated passes, so that
+//! what the machine does besides falls on both. Another server of ours, with full durability, is asked for durable
+//! writes only, beside the time that a data sync of a small write takes on the same file system in the same run.
+
+use crate::place::Place;
+use crate::setup::{self, Need};
+use crate::shell::{cargo, run, say};
+use anyhow::{Context, Result, bail};
+use ironroot_benches::tpm::{self, Samples};
+use ironroot_tpm_client::Client;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often each operation is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Runs {
+    /// With `tpm`: passes over all operations, alternated between the two
+    #[arg(long, default_value_t = 5)]
+    passes: u32,
+    /// With `tpm`: times of an operation per pass
+    #[arg(long, default_value_t = 100)]
+    runs: u32,
+    /// With `tpm`: times of a slow operation (RSA key generation) per pass
+    #[arg(long, default_value_t = 40)]
+    slow_runs: u32,
+}
+
+/// A TPM process; ended when dropped.
+struct Server {
+    process: Child,
+    port: u16,
+    started: Duration,
+}
+
+/// The two indices of the durable part.
+const INDEX: u32 = 0x0150_0012;
+/// authWrite, authRead, ownerWrite, ownerRead, noDA
+const ATTRIBUTES: u32 = 1 << 1 | 1 << 2 | 1 << 17 | 1 << 18 | 1 << 25;
+
+pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
+    setup::ensure(place, &[Need::Swtpm])?;
+    say!("building the daemon with full optimisation");
+    run(cargo(&place.root).args(["build", "--release", "--quiet", "-p", "ironroot-cli"]))?;
+    let ours = place.target.join("release/ironroot");
+    let directory = place.work().join("bench-tpm");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory)?;
+    let peer_server = Server::swtpm(&directory.join("swtpm"))?;
+    let our_server = Server::ours(&ours, &directory.join("ours"), "none")?;
+    let (mut peer, mut own) = (Samples::default(), Samples::default());
+    let (mut peer_client, mut own_client) = (peer_server.client()?, our_server.client()?);
+    for pass in 0..runs.passes {
+        say!("pass {} of {}", pass + 1, runs.passes);
+        tpm::pass(&mut peer_client, &mut peer, pass, runs.runs, runs.slow_runs).context("swtpm")?;
+        tpm::pass(&mut own_client, &mut own, pass, runs.runs, runs.slow_runs)
+            .context("ironroot tpm serve")?;
+    }
+    let rows = tpm::judge(&peer, &own);
+    if as_json {
+        println!("{}", tpm::json(&rows)?);
+        return Ok(());
+    }
+    println!("{}", tpm::table(&rows));
+    let (peer_memory, our_memory) = (peer_server.resident()?, our_server.resident()?);
+    println!(
+        "first start to first answer: swtpm {:.1} ms, ours {:.1} ms; resident: swtpm {peer_memory} KiB, ours {our_memory} KiB",
+        milliseconds(peer_server.started),
+        milliseconds(our_server.started),
+    );
+    durable(&ours, &directory)
+}
+
+/// Durable writes beside the data syncs of the same file system.
+fn durable(ours: &Path, directory: &Path) -> Result<()> {
+    let server = Server::ours(ours, &directory.join("durable"), "full")?;
+    let mut client = server.client()?;
+    client.nv_define(INDEX, 64, ATTRIBUTES)?;
+    let mut file = std::fs::File::create(directory.join("sync"))?;
+    file.write_all(&[0; 1 << 20])?;
+    file.sync_all()?;
+    let (mut writes, mut syncs) = (Vec::new(), Vec::new());
+    for number in 0..200u8 {
+        client.nv_write(INDEX, &[number; 64])?;
+        writes.push(client.last);
+        let start = Instant::now();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[number; 512], u64::from(number) * 512)?;
+        file.sync_data()?;
+        syncs.push(start.elapsed());
+    }
+    let (write, sync) = (median(&mut writes), median(&mut syncs));
+    let most = sync.mul_f64(1.2) + Duration::from_micros(60);
+    println!(
+        "durable NV_Write {:.1} us; one data sync {:.1} us; target <= 1.2 x + 60 us = {:.1} us{}",
+        microseconds(write),
+        microseconds(sync),
+        microseconds(most),
+        if write <= most { "" } else { "  MISSED" }
+    );
+    Ok(())
+}
+
+impl Server {
+    fn swtpm(state: &Path) -> Result<Self> {
+        let port = free_port()?;
+        std::fs::create_dir_all(state)?;
+        let mut command = Command::new("swtpm");
+        command.args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"]);
+        command
+            .arg("--tpmstate")
+            .arg(format!("dir={}", state.display()));
+        command
+            .arg("--server")
+            .arg(format!("type=tcp,port={port},bindaddr=127.0.0.1"));
+        Self::start(command, port)
+    }
+
+    fn ours(program: &Path, state: &Path, durability: &str) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(program);
+        command.args([
+            "tpm",
+            "serve",
+            "--startup",
+            "clear",
+            "--durability",
+            durability,
+        ]);
+        command.arg("--state").arg(state);
+        command.arg("--tcp").arg(format!("127.0.0.1:{port}"));
+        Self::start(command, port)
+    }
+
+    fn start(mut command: Command, port: u16) -> Result<Self> {
+        let begin = Instant::now();
+        let process = command
+            .stdout(Stdio::null())
+            .spawn()
+            .context("cannot start the TPM")?;
+        let mut server = Self {
+            process,
+            port,
+            started: Duration::ZERO,
+        };
+        while begin.elapsed() < Duration::from_secs(10) {
+            if let Ok(mut client) = Client::tcp(port)
+                && client.get_random(8).is_ok()
+            {
+                server.started = begin.elapsed();
+                return Ok(server);
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        bail!("the TPM on port {port} did not come up")
+    }
+
+    fn client(&self) -> Result<Client> {
+        Ok(Client::tcp(self.port)?)
+    }
+
+    /// KiB in memory.
+    fn resident(&self) -> Result<u64> {
+        let status = PathBuf::from(format!("/proc/{}/status", self.process.id()));
+        let text = std::fs::read_to_string(status)?;
+        let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(number.context("no VmRSS")?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port whose successor is free, too: the simulator protocol's platform port.
+fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
+        let next = port.checked_add(1).unwrap_or(1024);
+        if std::net::TcpListener::bind(("127.0.0.1", next)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no two free TCP ports beside each other")
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
