@@ -135,9 +135,15 @@ fn run(script: &Path, way: Way) -> Result<(), Failed> {
 
 /// The command line of a script; behind tpm2-abrmd it gets a message bus of its own.
 fn shell(script: &Path, way: Way, server: &Server) -> Command {
-    let runner = match script.extension().is_some_and(|end| end == "py") {
-        true => "/usr/bin/python3",
-        false => "bash",
+    // tpm2-pytss is Debian's; what needs the package cryptography has it from the private environment.
+    let private = std::env::var("IRONROOT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let runner = match (
+        script.extension().is_some_and(|end| end == "py"),
+        name_of(script) == "pytss",
+    ) {
+        (true, true) => "/usr/bin/python3",
+        (true, false) => &private,
+        (false, _) => "bash",
     };
     if way != Way::Abrmd {
         let mut command = Command::new(runner);
