@@ -1,5 +1,6 @@
 //! Times what a TPM spends its time with: `cargo run --release -p ironroot-crypto --example tpm_timing
-//! --features tpm,tpm-p384,tpm-p521,tpm-rsa [keys]`. Least time of several rounds; for key searches, the mean.
+//! --features tpm-p384,tpm-p521,tpm-rsa,tpm-tables [keys]`. Least time of several rounds; for key searches the mean
+//! of this thread's processor time, which other programs do not count into.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -151,11 +152,33 @@ fn find(source: &KeySource, size: RsaSize) -> (RsaKey, u32) {
 
 fn search(size: RsaSize, count: u32, drbg: &mut Drbg) {
     let count = count.max(1);
-    let started = Instant::now();
-    let steps: u32 = (0..count)
-        .map(|_| find(&KeySource::random(drbg), size).1)
-        .sum();
-    let mean = started.elapsed().as_secs_f64() * 1e3 / f64::from(count);
-    let steps = f64::from(steps) / f64::from(count);
-    println!("{size:?} key search: mean of {count}: {mean:.1} ms, {steps:.1} steps");
+    let mut times = Vec::new();
+    let mut steps = 0;
+    for _ in 0..count {
+        let started = processor_seconds();
+        steps += find(&KeySource::random(drbg), size).1;
+        times.push((processor_seconds() - started) * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    let count = f64::from(count);
+    let mean = times.iter().sum::<f64>() / count;
+    let deviation = times
+        .iter()
+        .map(|time| (time - mean).powi(2))
+        .sum::<f64>()
+        .sqrt()
+        / count;
+    let median = times[times.len() / 2];
+    let late = times[times.len() * 95 / 100];
+    let steps = f64::from(steps) / count;
+    println!(
+        "{size:?} key search, {count} keys: mean {mean:.1} ± {deviation:.1} ms, median {median:.1}, p95 {late:.1}, {steps:.1} steps"
+    );
+}
+
+/// Linux: nanoseconds on a processor come first.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    let first = text.split(' ').next().expect("a number");
+    first.parse::<f64>().expect("a number") / 1e9
 }

@@ -17,6 +17,7 @@ use crate::{CryptoError, Secret};
 
 use super::hash::HashAlgorithm;
 use super::kdf::kdfa;
+use zeroize::Zeroize;
 
 pub use parameters::CurveParameters;
 
@@ -104,6 +105,15 @@ pub struct EcPoint {
     y: Number,
 }
 
+// The coordinates stay out of it: a shared point is a secret.
+impl core::fmt::Debug for EcPoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EcPoint")
+            .field("curve", &self.curve)
+            .finish_non_exhaustive()
+    }
+}
+
 impl EcPoint {
     /// Takes affine coordinates; leading zeros may be missing or be too many.
     ///
@@ -123,6 +133,12 @@ impl EcPoint {
     pub fn generator(curve: Curve) -> Result<Self, CryptoError> {
         let parameters = curve.parameters();
         Self::new(curve, parameters.x, parameters.y)
+    }
+
+    /// Overwrites the coordinates with zeros: for a shared point, when it is done with. It is no point then.
+    pub fn wipe(&mut self) {
+        self.x.zeroize();
+        self.y.zeroize();
     }
 
     /// Its curve.

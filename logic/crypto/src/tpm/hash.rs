@@ -123,6 +123,9 @@ impl Hasher {
     /// caller's MAC to say.
     pub fn restore(saved: &[u8]) -> Result<Self, CryptoError> {
         let (tag, state) = saved.split_first().ok_or(CryptoError::Encoding)?;
+        if !has_sane_count(*tag, state) {
+            return Err(CryptoError::Encoding);
+        }
         let state = match tag {
             1 => State::Sha1(deserialize(state)?),
             2 => State::Sha256(deserialize(state)?),
@@ -146,6 +149,18 @@ impl Hasher {
         *tag = number;
         len.saturating_add(1)
     }
+}
+
+/// Whether the number of blocks hashed so far is one that happens. The libraries take any and multiply it.
+///
+/// It stands behind the chaining value, the lowest byte first; below 2^48 it is more than anybody will hash.
+fn has_sane_count(tag: u8, state: &[u8]) -> bool {
+    let count = match tag {
+        1 => state.get(20..28),
+        2 => state.get(32..40),
+        _ => state.get(64..80),
+    };
+    count.is_some_and(|count| count.iter().skip(6).all(|byte| *byte == 0))
 }
 
 fn serialize<H: SerializableState>(hash: &H, out: &mut [u8]) -> usize {

@@ -31,6 +31,10 @@ pub(super) trait Arithmetic: CurveArithmetic {
     }
 }
 
+#[cfg(feature = "tpm-tables")]
+impl Arithmetic for p256::NistP256 {}
+
+#[cfg(not(feature = "tpm-tables"))]
 impl Arithmetic for p256::NistP256 {
     fn multiply_base(k: &p256::NonZeroScalar) -> p256::ProjectivePoint {
         crate::ecdsa::generator::multiply_generator(k)
