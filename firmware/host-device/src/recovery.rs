@@ -2,11 +2,12 @@
 
 use crate::slots::{ALL_ENCRYPTION, ALL_SUITES, load_window, security_counter};
 use crate::{DeviceError, DeviceFiles};
-use ironroot_boot::{Image, PerImage, RamLoad, otp};
+use ironroot_boot::install::is_interrupted;
+use ironroot_boot::{DirectXip, DirectXipRevert, Image, PerImage, RamLoad, UpdateMode, otp};
 use ironroot_image::encryption::Decryption;
 use ironroot_platform::HardwareCounter as _;
 use ironroot_port_host::{Durability, FileFlash, SerialPort};
-use ironroot_recovery::{Event, Recovery, Slots, Store};
+use ironroot_recovery::{Event, InPlaceSlots, Recovery, Slots, Store};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(crate) fn recover(
     };
     let mut port = port.map_err(failed)?;
 
+    let given_up = !end_interrupted(files, console)?;
     // A file that is lost with the machine is loaded again; what was acknowledged is flushed below.
     let flash = files.open_flash()?.with_durability(Durability::OnFlush);
     let (map, layout) = (files.map(), files.layout());
@@ -49,20 +51,39 @@ pub(crate) fn recover(
     console(&format!("recovery: SMP and Ymodem on {}", port.name()));
     let key = otp::read_decryption_key(&map.otp.of(flash.clone())?)?;
     let mut work = |decryption: Option<Decryption<'_>>| {
-        let mut slots = Slots {
-            flash: flash.clone(),
-            map,
-            strategy: RamLoad,
-            root_keys: &facts.root_keys,
-            suites: ALL_SUITES,
-            counters,
-            windows: PerImage {
-                secure: load_window(&layout, Image::Secure),
-                non_secure: load_window(&layout, Image::NonSecure),
-            },
-            decryption,
+        let windows = PerImage {
+            secure: load_window(&layout, Image::Secure),
+            non_secure: load_window(&layout, Image::NonSecure),
         };
-        serve(&mut port, &mut slots, &flash, console)
+        macro_rules! either_slot {
+            ($strategy:expr) => {
+                &mut Slots {
+                    flash: flash.clone(),
+                    map,
+                    strategy: $strategy,
+                    root_keys: &facts.root_keys,
+                    suites: ALL_SUITES,
+                    counters,
+                    windows,
+                    decryption,
+                }
+            };
+        }
+        let slots: &mut dyn Store = match layout.mode {
+            UpdateMode::RamLoad => either_slot!(RamLoad),
+            UpdateMode::DirectXipRevert => either_slot!(DirectXipRevert),
+            UpdateMode::DirectXip => either_slot!(DirectXip),
+            _ => &mut InPlaceSlots {
+                flash: flash.clone(),
+                layout,
+                root_keys: &facts.root_keys,
+                suites: ALL_SUITES,
+                counters,
+                decryption,
+                given_up,
+            },
+        };
+        serve(&mut port, slots, &flash, console)
     };
     match key {
         None => work(None),
@@ -71,6 +92,29 @@ pub(crate) fn recover(
     .map_err(failed)?;
     console("recovery: reset");
     Ok(port)
+}
+
+/// Ends an update that was interrupted: nothing can be loaded in the middle of one. False if nothing would boot then.
+fn end_interrupted(
+    files: &DeviceFiles,
+    console: &mut dyn FnMut(&str),
+) -> Result<bool, DeviceError> {
+    let layout = files.layout();
+    let mut interrupted = false;
+    {
+        let flash = files.open_flash()?;
+        for image in Image::ALL {
+            interrupted |= is_interrupted(&layout, &flash, image)?;
+        }
+    }
+    if !interrupted {
+        return Ok(true);
+    }
+    match crate::bootloader::boot(files, None, console) {
+        Ok(_) => Ok(true),
+        Err(DeviceError::Boot(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Until the client asks for the reset.

@@ -7,6 +7,7 @@ extern crate std;
 
 mod absent;
 mod crc;
+mod in_place;
 mod line;
 mod slots;
 mod store;
@@ -23,6 +24,7 @@ pub mod ymodem;
 use absent as ymodem;
 
 pub use crc::crc16;
+pub use in_place::InPlaceSlots;
 pub use line::{Event, Recovery};
 pub use slots::Slots;
 pub use store::{Announced, Entry, Fault, Known, Pair, Place, Store, Writable};

@@ -162,47 +162,11 @@ impl<F: Flash, S: Strategy> Store for Slots<'_, F, S> {
     fn write(&mut self, slot: &Writable, at: u32, bytes: &[u8]) -> Result<(), Fault> {
         let place = slot.place();
         let (limit, trailer) = (self.limit(place), self.trailer_sector(place)?);
-        let mut region = self.region(place)?;
-        let Geometry {
-            sector_size,
-            write_unit,
-            erased,
-            ..
-        } = region.geometry();
-        let (mut at, mut rest) = (at, bytes);
-        while !rest.is_empty() {
-            let left = sector_size.saturating_sub(at & sector_size.saturating_sub(1));
-            let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-            let (piece, tail) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            let end = at.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-            if end > limit {
-                return Err(Fault::NoSuchSlot);
-            }
-            let sector = at >> sector_size.trailing_zeros();
-            // Those that the trailer reaches into are erased already.
-            if left == sector_size && sector < trailer {
-                region.erase(sector)?;
-            }
-            program(&mut region, at, piece, write_unit, erased)?;
-            (at, rest) = (end, tail);
-        }
-        Ok(())
+        write(&mut self.region(place)?, (limit, trailer), at, bytes)
     }
 
     fn holds(&mut self, place: Place, len: u32, sha256: &[u8]) -> Result<bool, Fault> {
-        let region = self.region(place)?;
-        let mut hash = Sha256::new();
-        let mut buffer = [0; 64];
-        let mut at = 0;
-        while at < len {
-            let left = usize::try_from(len.saturating_sub(at)).unwrap_or(usize::MAX);
-            let piece = buffer.len().min(left);
-            let piece = buffer.get_mut(..piece).unwrap_or(&mut []);
-            region.read(at, piece)?;
-            hash.update(piece);
-            at = at.saturating_add(64);
-        }
-        Ok(hash.finish().as_slice() == sha256)
+        holds(&self.region(place)?, len, sha256)
     }
 
     fn erase(&mut self, place: Place) -> Result<(), Fault> {
@@ -232,6 +196,55 @@ impl<F: Flash, S: Strategy> Store for Slots<'_, F, S> {
         }
         Ok(())
     }
+}
+
+/// Writes the next bytes of an image that may reach to `limit`, erasing each sector when its first byte comes; from
+/// sector `trailer` on they are erased.
+pub(crate) fn write<F: Flash>(
+    region: &mut F,
+    (limit, trailer): (u32, u32),
+    at: u32,
+    bytes: &[u8],
+) -> Result<(), Fault> {
+    let Geometry {
+        sector_size,
+        write_unit,
+        erased,
+        ..
+    } = region.geometry();
+    let (mut at, mut rest) = (at, bytes);
+    while !rest.is_empty() {
+        let left = sector_size.saturating_sub(at & sector_size.saturating_sub(1));
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+        let (piece, tail) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+        let end = at.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        if end > limit {
+            return Err(Fault::NoSuchSlot);
+        }
+        let sector = at >> sector_size.trailing_zeros();
+        if left == sector_size && sector < trailer {
+            region.erase(sector)?;
+        }
+        program(region, at, piece, write_unit, erased)?;
+        (at, rest) = (end, tail);
+    }
+    Ok(())
+}
+
+/// Whether the first `len` bytes have this SHA-256.
+pub(crate) fn holds<F: Flash>(region: &F, len: u32, sha256: &[u8]) -> Result<bool, Fault> {
+    let mut hash = Sha256::new();
+    let mut buffer = [0; 64];
+    let mut at = 0;
+    while at < len {
+        let left = usize::try_from(len.saturating_sub(at)).unwrap_or(usize::MAX);
+        let piece = buffer.len().min(left);
+        let piece = buffer.get_mut(..piece).unwrap_or(&mut []);
+        region.read(at, piece)?;
+        hash.update(piece);
+        at = at.saturating_add(64);
+    }
+    Ok(hash.finish().as_slice() == sha256)
 }
 
 /// Programs bytes of which the last unit may be incomplete.

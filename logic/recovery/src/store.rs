@@ -50,6 +50,8 @@ pub enum Fault {
     NoSuchSlot,
     /// The slot holds the last good image.
     LastGood,
+    /// An update was interrupted: its sectors are on their way, and the next boot ends it.
+    Interrupted,
     /// The device would go on booting the image in the other slot, which is as new or newer.
     NotNewer,
     /// The device would not boot this image.
@@ -75,6 +77,7 @@ impl Fault {
         match self {
             Self::NoSuchSlot => "no such image or slot",
             Self::LastGood => "that slot holds the last good image",
+            Self::Interrupted => "an update was interrupted; start the device once, to end it",
             Self::NotNewer => "not newer than the image in the other slot, which would boot",
             Self::Refused(reason) => reason.words(),
             Self::Length => "the file does not end where the image ends",
@@ -258,6 +261,11 @@ pub trait Store {
 
     /// What a slot holds, judged as the bootloader does.
     fn look(&mut self, place: Place) -> Entry;
+
+    /// The slot of an image that the device would boot, from what both hold.
+    fn current(&self, pair: &Pair) -> Option<Slot> {
+        pair.current()
+    }
 
     /// Checks all that can be checked before the image is there and chooses its slot. Changes nothing.
     ///

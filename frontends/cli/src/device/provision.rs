@@ -206,6 +206,7 @@ struct PublicFacts {
     root_keys: [PublicRootKey; 2],
     certification_reference: String,
     verification_service: String,
+    images_together: bool,
     test_device: bool,
 }
 
@@ -270,6 +271,7 @@ pub(super) fn write_public(files: &DeviceFiles, identity: &Identity) -> anyhow::
         root_keys: ironroot_boot::Image::ALL.map(root_key),
         certification_reference: facts.certification_reference.as_str().to_owned(),
         verification_service: facts.verification_service.as_str().to_owned(),
+        images_together: facts.flags.contains(ProvisioningFlags::IMAGES_TOGETHER),
         test_device: facts.flags.contains(ProvisioningFlags::TEST_SECRETS),
     };
     let mut json = serde_json::to_vec_pretty(&public)?;

@@ -12,10 +12,12 @@
 //! | `journal` | how far the list came, in MCUboot's trailer; how it survives torn writes |
 //! | `mover` | copies a sector and makes sure of it; knows no signature |
 //! | `overwrite` | the strategy without a way back |
+//! | `interrupted` | whether a list was begun and is not finished |
 //! | `set` | the record that makes several images one |
 //! | `device` | the boot that uses all of them |
 
 pub mod decide;
+mod interrupted;
 mod journal;
 pub mod layout;
 pub mod method;
@@ -28,6 +30,7 @@ pub mod set;
 pub(crate) mod swapper;
 mod view;
 
+pub use interrupted::is_interrupted;
 pub use moving::SwapMove;
 pub use offset::SwapOffset;
 pub use overwrite::Overwrite;

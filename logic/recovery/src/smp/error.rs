@@ -65,7 +65,7 @@ impl From<Fault> for Failure {
             Fault::Overrun => (3, 31),
             // EBADSTATE; NO_FREE_SLOT, CURRENT_VERSION_IS_NEWER, IMAGE_ALREADY_PENDING,
             // IMAGE_SETTING_TEST_TO_ACTIVE_DENIED
-            Fault::LastGood => (6, 9),
+            Fault::LastGood | Fault::Interrupted => (6, 9),
             Fault::NotNewer => (6, 27),
             Fault::State => (6, 28),
             Fault::AlreadyConfirmed => (6, 33),

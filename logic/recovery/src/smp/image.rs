@@ -38,7 +38,7 @@ pub(super) fn list(store: &mut dyn Store, out: &mut Encoder<'_>) {
     let mut count = 0;
     for image in Image::ALL {
         let pair = Pair(Slot::ALL.map(|slot| store.look(Place::new(image, slot))));
-        let current = pair.current();
+        let current = store.current(&pair);
         for slot in Slot::ALL {
             let place = Place::new(image, slot);
             if let &Entry {
