@@ -1,74 +1,147 @@
 //! Objects (Part 1, sections 22 to 28): keys, sealed data, and the slots they are loaded into.
+//!
+//! An [`Object`] in memory is whole and was checked: its public area fits together, its sensitive area (if there is
+//! one) belongs to it, its name is that of its public area. Everything else in this folder makes such a value or
+//! takes it apart for the outside.
 
+mod binding;
+pub(crate) mod check;
+mod create;
+pub(crate) mod derive;
+pub(crate) mod exchange;
+mod family;
+mod persistent;
+mod primaries;
+pub(crate) mod protect;
+#[cfg_attr(not(feature = "full"), path = "rsa_none.rs")]
+mod rsa;
+#[cfg_attr(not(feature = "full"), path = "search_none.rs")]
 mod search;
+pub(crate) mod sequence;
+mod slots;
 
 use crate::core::Core;
-use crate::entity::Guard;
-use crate::handle::{Handle, Hierarchy};
+use crate::entity::{Guard, Policy};
+use crate::handle::{Handle, Hierarchy, Kind};
+use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
-use crate::structures::Name;
+use crate::structures::{
+    AuthValue, MAX_PUBLIC, MAX_SENSITIVE_AREA, Name, Public, PublicOrUnnamed, Sensitive,
+};
+use crate::wire::{Input, Output};
+use ironroot_crypto::drbg::Drbg;
 
+pub(crate) use binding::{Blame, check_both, check_public};
+pub(crate) use create::{Creation, Origin};
+pub(crate) use family::{Family, Parent, qualified_name};
+pub(crate) use persistent::find;
 pub(crate) use search::Search;
+pub(crate) use sequence::Sequence;
+pub use slots::ObjectSlot;
+pub(crate) use slots::{Objects, SavedKind};
 
-/// Memory for one loaded object or sequence.
-pub struct ObjectSlot {
-    content: Content,
-}
-
-enum Content {
-    Empty,
-    Object(Object),
-}
-
-impl ObjectSlot {
-    /// An empty slot.
-    pub const EMPTY: Self = Self {
-        content: Content::Empty,
-    };
-}
+/// The longest object as it is saved, in bytes.
+pub(crate) const MAX_SAVED: usize = 8 + MAX_PUBLIC + 2 + (2 + MAX_DIGEST) * 2 + MAX_SENSITIVE_AREA;
+/// Version of the saved form; the first byte.
+const SAVED_VERSION: u8 = 1;
+const EXTERNAL: u8 = 0x01;
+const ST_CLEAR: u8 = 0x02;
+const HAS_SENSITIVE: u8 = 0x04;
 
 /// A loaded object.
 pub(crate) struct Object {
-    /// Its name.
+    /// Its public area.
+    pub(crate) public: Public,
+    /// Its sensitive area; `None` if only the public one was loaded.
+    pub(crate) sensitive: Option<Sensitive>,
+    /// Its name; empty without a name algorithm.
     pub(crate) name: Name,
+    /// Its name under all its ancestors.
+    pub(crate) qualified_name: Name,
     /// The hierarchy it belongs to.
     pub(crate) hierarchy: Hierarchy,
+    /// It came in by LoadExternal: nobody's child, nobody's parent.
+    pub(crate) external: bool,
+    /// It, or an ancestor, does not outlive Startup(CLEAR), not even as a saved context.
+    pub(crate) st_clear: bool,
 }
 
-/// All slots.
-pub(crate) struct Objects<'m> {
-    slots: &'m mut [ObjectSlot],
-    pub(crate) search: Search,
-}
-
-impl<'m> Objects<'m> {
-    /// The first `count` of `slots`, emptied.
-    pub(crate) fn new(slots: &'m mut [ObjectSlot], count: usize) -> Self {
-        slots.iter_mut().for_each(|slot| slot.content = Content::Empty);
-        let count = count.min(slots.len());
-        let slots = slots.get_mut(..count).unwrap_or_default();
-        Self {
-            slots,
-            search: Search::default(),
-        }
-    }
-
-    /// Refuses a transient handle that names no loaded object.
+impl Object {
+    /// The sensitive area.
     ///
     /// # Errors
-    /// `REFERENCE_H0`
-    pub(crate) fn check(&self, handle: Handle) -> Result<()> {
-        match self.slot(handle) {
-            Some(_) => Ok(()),
-            None => Err(Rc::REFERENCE_H0),
+    /// `KEY`: only the public part is loaded.
+    pub(crate) fn sensitive(&self) -> Result<&Sensitive> {
+        self.sensitive.as_ref().ok_or(Rc::KEY)
+    }
+
+    /// Writes it for a record or a saved context. What is written holds secrets.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    pub(crate) fn write(&self, out: &mut Output<'_>) -> Result<()> {
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        out.put(&SAVED_VERSION)?;
+        out.put(
+            &(flag(self.external, EXTERNAL)
+                | flag(self.st_clear, ST_CLEAR)
+                | flag(self.sensitive.is_some(), HAS_SENSITIVE)),
+        )?;
+        out.put(&self.hierarchy)?;
+        out.put(&self.public)?;
+        out.put(&self.qualified_name)?;
+        match &self.sensitive {
+            Some(sensitive) => out.put(sensitive),
+            None => Ok(()),
         }
     }
 
-    fn slot(&self, handle: Handle) -> Option<&Object> {
-        match &self.slots.get(usize::try_from(handle.index()).ok()?)?.content {
-            Content::Object(object) => Some(object),
-            Content::Empty => None,
+    /// Reads what [`Object::write`] wrote.
+    ///
+    /// # Errors
+    /// Some code: it is not that, or of another version.
+    pub(crate) fn read(input: &mut Input<'_>) -> Result<Self> {
+        let (version, flags): (u8, u8) = (input.get()?, input.get()?);
+        if version != SAVED_VERSION || flags & !(EXTERNAL | ST_CLEAR | HAS_SENSITIVE) != 0 {
+            return Err(Rc::FAILURE);
         }
+        let hierarchy = input.get()?;
+        let public = input.get::<PublicOrUnnamed>()?.0;
+        let qualified_name = input.get()?;
+        let sensitive: Option<Sensitive> = match flags & HAS_SENSITIVE != 0 {
+            true => Some(input.get()?),
+            false => None,
+        };
+        if sensitive
+            .as_ref()
+            .is_some_and(|sensitive| sensitive.kind != public.kind())
+        {
+            return Err(Rc::FAILURE);
+        }
+        Ok(Self {
+            name: public.name()?,
+            public,
+            sensitive,
+            qualified_name,
+            hierarchy,
+            external: flags & EXTERNAL != 0,
+            st_clear: flags & ST_CLEAR != 0,
+        })
+    }
+
+    fn guard(&self) -> Result<Guard> {
+        use crate::attributes::ObjectAttributes as A;
+        let sensitive = self.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
+        Ok(Guard {
+            auth: sensitive.auth.duplicate(),
+            policy: Policy {
+                hash: self.public.name_alg,
+                digest: self.public.policy,
+            },
+            user_with_auth: self.public.has(A::USER_WITH_AUTH),
+            admin_with_policy: self.public.has(A::ADMIN_WITH_POLICY),
+            protected_from_guessing: !self.public.has(A::NO_DA),
+        })
     }
 }
 
@@ -76,24 +149,65 @@ impl Core<'_> {
     /// Shows an object, loaded or persistent, to `look`.
     ///
     /// # Errors
-    /// `REFERENCE_H0`, `HANDLE`
-    pub(crate) fn with_object<T>(&mut self, handle: Handle, look: impl FnOnce(&Object) -> T) -> Result<T> {
-        self.objects.slot(handle).map(look).ok_or(Rc::REFERENCE_H0)
+    /// `REFERENCE_H0`: nothing is loaded there; `SEQUENCE`: a sequence is; `HANDLE`: no such persistent object.
+    pub(crate) fn with_object<T>(
+        &mut self,
+        handle: Handle,
+        look: impl FnOnce(&Object) -> T,
+    ) -> Result<T> {
+        find(&mut self.objects, self.store, handle).map(look)
     }
 
-    /// Refuses a persistent handle that names nothing, or whose hierarchy is off.
-    ///
-    /// # Errors
-    /// `HANDLE`
-    pub(crate) fn check_persistent(&mut self, _handle: Handle) -> Result<()> {
-        Err(Rc::HANDLE)
-    }
-
-    /// Auth value, policy and rules of an object.
+    /// The same for work that needs random numbers, too.
     ///
     /// # Errors
     /// As [`Core::with_object`].
-    pub(crate) fn object_guard(&mut self, _handle: Handle) -> Result<Guard> {
-        Err(Rc::HANDLE)
+    pub(crate) fn with_object_and_drbg<T>(
+        &mut self,
+        handle: Handle,
+        work: impl FnOnce(&Object, &mut Drbg) -> T,
+    ) -> Result<T> {
+        let object = find(&mut self.objects, self.store, handle)?;
+        Ok(work(object, &mut self.drbg))
+    }
+
+    /// Auth value, policy and rules of an object or a sequence.
+    ///
+    /// # Errors
+    /// As [`Core::with_object`]; `AUTH_UNAVAILABLE`: only the public part is loaded.
+    pub(crate) fn object_guard(&mut self, handle: Handle) -> Result<Guard> {
+        if let Some(sequence) = self.objects.sequence(handle) {
+            return Ok(Guard {
+                auth: sequence.auth.duplicate(),
+                policy: Policy::NONE,
+                user_with_auth: true,
+                admin_with_policy: false,
+                protected_from_guessing: false,
+            });
+        }
+        self.with_object(handle, Object::guard)?
+    }
+
+    /// Refuses a handle that names a sequence where an object is wanted.
+    ///
+    /// # Errors
+    /// `refusal`
+    pub(crate) fn refuse_sequence(&self, handle: Handle, refusal: Rc) -> Result<()> {
+        match handle.kind() == Kind::Transient && self.objects.sequence(handle).is_some() {
+            true => Err(refusal),
+            false => Ok(()),
+        }
+    }
+}
+
+/// An auth value for an object of that name algorithm: no longer than its digest.
+///
+/// # Errors
+/// `SIZE`
+pub(crate) fn fitting_auth(auth: AuthValue, public: &Public) -> Result<AuthValue> {
+    let most = public.name_alg.map_or(MAX_DIGEST, |hash| hash.digest_len());
+    match auth.len() <= most {
+        true => Ok(auth),
+        false => Err(Rc::SIZE),
     }
 }

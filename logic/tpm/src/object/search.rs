@@ -25,7 +25,10 @@ impl Core<'_> {
     ///
     /// # Errors
     /// `PENDING`: to be passed on by the caller; what `begin` says.
-    pub(crate) fn rsa_key(&mut self, begin: impl FnOnce(&mut Self) -> Result<RsaSearch>) -> Result<&RsaKey> {
+    pub(crate) fn rsa_key(
+        &mut self,
+        begin: impl FnOnce(&mut Self) -> Result<RsaSearch>,
+    ) -> Result<&RsaKey> {
         if matches!(self.objects.search, Search::None) {
             let search = begin(self)?;
             self.objects.search = Search::Running(search);

@@ -107,6 +107,27 @@ impl<const N: usize> SecretBytes<N> {
         Some(new)
     }
 
+    /// What `write` writes.
+    ///
+    /// # Errors
+    /// What `write` says; `FAILURE`: it does not fit.
+    pub fn written(write: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Result<Self> {
+        let mut new = Self::EMPTY;
+        let len = new.bytes.expose_mut(|all| {
+            let mut out = Output::new(all);
+            write(&mut out)?;
+            Ok::<_, Rc>(out.len())
+        })?;
+        new.len = u16::try_from(len).map_err(|_| Rc::FAILURE)?;
+        Ok(new)
+    }
+
+    /// Lets `f` change the bytes in place.
+    pub fn expose_mut<R>(&mut self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        let len = usize::from(self.len);
+        self.bytes.expose_mut(|all| f(all.get_mut(..len).unwrap_or_default()))
+    }
+
     /// Shows the bytes to `f`.
     pub fn expose<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         let len = usize::from(self.len);

@@ -66,6 +66,18 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// A structure inside a sized buffer that is all there is.
+    ///
+    /// # Errors
+    /// As [`Input::sized_structure`]; `SIZE`: bytes follow.
+    pub fn whole_sized<T: Unmarshal>(mut self) -> Result<T> {
+        let value = self.sized_structure()?;
+        match self.is_empty() {
+            true => Ok(value),
+            false => Err(Rc::SIZE),
+        }
+    }
+
     /// What is left.
     pub fn rest(&self) -> &'a [u8] {
         self.0.rest()
