@@ -1,12 +1,13 @@
 //! What commands work on: everything a TPM holds, without the command that is being run.
 
+use crate::nv::Nv;
 use crate::object::Objects;
 use crate::pcr::Pcrs;
-use crate::nv::Nv;
 use crate::profile::Profile;
 use crate::rc::{Rc, Result};
 use crate::session::Sessions;
-use crate::state::{Clock, Journalled, Permanent, Volatile};
+use crate::selftest::SelfTests;
+use crate::state::{CLOCK_UPDATE, Clock, Healing, Journalled, Orderly, Permanent, Volatile};
 use crate::store::{Platform, RecordId, Store, StoreError};
 use crate::tpm::{Memory, StartError};
 use crate::transaction::Transaction;
@@ -37,14 +38,26 @@ pub(crate) struct Core<'m> {
     /// Lives from a start to the next, in parts kept by Shutdown(STATE).
     pub(crate) volatile: Volatile,
     pub(crate) clock: Clock,
+    /// What time did to the lockout's counters since they were last written.
+    pub(crate) healing: Healing,
     pub(crate) pcrs: Pcrs,
     pub(crate) nv: Nv,
     pub(crate) objects: Objects<'m>,
     pub(crate) sessions: Sessions<'m>,
     pub(crate) transaction: Transaction,
+    pub(crate) tests: SelfTests,
+    /// How the TPM was shut down before it was started (`orderly` of TPMA_STARTUP_CLEAR).
+    pub(crate) found_orderly: bool,
     pub(crate) established: bool,
     pub(crate) physical_presence: bool,
 }
+
+/// Commands that change nothing that an orderly shutdown kept: after it, they leave it valid. Shutdown itself, self
+/// tests, StirRandom, GetCapability, GetRandom, GetTestResult, Hash, PCR_Read, ReadClock, ReadPublic, NV_ReadPublic,
+/// ECC_Parameters, TestParms.
+const LEAVE_ORDERLY: [u32; 14] = [
+    0x142, 0x143, 0x145, 0x146, 0x169, 0x173, 0x178, 0x17a, 0x17b, 0x17c, 0x17d, 0x17e, 0x181, 0x18a,
+];
 
 impl<'m> Core<'m> {
     /// Puts a TPM together; see [`crate::Tpm::new`].
@@ -61,7 +74,7 @@ impl<'m> Core<'m> {
             return Err(StartError::Memory);
         }
         let mut drbg = Drbg::from_entropy(&mut &mut *platform, b"ironroot tpm").map_err(|_| StartError::Entropy)?;
-        let permanent = Permanent::read_or_make(store, &mut drbg)?;
+        let permanent = Permanent::read_or_make(store, &mut drbg, profile)?;
         Ok(Self {
             store,
             platform,
@@ -70,15 +83,72 @@ impl<'m> Core<'m> {
             drbg,
             permanent: Journalled::new(permanent),
             volatile: Volatile::default(),
-            clock: Clock::default(),
+            clock: Clock::new(0, 0),
+            healing: Healing::default(),
             pcrs: Pcrs::default(),
             nv: Nv::default(),
             objects: Objects::new(memory.objects, profile.loaded_objects),
             sessions: Sessions::new(memory.sessions, profile),
             transaction: Transaction::default(),
+            tests: SelfTests::default(),
+            found_orderly: false,
             established: false,
             physical_presence: false,
         })
+    }
+
+    /// `_TPM_Init`: all volatile state is gone; what stays is read again; Startup must come next.
+    ///
+    /// # Errors
+    /// [`StartError`]; the TPM is off.
+    pub(crate) fn power_on(&mut self) -> core::result::Result<(), StartError> {
+        self.mode = Mode::Off;
+        self.roll_back();
+        let kept = Permanent::read(self.store)?.ok_or(StartError::Corrupt)?;
+        let fresh = Drbg::from_entropy(&mut &mut *self.platform, b"ironroot tpm").map_err(|_| StartError::Entropy)?;
+        self.drbg = fresh;
+        // Entropy alone would do; with the kept seed, a source that gives the same bytes twice still gives no two
+        // equal starts.
+        kept.random.expose(|seed| self.drbg.reseed(seed));
+        self.clock = Clock::new(self.platform.now(), kept.clock);
+        self.healing = Healing::default();
+        self.pcrs = Pcrs::new(kept.banks);
+        self.nv = Nv::default();
+        self.volatile = Volatile::reset(&mut self.drbg);
+        self.permanent = Journalled::new(kept);
+        self.objects.flush_all();
+        self.sessions.restart();
+        self.found_orderly = false;
+        self.mode = Mode::Initialised;
+        match self.tests.at_start() {
+            true => Ok(()),
+            false => {
+                self.mode = Mode::Failure;
+                Ok(())
+            }
+        }
+    }
+
+    /// Comes before every command once its code is known: time goes on, and what an orderly shutdown kept is no
+    /// longer what is. That alone writes, and only in the first command after a Shutdown.
+    ///
+    /// # Errors
+    /// `NV_UNAVAILABLE`: it cannot be written; the command must not run.
+    pub(crate) fn before_command(&mut self, code: u32) -> Result<()> {
+        if self.mode != Mode::Running {
+            return Ok(());
+        }
+        self.pcrs.measurement = None;
+        self.tick();
+        self.heal();
+        if self.permanent.get().orderly == Orderly::No || LEAVE_ORDERLY.contains(&code) {
+            return Ok(());
+        }
+        let ceiling = self.clock.clock.saturating_add(CLOCK_UPDATE);
+        let kept = self.permanent.edit();
+        kept.orderly = Orderly::No;
+        kept.clock = ceiling;
+        self.commit()
     }
 
     /// Makes durable what a command staged: one transaction, all or nothing. Does nothing if nothing was staged.
@@ -98,6 +168,10 @@ impl<'m> Core<'m> {
             Ok(()) => self.permanent.keep(),
             Err(_) => self.permanent.restore(),
         }
+        if !self.transaction.is_empty() {
+            // The record that it was read from may be another one now.
+            self.objects.forget_persistent();
+        }
         self.transaction.clear();
         done
     }
@@ -113,6 +187,12 @@ impl<'m> Core<'m> {
             true => self.transaction.set_with(RecordId::PERMANENT, |out| self.permanent.get().write(out)),
             false => Ok(()),
         }
+    }
+
+    /// Whether a seed, a record or a self test makes it unsafe to go on; then only GetTestResult and GetCapability are
+    /// answered.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.mode == Mode::Failure
     }
 
     /// Enters failure mode: what was found must never be.

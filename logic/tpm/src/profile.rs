@@ -1,5 +1,54 @@
 //! How large a TPM is and what it knows.
 
+use ironroot_crypto::tpm::hash::HashAlgorithm;
+
+/// Who a TPM says that it is; texts as GetCapability has them, four bytes each, filled up with zeroes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `TPM_PT_MANUFACTURER`
+    pub manufacturer: [u8; 4],
+    /// `TPM_PT_VENDOR_STRING_1` to `_4`
+    pub vendor: [[u8; 4]; 4],
+    /// `TPM_PT_VENDOR_TPM_TYPE`
+    pub model: u32,
+    /// `TPM_PT_FIRMWARE_VERSION_1` and `_2`
+    pub firmware: [u32; 2],
+}
+
+impl Identity {
+    /// As swtpm says: what was set up for it takes this TPM for one.
+    pub const SWTPM: Self = Self {
+        manufacturer: *b"IBM\0",
+        vendor: [*b"SW  ", *b" TPM", [0; 4], [0; 4]],
+        model: 1,
+        firmware: FIRMWARE,
+    };
+    /// By our own name.
+    pub const IRONROOT: Self = Self {
+        manufacturer: *b"IRRT",
+        vendor: [*b"Iron", *b"root", *b" TPM", [0; 4]],
+        model: 1,
+        firmware: FIRMWARE,
+    };
+}
+
+/// Major and minor number of this crate's version, then its patch number.
+const FIRMWARE: [u32; 2] = [
+    number(env!("CARGO_PKG_VERSION_MAJOR")) << 16 | number(env!("CARGO_PKG_VERSION_MINOR")),
+    number(env!("CARGO_PKG_VERSION_PATCH")) << 16,
+];
+
+/// A decimal number.
+const fn number(text: &str) -> u32 {
+    let mut rest = text.as_bytes();
+    let mut value = 0;
+    while let [digit, tail @ ..] = rest {
+        value = value * 10 + (*digit - b'0') as u32;
+        rest = tail;
+    }
+    value
+}
+
 /// What can be chosen when the TPM is put together. Slots are memory given to [`crate::Tpm::new`]; the numbers here
 /// are the limits that GetCapability tells and that the engine keeps, at most what the memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +65,19 @@ pub struct Profile {
     pub persistent_objects: usize,
     /// NV indices.
     pub nv_indices: usize,
+    /// The banks of PCRs that a new TPM has; PCR_Allocate changes them.
+    pub pcr_banks: &'static [HashAlgorithm],
+    /// Who it says that it is.
+    pub identity: Identity,
 }
+
+/// The four banks of swtpm.
+const FOUR_BANKS: &[HashAlgorithm] = &[
+    HashAlgorithm::Sha1,
+    HashAlgorithm::Sha256,
+    HashAlgorithm::Sha384,
+    HashAlgorithm::Sha512,
+];
 
 impl Profile {
     /// Plain tools need no resource manager.
@@ -27,6 +88,8 @@ impl Profile {
         active_sessions: 64,
         persistent_objects: 64,
         nv_indices: 256,
+        pcr_banks: FOUR_BANKS,
+        identity: Identity::SWTPM,
     };
     /// As a TPM of a personal computer (PC Client Platform TPM Profile).
     pub const PC_CLIENT: Self = Self {
@@ -36,6 +99,8 @@ impl Profile {
         active_sessions: 64,
         persistent_objects: 64,
         nv_indices: 256,
+        pcr_banks: FOUR_BANKS,
+        identity: Identity::SWTPM,
     };
     /// For a Cortex-M.
     pub const SMALL: Self = Self {
@@ -45,6 +110,8 @@ impl Profile {
         active_sessions: 16,
         persistent_objects: 7,
         nv_indices: 16,
+        pcr_banks: &[HashAlgorithm::Sha256, HashAlgorithm::Sha384],
+        identity: Identity::IRONROOT,
     };
 }
 

@@ -14,6 +14,8 @@ impl RecordId {
     pub const RESUME: Self = Self(2);
     /// NV data that lives in memory and is written by an orderly shutdown.
     pub const ORDERLY: Self = Self(3);
+    /// The PCRs that an orderly Shutdown(STATE) keeps.
+    pub const PCRS: Self = Self(4);
 }
 
 /// One change of a transaction.

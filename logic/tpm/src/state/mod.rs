@@ -1,11 +1,16 @@
 //! What the TPM keeps of itself: for good, until the next reset, until power goes.
 
+mod access;
 mod clock;
 mod journalled;
+mod lockout;
+mod orderly;
 mod permanent;
 mod volatile;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{CLOCK_UPDATE, Clock, TimeInfo};
 pub(crate) use journalled::Journalled;
-pub(crate) use permanent::{Permanent, Seed};
+pub(crate) use lockout::Healing;
+pub(crate) use orderly::Orderly;
+pub(crate) use permanent::{Lockout, Permanent, Seed};
 pub(crate) use volatile::Volatile;

@@ -1,0 +1,228 @@
+//! Part 3, sections 15 and 17: hashes and HMACs, at once or in sequences.
+
+use super::pcr::{extend_and_tell, extendable};
+use crate::attributes::ObjectAttributes;
+use crate::core::Core;
+use crate::dispatch::Call;
+use crate::handle::{Handle, Hierarchy};
+use crate::object::sequence::{Sequence, Work, event_hashes, is_safe};
+use crate::profile::MAX_BUFFER;
+use crate::rc::{Rc, Result};
+use crate::structures::{Alg, AuthValue, HASHES, KeyedHashScheme, Parameters, Ticket, TicketKind};
+use crate::table::{Command, DECRYPT, ENCRYPT, FLUSHED, NV, Place, RETURNS_HANDLE, Role};
+use ironroot_crypto::tpm::hash::{HashAlgorithm, Hasher, Hmac, digest};
+
+/// Lines of the command table.
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        code: 0x17d,
+        handles: &[],
+        roles: &[],
+        traits: DECRYPT | ENCRYPT,
+        run: hash,
+    },
+    Command {
+        code: 0x155,
+        handles: &[Place::Object],
+        roles: &[Role::User],
+        traits: DECRYPT | ENCRYPT,
+        run: hmac,
+    },
+    Command {
+        code: 0x15b,
+        handles: &[Place::Object],
+        roles: &[Role::User],
+        traits: DECRYPT | RETURNS_HANDLE,
+        run: hmac_start,
+    },
+    Command {
+        code: 0x186,
+        handles: &[],
+        roles: &[],
+        traits: DECRYPT | RETURNS_HANDLE,
+        run: hash_sequence_start,
+    },
+    Command {
+        code: 0x15c,
+        handles: &[Place::Object],
+        roles: &[Role::User],
+        traits: DECRYPT,
+        run: sequence_update,
+    },
+    Command {
+        code: 0x13e,
+        handles: &[Place::Object],
+        roles: &[Role::User],
+        traits: DECRYPT | ENCRYPT | FLUSHED,
+        run: sequence_complete,
+    },
+    Command {
+        code: 0x185,
+        handles: &[Place::PcrOrNull, Place::Object],
+        roles: &[Role::User, Role::User],
+        traits: NV | DECRYPT | FLUSHED,
+        run: event_sequence_complete,
+    },
+];
+
+fn hash(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let data = call.params.sized(MAX_BUFFER)?;
+    let algorithm: HashAlgorithm = call.params.get()?;
+    let hierarchy: Hierarchy = call.params.get()?;
+    call.params.end()?;
+    let made = digest(algorithm, data);
+    call.out.sized(made.as_slice())?;
+    let ticket = core.hash_check(hierarchy, algorithm, made.as_slice(), is_safe(data))?;
+    call.out.put(&ticket)
+}
+
+/// HMAC, which is also MAC: with a keyed-hash key both are the same on the wire.
+fn hmac(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let data = call.params.sized(MAX_BUFFER)?;
+    let wanted = hash_choice(call)?;
+    call.params.end()?;
+    let [key, ..] = call.handles;
+    let mut mac = core.begin_hmac(key, wanted, 2)?;
+    mac.update(data);
+    call.out.sized(mac.finish().as_slice())
+}
+
+fn hmac_start(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
+    let wanted = hash_choice(call)?;
+    call.params.end()?;
+    let [key, ..] = call.handles;
+    let mac = core.begin_hmac(key, wanted, 2)?;
+    call.response_handle = Some(core.objects.add_sequence(Sequence::new(auth, Work::Hmac(mac)))?);
+    Ok(())
+}
+
+/// `TPMI_ALG_HASH+`, or `TPMI_ALG_MAC_SCHEME+`: `TPM_ALG_HMAC` has no place in either.
+fn hash_choice(call: &mut Call<'_>) -> Result<Option<HashAlgorithm>> {
+    call.params.get()
+}
+
+/// Without an algorithm, it is an event sequence.
+fn hash_sequence_start(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
+    let algorithm: Option<HashAlgorithm> = call.params.get()?;
+    call.params.end()?;
+    let work = match algorithm {
+        Some(algorithm) => Work::Hash {
+            hash: Hasher::new(algorithm),
+            safe: None,
+        },
+        None => Work::Event(event_hashes()),
+    };
+    call.response_handle = Some(core.objects.add_sequence(Sequence::new(auth, work))?);
+    Ok(())
+}
+
+fn sequence_update(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let data = call.params.sized(MAX_BUFFER)?;
+    call.params.end()?;
+    let [handle, ..] = call.handles;
+    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(1))?;
+    sequence.update(data);
+    Ok(())
+}
+
+fn sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let data = call.params.sized(MAX_BUFFER)?;
+    let hierarchy: Hierarchy = call.params.get()?;
+    call.params.end()?;
+    let [handle, ..] = call.handles;
+    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(1))?;
+    if matches!(sequence.work, Work::Event(_)) {
+        return Err(Rc::MODE.handle(1));
+    }
+    sequence.update(data);
+    let ended = core.end_sequence(handle)?;
+    match ended {
+        Work::Hash { hash, safe } => {
+            let algorithm = hash.algorithm();
+            let made = hash.finish();
+            call.out.sized(made.as_slice())?;
+            let ticket = core.hash_check(hierarchy, algorithm, made.as_slice(), safe == Some(true))?;
+            call.out.put(&ticket)
+        }
+        Work::Hmac(mac) => {
+            call.out.sized(mac.finish().as_slice())?;
+            call.out.put(&Ticket::null(TicketKind::HashCheck))
+        }
+        Work::Event(_) => Err(core.fail()),
+    }
+}
+
+fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let data = call.params.sized(MAX_BUFFER)?;
+    call.params.end()?;
+    let [pcr, handle, _] = call.handles;
+    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(2))?;
+    if !matches!(sequence.work, Work::Event(_)) {
+        return Err(Rc::MODE.handle(2));
+    }
+    let number = extendable(call, pcr)?;
+    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(2))?;
+    sequence.update(data);
+    let Work::Event(hashes) = core.end_sequence(handle)? else {
+        return Err(core.fail());
+    };
+    call.out.put(&(HASHES.len() as u32))?;
+    for hash in hashes.into_iter().flatten() {
+        let algorithm = hash.algorithm();
+        extend_and_tell(core, number, algorithm, hash.finish().as_slice(), &mut call.out)?;
+    }
+    Ok(())
+}
+
+impl Core<'_> {
+    /// The proof that the TPM hashed this itself, and that it is none of its own structures; null if it is not `safe`,
+    /// or if none is asked for.
+    fn hash_check(&self, hierarchy: Hierarchy, hash: HashAlgorithm, made: &[u8], safe: bool) -> Result<Ticket> {
+        if !safe || hierarchy == Hierarchy::Null {
+            return Ok(Ticket::null(TicketKind::HashCheck));
+        }
+        let alg = Alg::from(hash).0.to_be_bytes();
+        Ok(Ticket {
+            kind: TicketKind::HashCheck,
+            hierarchy: hierarchy.handle(),
+            digest: self.ticket_digest(TicketKind::HashCheck, hierarchy, &[&alg, made]),
+        })
+    }
+
+    /// An HMAC with a loaded key, after the checks that HMAC and HMAC_Start share; `number` is the parameter that
+    /// chooses the hash.
+    fn begin_hmac(&mut self, key: Handle, wanted: Option<HashAlgorithm>, number: u8) -> Result<Hmac> {
+        self.with_object(key, |object| {
+            let Parameters::KeyedHash { scheme } = object.public.parameters else {
+                return Err(Rc::TYPE.handle(1));
+            };
+            if object.public.attributes.has(ObjectAttributes::RESTRICTED) {
+                return Err(Rc::ATTRIBUTES.handle(1));
+            }
+            if !object.public.attributes.has(ObjectAttributes::SIGN) {
+                return Err(Rc::KEY.handle(1));
+            }
+            let hash = match (scheme.map(KeyedHashScheme::hash), wanted) {
+                (None, Some(hash)) | (Some(hash), None) => hash,
+                (Some(own), Some(hash)) if own == hash => hash,
+                _ => return Err(Rc::VALUE.parameter(number)),
+            };
+            let sensitive = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
+            Ok(sensitive.data.expose(|key| Hmac::new(hash, key)))
+        })?
+    }
+
+    /// Takes a sequence out of its slot.
+    fn end_sequence(&mut self, handle: Handle) -> Result<Work> {
+        let sequence = self.objects.sequence_mut(handle).ok_or(Rc::FAILURE)?;
+        let spent = Work::Hash {
+            hash: Hasher::new(HashAlgorithm::Sha256),
+            safe: None,
+        };
+        let work = core::mem::replace(&mut sequence.work, spent);
+        self.objects.flush(handle);
+        Ok(work)
+    }
+}
