@@ -1,10 +1,11 @@
-//! The `ironroot` command: images, devices, attestation.
+//! The `ironroot` command: images, devices, attestation, TPMs.
 //!
 //! Exit status: 0 done or accepted, 1 refused or failed, 2 wrong usage.
 
 mod attest;
 mod device;
 mod image;
+mod tpm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ enum Command {
     /// Verify and show attestation tokens
     #[command(subcommand)]
     Attest(attest::Command),
+    /// Serve a TPM 2.0 to programs and virtual machines; look after its state
+    #[command(subcommand)]
+    Tpm(tpm::Command),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Command::Image(command) => image::run(command),
         Command::Device(command) => device::run(command),
         Command::Attest(command) => attest::run(command),
+        Command::Tpm(command) => tpm::run(command),
     };
     result.unwrap_or_else(|error| {
         eprintln!("ironroot: {error:#}");

@@ -1,0 +1,92 @@
+//! What the daemon needs of a TPM, so that its own tests can bring a toy.
+
+use ironroot_tpm::{Locality, Progress, Tpm};
+
+/// A TPM, one command at a time.
+pub(crate) trait Engine {
+    /// Power on or reset; `false`: the state cannot be used.
+    fn power_on(&mut self) -> bool;
+    fn power_off(&mut self);
+    /// Takes a command; `None`: it needs steps.
+    fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize>;
+    /// Goes on with a suspended command for about as long as `budget` modular exponentiations take.
+    fn step(&mut self, budget: u32, response: &mut [u8]) -> Option<usize>;
+    /// Ends a suspended command; gives its answer's length, if there was one.
+    fn cancel(&mut self, response: &mut [u8]) -> Option<usize>;
+    /// Answers a command that may overtake the suspended one; `None`: it waits.
+    fn meanwhile(
+        &mut self,
+        locality: Locality,
+        command: &[u8],
+        response: &mut [u8],
+    ) -> Option<usize>;
+    fn hash_start(&mut self);
+    fn hash_data(&mut self, data: &[u8]);
+    fn hash_end(&mut self);
+    fn established(&self) -> bool;
+    /// `false`: not from this locality.
+    fn reset_established(&mut self, locality: Locality) -> bool;
+    fn set_physical_presence(&mut self, present: bool);
+}
+
+impl Engine for Tpm<'_> {
+    fn power_on(&mut self) -> bool {
+        Tpm::power_on(self).is_ok()
+    }
+
+    fn power_off(&mut self) {
+        Tpm::power_off(self);
+    }
+
+    fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize> {
+        length(Tpm::begin(self, locality, command, response))
+    }
+
+    fn step(&mut self, budget: u32, response: &mut [u8]) -> Option<usize> {
+        length(Tpm::step(self, budget, response))
+    }
+
+    fn cancel(&mut self, response: &mut [u8]) -> Option<usize> {
+        Tpm::cancel(self, response)
+    }
+
+    fn meanwhile(
+        &mut self,
+        locality: Locality,
+        command: &[u8],
+        response: &mut [u8],
+    ) -> Option<usize> {
+        Tpm::meanwhile(self, locality, command, response)
+    }
+
+    fn hash_start(&mut self) {
+        Tpm::hash_start(self);
+    }
+
+    fn hash_data(&mut self, data: &[u8]) {
+        Tpm::hash_data(self, data);
+    }
+
+    fn hash_end(&mut self) {
+        Tpm::hash_end(self);
+    }
+
+    fn established(&self) -> bool {
+        Tpm::established(self)
+    }
+
+    fn reset_established(&mut self, locality: Locality) -> bool {
+        Tpm::reset_established(self, locality)
+    }
+
+    fn set_physical_presence(&mut self, present: bool) {
+        Tpm::set_physical_presence(self, present);
+    }
+}
+
+fn length(progress: Progress) -> Option<usize> {
+    match progress {
+        Progress::Done(len) => Some(len),
+        Progress::Pending => None,
+    }
+}

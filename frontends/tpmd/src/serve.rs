@@ -1,0 +1,258 @@
+//! From options to a served TPM.
+
+use crate::connection::Role;
+use crate::listen::{Address, Listener};
+use crate::log::Log;
+use crate::machine::Machine;
+use crate::platform::HostPlatform;
+use crate::sandbox;
+use crate::server::{Server, Setting};
+use crate::state::{Durability, StateDirectory, StateOptions, protection_in_words};
+use anyhow::{Context as _, Result, anyhow, bail};
+use ironroot_journal::Protection;
+use ironroot_port_host::open_private;
+use ironroot_tpm::{Memory, ObjectSlot, Profile, SessionSlot, StartError, StoreError, Tpm};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::cell::Cell;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The simulator's port; the platform port is the next.
+const PORT: u16 = 2321;
+
+/// What the TPM is told when the daemon starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartUp {
+    /// Nothing: without a control channel it has power and waits for a client's Startup, with one it
+    /// has no power until INIT.
+    None,
+    /// Power, and Startup(CLEAR): it can be used at once.
+    Clear,
+    /// Power, and Startup(STATE): it goes on where Shutdown(STATE) left it.
+    State,
+}
+
+/// How to serve a TPM.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where its state is.
+    pub state: StateOptions,
+    /// A TCP port for commands, simulator's and swtpm's framing; the next port is the platform's.
+    pub tcp: Option<SocketAddr>,
+    /// A Unix socket for commands.
+    pub unix: Option<PathBuf>,
+    /// swtpm's control channel.
+    pub control: Option<Address>,
+    /// What it is told first; `None`: [`StartUp::Clear`], or with a control channel [`StartUp::None`].
+    pub startup: Option<StartUp>,
+    /// How large it is.
+    pub profile: &'static Profile,
+    /// Where to write the log; `-` is standard error.
+    pub log: Option<PathBuf>,
+    /// Where to write the process's number.
+    pub pid: Option<PathBuf>,
+    /// End when the client of the control channel goes.
+    pub terminate: bool,
+    /// Confine the process once everything is open.
+    pub sandbox: bool,
+}
+
+/// Serves a TPM until SIGTERM, SIGINT, or a client's wish. `ready` is told where it can be reached.
+///
+/// # Errors
+/// What was wrong, with which file or address, and what to try.
+pub fn serve(options: &ServeOptions, ready: impl FnOnce(&str)) -> Result<()> {
+    let log = Log::open(options.log.as_deref())?;
+    let result = serve_logged(options, &log, ready);
+    match &result {
+        Ok(()) => log.line("ended in order"),
+        Err(error) => log.line(&format!("ended: {error:#}")),
+    }
+    result
+}
+
+fn serve_logged(options: &ServeOptions, log: &Log, ready: impl FnOnce(&str)) -> Result<()> {
+    let stop = stop_signal()?;
+    let directory = StateDirectory::open(&options.state.directory, true)?;
+    let nv_available = Rc::new(Cell::new(true));
+    let mut store = directory.store(&options.state, Rc::clone(&nv_available), log)?;
+    let listeners = listen(options)?;
+    let _pid = options.pid.as_deref().map(PidFile::write).transpose()?;
+
+    let mut platform = HostPlatform::new(store.unique());
+    let mut objects: Vec<ObjectSlot> = slots(|| ObjectSlot::EMPTY, options.profile.loaded_objects);
+    let mut sessions: Vec<SessionSlot> =
+        slots(|| SessionSlot::EMPTY, options.profile.loaded_sessions);
+    let memory = Memory {
+        objects: &mut objects,
+        sessions: &mut sessions,
+    };
+    let tpm = Tpm::new(memory, &mut store, &mut platform, options.profile);
+    let mut machine = Box::new(Machine::new(tpm.map_err(explain)?));
+    start(&mut machine, options)?;
+
+    let keyed = options.state.key.is_some();
+    let protection = if keyed {
+        Protection::Key
+    } else {
+        Protection::None
+    };
+    let anchored = options.state.anchor.is_some();
+    log.line(&format!(
+        "state: {}",
+        protection_in_words(protection, anchored)
+    ));
+    if options.state.durability == Durability::None {
+        log.line("durability: none; a crash of the machine may cost the TPM");
+    }
+    let line = addresses(&listeners);
+    let setting = Setting {
+        listeners,
+        stop,
+        nv_available,
+        keyed,
+        terminate: options.terminate,
+        log: log.clone(),
+    };
+    let mut server = Server::new(*machine, setting);
+    if options.sandbox {
+        sandbox::enter()?;
+    }
+    log.line(&format!("ready: {line}"));
+    ready(&line);
+    Ok(server.run()?)
+}
+
+/// Power and Startup, as wished.
+fn start(machine: &mut Machine<Tpm<'_>>, options: &ServeOptions) -> Result<()> {
+    let default = match options.control {
+        Some(_) => StartUp::None,
+        None => StartUp::Clear,
+    };
+    let startup = options.startup.unwrap_or(default);
+    if startup == StartUp::None && options.control.is_some() {
+        return Ok(());
+    }
+    if !machine.power_on() {
+        bail!("the TPM does not start: its state cannot be used");
+    }
+    let code = match startup {
+        StartUp::None => 0,
+        StartUp::Clear => machine.start_up(false),
+        StartUp::State => machine.start_up(true),
+    };
+    match (code, startup) {
+        (0, _) => Ok(()),
+        (code, StartUp::State) => bail!(
+            "Startup(STATE) was refused (0x{code:x}): the last end was not a Shutdown(STATE). \
+             Use --startup clear"
+        ),
+        (code, _) => bail!("Startup was refused (0x{code:x})"),
+    }
+}
+
+fn listen(options: &ServeOptions) -> Result<Vec<Listener>> {
+    let elsewhere = options.unix.is_some() || options.control.is_some();
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+    let tcp = options.tcp.or((!elsewhere).then_some(default));
+    let mut listeners = Vec::new();
+    if let Some(address) = tcp {
+        let data = Listener::bind(&Address::Tcp(address), Role::Data)?;
+        let platform = match data.address() {
+            Address::Tcp(bound) => next_port(bound),
+            Address::Unix(_) => None,
+        };
+        listeners.push(data);
+        // The control channel may be wanted at just this port, where swtpm's users expect it.
+        let platform = platform.map(Address::Tcp);
+        if let Some(platform) = platform.filter(|address| options.control.as_ref() != Some(address))
+        {
+            listeners.push(Listener::bind(&platform, Role::Platform)?);
+        }
+    }
+    if let Some(path) = &options.unix {
+        listeners.push(Listener::bind(&Address::Unix(path.clone()), Role::Data)?);
+    }
+    if let Some(address) = &options.control {
+        listeners.push(Listener::bind(address, Role::Control)?);
+    }
+    Ok(listeners)
+}
+
+fn next_port(address: &SocketAddr) -> Option<SocketAddr> {
+    let port = address.port().checked_add(1)?;
+    Some(SocketAddr::new(address.ip(), port))
+}
+
+/// One line: what can be reached where.
+fn addresses(listeners: &[Listener]) -> String {
+    let parts: Vec<_> = listeners
+        .iter()
+        .map(|listener| {
+            let role = match listener.role {
+                Role::Data => "commands",
+                Role::Platform => "platform",
+                Role::Control => "control",
+            };
+            format!("{role} {}", listener.address())
+        })
+        .collect();
+    parts.join(", ")
+}
+
+fn slots<T>(empty: fn() -> T, count: usize) -> Vec<T> {
+    std::iter::repeat_with(empty).take(count).collect()
+}
+
+/// Becomes readable at SIGTERM or SIGINT.
+fn stop_signal() -> Result<UnixStream> {
+    let (readable, writable) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::low_level::pipe::register(signal, writable.try_clone()?)?;
+    }
+    Ok(readable)
+}
+
+fn explain(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Store(StoreError::Full) => anyhow!("the TPM's state does not fit"),
+        StartError::Store(StoreError::Unavailable) => {
+            anyhow!("the TPM's state cannot be written: is the disk full?")
+        }
+        StartError::Store(StoreError::Corrupt) | StartError::Corrupt => {
+            anyhow!("the TPM's state is not whole")
+        }
+        StartError::Version => {
+            anyhow!("the TPM's state was written by a newer version: use that one")
+        }
+        StartError::Entropy => anyhow!("the operating system gives no random bytes"),
+        StartError::Memory => anyhow!("too few slots for the profile"),
+    }
+}
+
+/// A file with the process's number, removed at the end.
+struct PidFile {
+    path: PathBuf,
+}
+
+impl PidFile {
+    fn write(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let mut file =
+            open_private(path).with_context(|| format!("cannot write the pid file {shown}"))?;
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

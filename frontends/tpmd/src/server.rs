@@ -1,0 +1,594 @@
+//! The loop: one thread owns the TPM and all connections.
+//!
+//! A command is run where it is read, so a lone client's round trip has no hand-over between threads.
+//! A long command is run in steps; between two steps everything else gets its turn: cancelling, the
+//! platform port, the control channel, and the few commands that may overtake. All others wait in the
+//! order they came. Nobody is waited for: not in the middle of a message, not to fetch an answer.
+
+use crate::connection::{Connection, ConnectionId, Role};
+use crate::engine::Engine;
+use crate::listen::Listener;
+use crate::log::Log;
+use crate::machine::{MIN_BUFFER, Machine};
+use crate::protocol::control::{self, ControlResult, Request};
+use crate::protocol::data::{self, Framing, Message};
+use crate::protocol::platform::{self, Signal};
+use ironroot_tpm::MAX_COMMAND;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// More clients than this are turned away.
+const MAX_CONNECTIONS: usize = 64;
+/// Where room is needed, a client that has been in the middle of a message for so long goes first.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Modular exponentiations between two looks at the connections: a step of a few milliseconds.
+const BUDGET: u32 = 1;
+
+/// What the loop is given.
+pub(crate) struct Setting {
+    pub(crate) listeners: Vec<Listener>,
+    /// Readable when the process is to end.
+    pub(crate) stop: UnixStream,
+    /// Whether NV memory works: the platform port switches it.
+    pub(crate) nv_available: Rc<Cell<bool>>,
+    /// The state is encrypted with a key of the user's.
+    pub(crate) keyed: bool,
+    /// End when the control channel's client goes.
+    pub(crate) terminate: bool,
+    pub(crate) log: Log,
+}
+
+/// The daemon at work.
+pub(crate) struct Server<E> {
+    machine: Machine<E>,
+    setting: Setting,
+    connections: Vec<Connection>,
+    next_id: ConnectionId,
+    /// Commands that wait, by connection; the running one is not among them.
+    queue: VecDeque<ConnectionId>,
+    /// Whose command is suspended, and how its answer is framed.
+    running: Option<(ConnectionId, Framing)>,
+    ended: bool,
+}
+
+impl<E: Engine> Server<E> {
+    pub(crate) fn new(machine: Machine<E>, setting: Setting) -> Self {
+        Self {
+            machine,
+            setting,
+            connections: Vec::new(),
+            next_id: 0,
+            queue: VecDeque::new(),
+            running: None,
+            ended: false,
+        }
+    }
+
+    /// Serves until somebody says stop, then shuts the TPM down in order.
+    pub(crate) fn run(&mut self) -> rustix::io::Result<()> {
+        while !self.ended {
+            self.turn()?;
+        }
+        self.interrupt();
+        self.machine.power_off_in_order();
+        self.connections.iter_mut().for_each(Connection::flush);
+        Ok(())
+    }
+
+    /// One look at everything, then some work.
+    fn turn(&mut self) -> rustix::io::Result<()> {
+        let ready = self.wait()?;
+        if ready.stop {
+            self.ended = true;
+            return Ok(());
+        }
+        for index in ready.connections {
+            self.attend(index);
+        }
+        self.work();
+        if ready.listeners {
+            self.accept();
+        }
+        self.bury();
+        Ok(())
+    }
+
+    /// Waits for something to happen; while a command is suspended, only looks.
+    fn wait(&self) -> rustix::io::Result<Ready> {
+        let listeners = &self.setting.listeners;
+        let mut polled = Vec::with_capacity(1 + listeners.len() + self.connections.len());
+        let mut watch =
+            |descriptor, flags| polled.push(PollFd::from_borrowed_fd(descriptor, flags));
+        watch(self.setting.stop.as_fd(), PollFlags::IN);
+        for listener in listeners {
+            watch(listener.descriptor(), PollFlags::IN);
+        }
+        for connection in &self.connections {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, connection.wants_input());
+            flags.set(PollFlags::OUT, connection.wants_output());
+            watch(connection.descriptor(), flags);
+        }
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let busy = self.running.is_some() || !self.queue.is_empty();
+        match poll(&mut polled, busy.then_some(&at_once)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Ready::default()),
+            Err(error) => return Err(error),
+        }
+        let happened = |polled: &PollFd<'_>| !polled.revents().is_empty();
+        let mut polled = polled.iter();
+        Ok(Ready {
+            stop: polled.next().is_some_and(happened),
+            listeners: polled
+                .by_ref()
+                .take(listeners.len())
+                .filter(|one| happened(one))
+                .count()
+                > 0,
+            connections: polled
+                .enumerate()
+                .filter(|(_, one)| happened(one))
+                .map(|(index, one)| (index, one.revents()))
+                .collect(),
+        })
+    }
+
+    /// Reads from and writes to one connection, and takes up what it says.
+    fn attend(&mut self, (index, events): (usize, PollFlags)) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if events.contains(PollFlags::OUT) {
+            connection.flush();
+        }
+        if events.contains(PollFlags::IN) {
+            connection.fill();
+        } else if events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            connection.dead = true;
+        }
+        match connection.role {
+            Role::Data => self.take_up(index),
+            Role::Platform => self.signals(index),
+            Role::Control => self.requests(index),
+        }
+    }
+
+    /// Answers what needs no TPM and queues a command.
+    fn take_up(&mut self, index: usize) {
+        let platform_port = self.has_role(Role::Platform);
+        let max_command = self.machine.buffer_size();
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        while !connection.waiting && !connection.is_over() {
+            let Some((message, len)) = data::parse(&connection.input, max_command) else {
+                break;
+            };
+            match message {
+                Message::Command { .. } => {
+                    connection.waiting = true;
+                    self.queue.push_back(connection.id);
+                    return;
+                }
+                Message::Handshake => {
+                    let answer = data::handshake_answer(platform_port);
+                    connection.output().extend_from_slice(&answer);
+                }
+                Message::EndSession => connection.ending = true,
+                Message::StopServer => {
+                    connection.ending = true;
+                    self.ended = true;
+                }
+                Message::Unreadable(framing) => {
+                    let len = self.machine.refuse_length();
+                    let answer = self.machine.answer(len);
+                    data::put_response(connection.output(), framing, answer);
+                    connection.ending = true;
+                }
+            }
+            connection.consume(len);
+            connection.flush();
+        }
+    }
+
+    /// Gives the TPM its turn: the suspended command a step, those that wait their chance.
+    fn work(&mut self) {
+        if self.running.is_some() {
+            self.let_overtake();
+            if let Some(len) = self.machine.step(BUDGET) {
+                self.finish(len);
+            }
+        }
+        while self.running.is_none() {
+            let Some(id) = self.queue.pop_front() else {
+                break;
+            };
+            self.start(id);
+        }
+    }
+
+    /// Begins the command at the front of a connection's input.
+    fn start(&mut self, id: ConnectionId) {
+        let Some(index) = self.index_of(id) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let parsed = data::parse(&connection.input, MAX_COMMAND);
+        let Some((
+            Message::Command {
+                framing,
+                locality,
+                command,
+            },
+            consumed,
+        )) = parsed
+        else {
+            connection.waiting = false;
+            return;
+        };
+        let done = self.machine.begin(locality, command);
+        connection.consume(consumed);
+        self.running = Some((id, framing));
+        if let Some(len) = done {
+            self.finish(len);
+        }
+    }
+
+    /// Sends the answer to the running command.
+    fn finish(&mut self, len: usize) {
+        let Some((id, framing)) = self.running.take() else {
+            return;
+        };
+        self.reply(id, framing, len);
+    }
+
+    fn reply(&mut self, id: ConnectionId, framing: Framing, len: usize) {
+        let Some(index) = self.index_of(id) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(index) {
+            data::put_response(connection.output(), framing, self.machine.answer(len));
+            connection.waiting = false;
+            connection.flush();
+        }
+        // The next command may have come along with this one.
+        self.take_up(index);
+    }
+
+    /// Answers those waiting commands that may overtake the suspended one.
+    fn let_overtake(&mut self) {
+        for id in std::mem::take(&mut self.queue) {
+            match self.overtake(id) {
+                Some((framing, consumed, len)) => {
+                    if let Some(index) = self.index_of(id)
+                        && let Some(connection) = self.connections.get_mut(index)
+                    {
+                        connection.consume(consumed);
+                    }
+                    self.reply(id, framing, len);
+                }
+                None => self.queue.push_back(id),
+            }
+        }
+    }
+
+    fn overtake(&mut self, id: ConnectionId) -> Option<(Framing, usize, usize)> {
+        let index = self.index_of(id)?;
+        let connection = self.connections.get(index)?;
+        let (message, consumed) = data::parse(&connection.input, MAX_COMMAND)?;
+        let Message::Command {
+            framing,
+            locality,
+            command,
+        } = message
+        else {
+            return None;
+        };
+        let len = self.machine.meanwhile(locality, command)?;
+        Some((framing, consumed, len))
+    }
+
+    /// Ends the suspended command, whose client is told that it was cancelled.
+    fn interrupt(&mut self) {
+        if let Some(len) = self.machine.cancel() {
+            self.finish(len);
+        }
+    }
+
+    /// Obeys the platform port.
+    fn signals(&mut self, index: usize) {
+        while let Some(connection) = self.connections.get_mut(index) {
+            if connection.is_over() || connection.wants_output() {
+                return;
+            }
+            let input = std::mem::take(&mut connection.input);
+            let Some((signal, len)) = platform::parse(&input) else {
+                connection.input = input;
+                return;
+            };
+            let mut answer = Vec::new();
+            let goes_on = self.obey(&signal, &mut answer);
+            self.respond(index, input, len, &answer, goes_on);
+        }
+    }
+
+    /// Does what a signal says; `false`: the connection ends.
+    fn obey(&mut self, signal: &Signal<'_>, answer: &mut Vec<u8>) -> bool {
+        let mut result = 0_u32;
+        match signal {
+            Signal::PowerOn => result = u32::from(!self.machine.power_on()),
+            Signal::PowerOff => {
+                self.interrupt();
+                self.machine.power_off();
+            }
+            Signal::PowerCycle => {
+                self.interrupt();
+                self.machine.power_off();
+                result = u32::from(!self.machine.power_on());
+            }
+            Signal::PhysicalPresence(present) => self.machine.set_physical_presence(*present),
+            Signal::HashStart => {
+                self.interrupt();
+                self.machine.hash_start();
+            }
+            Signal::HashData(data) => self.machine.hash_data(data),
+            Signal::HashEnd => self.machine.hash_end(),
+            Signal::Cancel(held) => {
+                self.machine.hold_cancel(*held);
+                if *held {
+                    self.interrupt();
+                }
+            }
+            Signal::NvAvailable(available) => self.setting.nv_available.set(*available),
+            Signal::WithoutEffect => {}
+            Signal::Sizes => {
+                answer.extend_from_slice(&[0, 0, 0, 16]);
+                answer.extend_from_slice(&self.machine.take_sizes());
+            }
+            Signal::TimerSignalled => answer.extend_from_slice(&[0; 4]),
+            Signal::EndSession => return false,
+            Signal::StopServer => {
+                self.ended = true;
+                return false;
+            }
+            Signal::Unknown(number) => {
+                self.setting
+                    .log
+                    .line(&format!("platform port: signal {number} is not known"));
+                answer.extend_from_slice(&1_u32.to_be_bytes());
+                return false;
+            }
+        }
+        answer.extend_from_slice(&result.to_be_bytes());
+        true
+    }
+
+    /// Obeys the control channel.
+    fn requests(&mut self, index: usize) {
+        while let Some(connection) = self.connections.get_mut(index) {
+            if connection.is_over() || connection.wants_output() {
+                break;
+            }
+            let input = std::mem::take(&mut connection.input);
+            let Some((request, len)) = control::parse(&input) else {
+                connection.input = input;
+                break;
+            };
+            let passed = connection.passed.take();
+            let mut answer = Vec::new();
+            let result = self.grant(&request, passed, &mut answer);
+            let answer = match result {
+                ControlResult::Success => [&result.bytes()[..], &answer].concat(),
+                _ => result.bytes().to_vec(),
+            };
+            self.respond(index, input, len, &answer, true);
+        }
+        let gone = self.connections.get(index).is_none_or(Connection::is_over);
+        self.ended |= self.setting.terminate && gone;
+    }
+
+    /// Does what a request asks for; what follows the result goes into `answer`.
+    fn grant(
+        &mut self,
+        request: &Request<'_>,
+        passed: Option<OwnedFd>,
+        answer: &mut Vec<u8>,
+    ) -> ControlResult {
+        let running = self.machine.is_powered();
+        match request {
+            Request::GetCapability => {
+                answer.extend_from_slice(&control::CAPABILITIES.to_be_bytes())
+            }
+            Request::Init(_) => {
+                self.interrupt();
+                if !self.machine.power_cycle() {
+                    return ControlResult::Fail;
+                }
+            }
+            Request::Shutdown => self.ended = true,
+            Request::Stop => {
+                self.interrupt();
+                self.machine.power_off_in_order();
+            }
+            Request::GetConfig => {
+                answer.extend_from_slice(&u32::from(self.setting.keyed).to_be_bytes());
+            }
+            Request::SetBufferSize(wanted) => return self.resize(*wanted, answer),
+            Request::SetDataDescriptor => return self.adopt(passed),
+            Request::Cancel => self.interrupt(),
+            Request::SetLocality(number) => {
+                if !self.machine.set_locality(*number) {
+                    return ControlResult::BadLocality;
+                }
+            }
+            Request::GetEstablished
+            | Request::ResetEstablished(_)
+            | Request::HashStart
+            | Request::HashData(_)
+            | Request::HashEnd
+                if !running =>
+            {
+                return ControlResult::BadOrdinal;
+            }
+            Request::GetEstablished => {
+                answer.extend_from_slice(&[u8::from(self.machine.established()), 0, 0, 0]);
+            }
+            Request::ResetEstablished(locality) => {
+                if !self.machine.reset_established(*locality) {
+                    return ControlResult::BadLocality;
+                }
+            }
+            Request::HashStart => {
+                self.interrupt();
+                self.machine.hash_start();
+            }
+            Request::HashData(data) => self.machine.hash_data(data),
+            Request::HashEnd => self.machine.hash_end(),
+            Request::Unknown(_) => return ControlResult::BadOrdinal,
+            Request::Malformed => return ControlResult::BadParameter,
+        }
+        ControlResult::Success
+    }
+
+    fn resize(&mut self, wanted: u32, answer: &mut Vec<u8>) -> ControlResult {
+        if wanted != 0 {
+            if self.machine.is_powered() {
+                return ControlResult::BadOrdinal;
+            }
+            self.machine
+                .set_buffer_size(usize::try_from(wanted).unwrap_or(usize::MAX));
+        }
+        for size in [self.machine.buffer_size(), MIN_BUFFER, MAX_COMMAND] {
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            answer.extend_from_slice(&size.to_be_bytes());
+        }
+        ControlResult::Success
+    }
+
+    /// Takes a data channel that was passed, if it is the only one.
+    fn adopt(&mut self, passed: Option<OwnedFd>) -> ControlResult {
+        let has_one = self
+            .connections
+            .iter()
+            .any(|one| one.was_passed && !one.is_over());
+        match passed {
+            Some(descriptor) if !has_one => {
+                if self.admit(Role::Data, descriptor, true) {
+                    ControlResult::Success
+                } else {
+                    ControlResult::IoError
+                }
+            }
+            Some(_) | None => ControlResult::IoError,
+        }
+    }
+
+    /// Sends an answer that the TPM has no part in.
+    fn respond(
+        &mut self,
+        index: usize,
+        mut input: Vec<u8>,
+        len: usize,
+        answer: &[u8],
+        goes_on: bool,
+    ) {
+        input.drain(..len.min(input.len()));
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.input = input;
+            connection.output().extend_from_slice(answer);
+            connection.ending |= !goes_on;
+            connection.flush();
+        }
+    }
+
+    fn accept(&mut self) {
+        let accepted: Vec<_> = self
+            .setting
+            .listeners
+            .iter()
+            .filter_map(|listener| Some((listener.role, listener.accept()?)))
+            .collect();
+        for (role, descriptor) in accepted {
+            self.make_room();
+            if !self.admit(role, descriptor, false) {
+                self.setting
+                    .log
+                    .line("too many connections: one was turned away");
+            }
+        }
+    }
+
+    fn admit(&mut self, role: Role, descriptor: OwnedFd, was_passed: bool) -> bool {
+        if self.connections.len() >= MAX_CONNECTIONS {
+            return false;
+        }
+        let Ok(mut connection) = Connection::new(self.next_id, role, descriptor) else {
+            return false;
+        };
+        connection.was_passed = was_passed;
+        self.next_id += 1;
+        self.connections.push(connection);
+        true
+    }
+
+    /// Where all places are taken, one that is held by half a message becomes free.
+    fn make_room(&mut self) {
+        if self.connections.len() < MAX_CONNECTIONS {
+            return;
+        }
+        let stalled = self
+            .connections
+            .iter()
+            .position(|one| one.is_midway() && one.since.elapsed() > PATIENCE);
+        if let Some(index) = stalled {
+            self.connections.remove(index);
+        }
+    }
+
+    /// Lets go of connections that are over. Nobody waits for the answer to their command any more.
+    fn bury(&mut self) {
+        if !self.connections.iter().any(Connection::is_over) {
+            return;
+        }
+        if let Some((id, _)) = self.running
+            && self.connections.iter().any(|one| one.id == id && one.dead)
+        {
+            self.running = None;
+            let _ = self.machine.cancel();
+        }
+        self.connections.retain(|one| !one.is_over());
+        let alive = |id: &ConnectionId| self.connections.iter().any(|one| one.id == *id);
+        self.queue.retain(alive);
+    }
+
+    fn has_role(&self, role: Role) -> bool {
+        self.setting.listeners.iter().any(|one| one.role == role)
+    }
+
+    fn index_of(&self, id: ConnectionId) -> Option<usize> {
+        self.connections.iter().position(|one| one.id == id)
+    }
+}
+
+/// What [`Server::wait`] saw.
+#[derive(Default)]
+struct Ready {
+    stop: bool,
+    listeners: bool,
+    connections: Vec<(usize, PollFlags)>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! The TPM's state in a directory.
+//!
+//! | file | content |
+//! |---|---|
+//! | `tpm.state` | a journal (`ironroot-journal`): records, authenticated, encrypted with a key |
+//! | `tpm.state.new` | the same while it is made; removed at the next start |
+//! | `lock` | locked while a process uses the directory |
+
+mod anchor;
+mod coprocess;
+mod file;
+mod foreign;
+mod key;
+mod store;
+
+pub use anchor::AnchorSource;
+pub use key::KeySource;
+pub(crate) use key::StateKey;
+pub(crate) use store::HostStore;
+
+use crate::log::Log;
+use anchor::Anchor;
+use anyhow::{Context as _, Result, anyhow, bail};
+use file::StateFile;
+use ironroot_journal::{Header, Journal, JournalError, Protection};
+use ironroot_port_host::{OsEntropy, PrivateDirectory};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use store::Content;
+
+/// The journal's file.
+const STATE: &str = "tpm.state";
+const UNFINISHED: &str = "tpm.state.new";
+const LOCK: &str = "lock";
+
+/// Bytes in a segment: room for the largest state and as much again for changes.
+const SEGMENT: u32 = 1 << 20;
+
+/// When changes must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Before the answer.
+    #[default]
+    Full,
+    /// When the operating system likes: a crash of the machine may cost everything, a crash of the
+    /// daemon nothing.
+    None,
+}
+
+/// Where the state is and what protects it.
+#[derive(Debug, Clone)]
+pub struct StateOptions {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The key, if it is encrypted.
+    pub key: Option<KeySource>,
+    /// What refuses an old copy.
+    pub anchor: Option<AnchorSource>,
+    /// When changes must be on the disk.
+    pub durability: Durability,
+}
+
+/// A directory that this process has for itself.
+pub(crate) struct StateDirectory {
+    directory: PrivateDirectory,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDirectory {
+    /// Opens a directory; with `create` it may be new. Another program's state is left as it is.
+    pub(crate) fn open(path: &Path, create: bool) -> Result<Self> {
+        let shown = path.display();
+        foreign::refuse(path)?;
+        let opened = if create {
+            PrivateDirectory::open_or_create(path)
+        } else {
+            PrivateDirectory::open(path)
+        };
+        let directory = opened.with_context(|| {
+            format!("cannot open the state directory {shown} (a link is not followed)")
+        })?;
+        if !create && !directory.has(STATE) {
+            bail!("there is no TPM in {shown}: `ironroot tpm serve --state {shown}` makes one");
+        }
+        let lock = directory.lock(LOCK).map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => {
+                anyhow!("{shown} is in use by another process: one TPM is served once")
+            }
+            _ => anyhow!(error).context(format!("cannot lock {shown}")),
+        })?;
+        Ok(Self {
+            directory,
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Opens the state, or makes a new one where there is none.
+    pub(crate) fn store(
+        &self,
+        options: &StateOptions,
+        nv_available: Rc<Cell<bool>>,
+        log: &Log,
+    ) -> Result<HostStore> {
+        let key = options.key.as_ref().map(KeySource::read).transpose()?;
+        let mut anchor = options.anchor.as_ref().map(Anchor::open).transpose()?;
+        let position = match &mut anchor {
+            Some(anchor) => anchor.read()?,
+            None => None,
+        };
+        if !self.directory.has(STATE) {
+            if position.is_some() {
+                bail!(
+                    "{} holds no state, but the anchor knows one: it was removed or is somewhere else. \
+                     To begin anew, remove the anchor as well",
+                    self.path.display()
+                );
+            }
+            self.create(key.as_ref(), options.durability)?;
+            log.line("made a new TPM");
+        }
+        let mut buffer = vec![0; usize::try_from(SEGMENT)?];
+        let mut content: Content = BTreeMap::new();
+        let file = self.directory.open_file(STATE, true);
+        let file = file.with_context(|| format!("cannot open {}", self.state_path()))?;
+        let medium = StateFile::new(file, options.durability)?;
+        let opened = Journal::open(
+            medium,
+            key.as_ref().map(StateKey::bytes),
+            position.as_ref(),
+            &mut OsEntropy,
+            &mut buffer,
+            &mut |change| store::apply(&mut content, &change),
+        );
+        let journal = opened.map_err(|error| self.explain(error))?;
+        let mut store = HostStore::new(journal, content, buffer, nv_available, log.clone());
+        if let Some(anchor) = anchor {
+            store.bind(anchor, position)?;
+        }
+        Ok(store)
+    }
+
+    /// What anybody can read of the state.
+    pub(crate) fn header(&self) -> Result<Header> {
+        let mut bytes = [0; 512];
+        let file = self.directory.open_file(STATE, false)?;
+        file.read_exact_at(&mut bytes, 0)
+            .map_err(|_| self.explain(JournalError::NotAJournal))?;
+        Header::parse(&bytes).map_err(|error| self.explain(error))
+    }
+
+    /// Copies the state into a new directory.
+    pub(crate) fn copy_to(&self, target: &Path) -> Result<()> {
+        let shown = target.display();
+        foreign::refuse(target)?;
+        let to = PrivateDirectory::open_or_create(target)
+            .with_context(|| format!("cannot open {shown}"))?;
+        if to.has(STATE) {
+            bail!("there is a TPM in {shown} already; it is left as it is");
+        }
+        let _lock = to
+            .lock(LOCK)
+            .with_context(|| format!("cannot lock {shown}"))?;
+        to.remove(UNFINISHED)?;
+        let mut from = self.directory.open_file(STATE, false)?;
+        let mut copy = to.create_file(UNFINISHED)?;
+        std::io::copy(&mut from, &mut copy).with_context(|| format!("cannot write to {shown}"))?;
+        copy.sync_all()?;
+        to.rename(UNFINISHED, STATE)?;
+        to.sync()?;
+        Ok(())
+    }
+
+    fn create(&self, key: Option<&StateKey>, durability: Durability) -> Result<()> {
+        self.directory.remove(UNFINISHED)?;
+        let made = self.make(key, durability);
+        if made.is_err() {
+            // What is half made is in nobody's way, but takes room on a full disk.
+            let _ = self.directory.remove(UNFINISHED);
+        }
+        made.with_context(|| format!("cannot make a TPM in {}", self.path.display()))
+    }
+
+    fn make(&self, key: Option<&StateKey>, durability: Durability) -> Result<()> {
+        let file = self.directory.create_file(UNFINISHED)?;
+        // Written, not only reserved: later writes then change no more than their own blocks.
+        let blocks = Journal::<StateFile>::file_len(SEGMENT) / 65_536 + 1;
+        let zeros = vec![0; 65_536];
+        for block in 0..blocks {
+            file.write_all_at(&zeros, block * 65_536)?;
+        }
+        file.set_len(Journal::<StateFile>::file_len(SEGMENT))?;
+        let mut buffer = vec![0; 65_536];
+        let medium = StateFile::new(file.try_clone()?, durability)?;
+        Journal::create(
+            medium,
+            SEGMENT,
+            key.map(StateKey::bytes),
+            &mut OsEntropy,
+            &mut buffer,
+        )
+        .map_err(|error| self.explain(error))?;
+        if durability == Durability::Full {
+            file.sync_all()?;
+        }
+        self.directory.rename(UNFINISHED, STATE)?;
+        if durability == Durability::Full {
+            self.directory.sync()?;
+        }
+        Ok(())
+    }
+
+    fn state_path(&self) -> String {
+        self.path.join(STATE).display().to_string()
+    }
+
+    /// What happened, to which file, and what to try next.
+    fn explain(&self, error: JournalError) -> anyhow::Error {
+        let file = self.state_path();
+        match error {
+            JournalError::NotAJournal => {
+                anyhow!("{file} is not a TPM state of Ironroot; nothing was changed")
+            }
+            JournalError::NewerFormat(format) => anyhow!(
+                "{file} has format {format}; this version reads up to {}: use a newer one",
+                ironroot_journal::FORMAT
+            ),
+            JournalError::WrongKey => anyhow!("{file} was made with another key than --key gives"),
+            JournalError::KeyNeeded => anyhow!("{file} is encrypted: --key is needed"),
+            JournalError::NotEncrypted => {
+                anyhow!("{file} is not encrypted: leave --key away")
+            }
+            JournalError::Damaged => anyhow!(
+                "{file} is damaged. It is left as it is; put a backup in its place (with --anchor \
+                 only the newest one is accepted)"
+            ),
+            JournalError::RolledBack => anyhow!(
+                "{file} is older than the anchor, or another branch: an old copy was put back. To \
+                 accept it all the same, remove the anchor"
+            ),
+            JournalError::AnchorTooOld => anyhow!(
+                "{file} went on for long without its anchor, so it cannot be shown that it descends \
+                 from it. To accept it as it is, remove the anchor"
+            ),
+            JournalError::Full => anyhow!("{file} has no room"),
+            JournalError::Entropy => anyhow!("the operating system gives no random bytes"),
+            JournalError::Medium => anyhow!("{file} cannot be read or written"),
+        }
+    }
+}
+
+/// In words, for people.
+pub(crate) fn protection_in_words(protection: Protection, anchored: bool) -> String {
+    let secrecy = match protection {
+        Protection::Key => "encrypted and authenticated with your key",
+        Protection::None => {
+            "integrity against accident only: whoever reads or writes the directory has the TPM's \
+             secrets (--key encrypts)"
+        }
+    };
+    let freshness = if anchored {
+        "an old copy is refused"
+    } else {
+        "an old copy is not noticed (--anchor refuses it)"
+    };
+    format!("{secrecy}; {freshness}")
+}
+
+#[cfg(test)]
+mod tests;

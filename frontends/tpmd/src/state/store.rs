@@ -1,0 +1,205 @@
+//! The engine's store over a journal: records in memory, changes on the disk first.
+
+use super::StateFile;
+use super::anchor::Anchor;
+use crate::log::Log;
+use ironroot_journal::{Change, Journal, JournalError, Position, RecordId};
+use ironroot_tpm::{Change as EngineChange, RecordId as EngineId, Store, StoreError};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Bytes of records taken; the segment has twice the room, so it is not made anew at every change.
+const CAPACITY: usize = 512 * 1024;
+
+/// A record's content, wiped when it goes.
+pub(super) struct Record(Vec<u8>);
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        ironroot_crypto::wipe(&mut self.0);
+    }
+}
+
+pub(super) type Content = BTreeMap<u32, Record>;
+
+/// Where a TPM keeps its state on a host.
+pub(crate) struct HostStore {
+    journal: Journal<StateFile>,
+    content: Content,
+    buffer: Vec<u8>,
+    anchor: Option<Anchor>,
+    /// The anchor may hold a position that was taken back.
+    anchor_unsure: bool,
+    nv_available: Rc<Cell<bool>>,
+    log: Log,
+}
+
+impl HostStore {
+    pub(super) fn new(
+        journal: Journal<StateFile>,
+        content: Content,
+        buffer: Vec<u8>,
+        nv_available: Rc<Cell<bool>>,
+        log: Log,
+    ) -> Self {
+        Self {
+            journal,
+            content,
+            buffer,
+            anchor: None,
+            anchor_unsure: false,
+            nv_available,
+            log,
+        }
+    }
+
+    /// Keeps the position in the anchor from now on.
+    pub(super) fn bind(
+        &mut self,
+        mut anchor: Anchor,
+        known: Option<Position>,
+    ) -> anyhow::Result<()> {
+        let position = self.journal.position();
+        if known.is_none() {
+            self.log
+                .line("the anchor is new: this state is taken for the newest");
+        }
+        if known != Some(position) {
+            anchor.write(&position)?;
+        }
+        self.anchor = Some(anchor);
+        Ok(())
+    }
+
+    /// A secret that is this state's own.
+    pub(crate) fn unique(&self) -> ironroot_crypto::Secret<32> {
+        self.journal.owner_secret()
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.content.len()
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.content.values().map(|content| content.0.len()).sum()
+    }
+
+    pub(crate) fn transactions(&self) -> u64 {
+        self.journal.position().number
+    }
+
+    /// Room in bytes that `changes` would leave, or `None`.
+    fn fits(&self, changes: &[Change<'_>]) -> bool {
+        let replaced = |id: RecordId| self.content.get(&id.0).map_or(0, |old| old.0.len());
+        let (mut more, mut less) = (0, 0);
+        for change in changes {
+            match change {
+                Change::Set(id, data) => {
+                    more += data.len() + 8;
+                    less += replaced(*id);
+                }
+                Change::Remove(id) => less += replaced(*id),
+            }
+        }
+        // What only shrinks always fits.
+        more <= less || (self.used() + more).saturating_sub(less) <= CAPACITY
+    }
+
+    /// Commits to the journal, then to the anchor.
+    fn write(&mut self, changes: &[Change<'_>]) -> Result<(), JournalError> {
+        self.repair_anchor()?;
+        let live = self
+            .content
+            .iter()
+            .map(|(id, data)| (RecordId(*id), data.0.as_slice()));
+        let position = self.journal.commit(changes, live, &mut self.buffer)?;
+        let Some(anchor) = &mut self.anchor else {
+            return Ok(());
+        };
+        if let Err(error) = anchor.write(&position) {
+            self.log.line(&format!("anchor: {error:#}"));
+            self.anchor_unsure = true;
+            self.journal.take_back()?;
+            // At best the anchor is right again at once; at worst before the next change.
+            let _ = self.repair_anchor();
+            return Err(JournalError::Medium);
+        }
+        Ok(())
+    }
+
+    fn repair_anchor(&mut self) -> Result<(), JournalError> {
+        if self.anchor_unsure
+            && let Some(anchor) = &mut self.anchor
+        {
+            let position = self.journal.position();
+            anchor.write(&position).map_err(|_| JournalError::Medium)?;
+            self.anchor_unsure = false;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a change in memory.
+pub(super) fn apply(content: &mut Content, change: &Change<'_>) {
+    match change {
+        Change::Set(id, data) => {
+            content.insert(id.0, Record(data.to_vec()));
+        }
+        Change::Remove(id) => {
+            content.remove(&id.0);
+        }
+    }
+}
+
+impl Store for HostStore {
+    fn read(&mut self, id: EngineId, out: &mut [u8]) -> Result<Option<usize>, StoreError> {
+        let Some(content) = self.content.get(&id.0) else {
+            return Ok(None);
+        };
+        let len = content.0.len();
+        let out = out.get_mut(..len).ok_or(StoreError::Full)?;
+        out.copy_from_slice(&content.0);
+        Ok(Some(len))
+    }
+
+    fn at_or_after(&mut self, from: EngineId) -> Result<Option<EngineId>, StoreError> {
+        let next = self.content.range(from.0..).next();
+        Ok(next.map(|(id, _)| EngineId(*id)))
+    }
+
+    fn commit(&mut self, changes: &[EngineChange<'_>]) -> Result<(), StoreError> {
+        if !self.nv_available.get() {
+            return Err(StoreError::Unavailable);
+        }
+        let changes: Vec<Change<'_>> = changes
+            .iter()
+            .map(|change| match change {
+                EngineChange::Set { id, data } => Change::Set(RecordId(id.0), data),
+                EngineChange::Remove(id) => Change::Remove(RecordId(id.0)),
+            })
+            .collect();
+        if !self.fits(&changes) {
+            return Err(StoreError::Full);
+        }
+        match self.write(&changes) {
+            Ok(()) => {
+                changes
+                    .iter()
+                    .for_each(|change| apply(&mut self.content, change));
+                Ok(())
+            }
+            Err(JournalError::Full) => Err(StoreError::Full),
+            Err(error) => {
+                self.log.line(&format!(
+                    "a change could not be written ({error:?}); nothing was changed"
+                ));
+                Err(StoreError::Unavailable)
+            }
+        }
+    }
+
+    fn free(&mut self) -> u32 {
+        u32::try_from(CAPACITY.saturating_sub(self.used())).unwrap_or(u32::MAX)
+    }
+}
