@@ -33,7 +33,8 @@ pub struct BootOptions {
     pub application_output: Option<File>,
     /// Take in images over this line first, until a client asks for the reset.
     pub recovery: Option<RecoveryLine>,
-    /// For demonstrations and tests: the power fails before this write or erase of the boot.
+    /// For demonstrations and tests: the power fails before this write or erase, of the boot or, if that has fewer,
+    /// of the secure world after it.
     pub cut_power_after: Option<u32>,
 }
 
@@ -77,13 +78,14 @@ pub fn run(
 }
 
 /// Both verified programs, ready to start, and what the secure one is told.
-struct Programs {
+pub(crate) struct Programs {
     secure: SealedProgram,
     application: SealedProgram,
     hand_over: Vec<u8>,
+    cut_power_after: Option<u32>,
 }
 
-fn boot(
+pub(crate) fn boot(
     files: &DeviceFiles,
     cut_power_after: Option<u32>,
     console: &mut dyn FnMut(&str),
@@ -153,7 +155,8 @@ fn boot(
         }
         DeviceError::Boot(error)
     })?;
-    programs(&started, boot_count)
+    powered.settle()?;
+    programs(&started, boot_count, powered.left())
 }
 
 fn count_boot(flash: &FileFlash, files: &DeviceFiles) -> Result<u32, DeviceError> {
@@ -163,7 +166,11 @@ fn count_boot(flash: &FileFlash, files: &DeviceFiles) -> Result<u32, DeviceError
     Ok(count)
 }
 
-fn programs(started: &Started, boot_count: u32) -> Result<Programs, DeviceError> {
+fn programs(
+    started: &Started,
+    boot_count: u32,
+    cut_power_after: Option<u32>,
+) -> Result<Programs, DeviceError> {
     let seal = |name, image| {
         SealedProgram::new(name, started.programs.get(image))
             .map_err(|error| DeviceError::Process("a verified image could not be sealed", error))
@@ -174,6 +181,7 @@ fn programs(started: &Started, boot_count: u32) -> Result<Programs, DeviceError>
         secure: seal("ironroot-secure", Image::Secure)?,
         application: seal("ironroot-application", Image::NonSecure)?,
         hand_over,
+        cut_power_after,
     })
 }
 
@@ -204,8 +212,10 @@ impl Programs {
         loop {
             let failed = |error| DeviceError::Process("the device's processes were lost", error);
             if let Some(status) = secure.0.try_wait().map_err(failed)? {
-                if status.code() == Some(exit::RESET) {
-                    return Ok(Ended::Reset);
+                match status.code() {
+                    Some(exit::RESET) => return Ok(Ended::Reset),
+                    Some(exit::POWER_CUT) => return Err(DeviceError::PowerCut),
+                    _ => {}
                 }
                 let error = io::Error::other(status.to_string());
                 return Err(DeviceError::Process("the secure world ended", error));
@@ -220,11 +230,12 @@ impl Programs {
     /// Starts the secure world and waits until it serves.
     fn start_secure(&self, files: &DeviceFiles) -> Result<Killed, DeviceError> {
         let failed = |error| DeviceError::Process("the secure world could not be started", error);
-        let mut child = self
-            .secure
-            .command()
-            .arg("--device")
-            .arg(files.path())
+        let mut command = self.secure.command();
+        command.arg("--device").arg(files.path());
+        if let Some(operations) = self.cut_power_after {
+            command.args(["--cut-power-after", &operations.to_string()]);
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,6 +13,7 @@ mod retained;
 mod secure;
 mod slots;
 mod start;
+mod supply;
 
 pub use bootloader::{BootOptions, RunReport, run};
 pub use error::DeviceError;
@@ -42,4 +43,6 @@ const READY: &str = "ready";
 mod exit {
     /// The secure world wants the device to reset.
     pub(crate) const RESET: i32 = 75;
+    /// The secure world's power was cut, as it was asked for.
+    pub(crate) const POWER_CUT: i32 = 76;
 }

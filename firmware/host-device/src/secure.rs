@@ -4,6 +4,7 @@
 //! bootloader is told [`READY`](crate::READY) on standard output, and then the non-secure world may come.
 
 use crate::retained::Retained;
+use crate::supply::Supply;
 use crate::{DeviceError, DeviceFiles, exit};
 use ironroot_attest::Profile;
 use ironroot_boot::fault::{Cause, FaultRecord, Origin};
@@ -11,9 +12,9 @@ use ironroot_boot::otp;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::key_tree::KeyTree;
 use ironroot_platform::MemoryOwner;
-use ironroot_platform::{FlashCounter, FlashRegion, PartitionIndex};
+use ironroot_platform::{Flash, FlashCounter, FlashRegion, PartitionIndex};
 use ironroot_port_host::{
-    Call, ClientMemories, FileFlash, OsEntropy, ProcessRunner, Server, memory_base,
+    Call, ClientMemories, OsEntropy, ProcessRunner, Server, memory_base,
 };
 use ironroot_psa::{ImageSlots, Parts, RootOfTrust, System};
 use ironroot_psa_api::{ClientId, Error, svc};
@@ -43,9 +44,9 @@ static TABLES: Tables = match Tables::new(
 /// Records that the vault has room for.
 pub(crate) const VAULT_RECORDS: usize = 256;
 
-type Counter = FlashCounter<FlashRegion<FileFlash>>;
+type Area = FlashRegion<Supply>;
 pub(crate) type Root<'a> =
-    RootOfTrust<'a, FlashRegion<FileFlash>, Counter, FileFlash, Machine, VAULT_RECORDS>;
+    RootOfTrust<'a, Area, FlashCounter<Area>, Supply, Machine, VAULT_RECORDS>;
 
 /// The port's hand: a reset is an exit that the bootloader understands, after the answer is out.
 #[derive(Debug, Clone, Default)]
@@ -59,10 +60,11 @@ impl System for Machine {
     }
 }
 
-/// Runs the secure world of the device at `path` until it resets.
+/// Runs the secure world of the device at `path` until it resets, or its power is cut: before write or erase number
+/// `cut_power_after`.
 #[must_use]
-pub fn run(path: &Path) -> ExitCode {
-    match serve(path) {
+pub fn run(path: &Path, cut_power_after: Option<u32>) -> ExitCode {
+    match serve(path, cut_power_after) {
         Ok(()) => ExitCode::from(exit::RESET as u8),
         Err(error) => {
             eprintln!("secure: {error}");
@@ -71,7 +73,7 @@ pub fn run(path: &Path) -> ExitCode {
     }
 }
 
-fn serve(path: &Path) -> Result<(), DeviceError> {
+fn serve(path: &Path, cut_power_after: Option<u32>) -> Result<(), DeviceError> {
     let mut hand_over = Vec::new();
     let read = std::io::stdin().lock().read_to_end(&mut hand_over);
     read.map_err(|error| DeviceError::Process("nothing was handed over", error))?;
@@ -85,7 +87,8 @@ fn serve(path: &Path) -> Result<(), DeviceError> {
     record_panics(retained.clone(), boot_count);
 
     let machine = Machine::default();
-    let mut root = root_of_trust(&files, boot_count, shared_data, machine.clone())?;
+    let flash = Supply::new(files.open_flash()?, cut_power_after);
+    let mut root = root_of_trust(&files, flash, boot_count, shared_data, machine.clone())?;
     if let Err(error) = retained.with(|area| root.collect_faults(area)) {
         eprintln!("secure: fault records stay where they are: {error:?}");
     }
@@ -124,11 +127,11 @@ fn serve(path: &Path) -> Result<(), DeviceError> {
 
 fn root_of_trust<'a>(
     files: &DeviceFiles,
+    flash: Supply,
     boot_count: u32,
     shared_data: &'a [u8],
     system: Machine,
 ) -> Result<Root<'a>, DeviceError> {
-    let flash = files.open_flash()?;
     let map = files.map();
     let mut otp = otp::read(&map.otp.of(flash.clone())?)?;
     let key_tree = KeyTree::new(&otp.secrets.hardware_unique_key);
@@ -150,13 +153,16 @@ fn root_of_trust<'a>(
     Ok(root)
 }
 
+/// The record store on a flash.
+type Mounted<F> = Vault<FlashRegion<F>, FlashCounter<FlashRegion<F>>, VAULT_RECORDS>;
+
 /// Opens the device's record store.
-pub(crate) fn mount_vault(
+pub(crate) fn mount_vault<F: Flash + Clone>(
     files: &DeviceFiles,
-    flash: &FileFlash,
+    flash: &F,
     key_tree: &KeyTree,
     drbg: &mut Drbg,
-) -> Result<Vault<FlashRegion<FileFlash>, Counter, VAULT_RECORDS>, DeviceError> {
+) -> Result<Mounted<F>, DeviceError> {
     let map = files.map();
     let area = map.vault.of(flash.clone())?;
     let counter = FlashCounter::open(map.vault_counter.of(flash.clone())?)?;
@@ -215,7 +221,8 @@ pub(crate) fn services<'a>(
     machine: Machine,
     memories: &ClientMemories,
 ) -> Result<Secure<'a>, DeviceError> {
-    let root = root_of_trust(files, 0, shared_data, machine)?;
+    let flash = Supply::new(files.open_flash()?, None);
+    let root = root_of_trust(files, flash, 0, shared_data, machine)?;
     let lifecycle = u32::from(root.facts().lifecycle as u16);
     let command: fn(PartitionIndex) -> Command = partition_command;
     let runner = ProcessRunner::new(memories.clone(), command);

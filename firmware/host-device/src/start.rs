@@ -11,46 +11,75 @@ use ironroot_boot::{
     PerImage, RamLoad, Report, Setup, Slot, Strategy, UpdateLayout, UpdateMode, Window,
 };
 use ironroot_image::Version;
-use ironroot_platform::{
-    Flash, FlashCounter, FlashError, FlashRegion, Geometry, HardwareCounter,
-};
-use ironroot_port_host::FileFlash;
+use ironroot_platform::{Flash, FlashCounter, FlashError, FlashRegion, Geometry, HardwareCounter};
+use ironroot_port_host::{Durability, FileFlash};
 use std::cell::Cell;
 use std::rc::Rc;
 
 /// The flash, with power that may fail. Then every further access fails, as on a device that is off.
+///
+/// What is written is on the disk in the order in which the boot relies on: a mark or a status entry, which are short,
+/// after all that it speaks of and before all that follows; an erase after all before it. The blocks of one sector
+/// between two of these may be lost together when the machine crashes, as when power fails while a sector is copied.
 #[derive(Debug, Clone)]
 pub(crate) struct Powered {
     flash: FileFlash,
-    left: Option<Rc<Cell<u32>>>,
-    off: Rc<Cell<bool>>,
+    state: Rc<State>,
 }
+
+#[derive(Debug)]
+struct State {
+    /// Writes and erases until power fails.
+    left: Cell<Option<u32>>,
+    off: Cell<bool>,
+    /// Something may not be on the disk yet.
+    dirty: Cell<bool>,
+}
+
+/// Programs of at least so many bytes are parts of a sector's copy.
+const BLOCK: usize = 256;
 
 impl Powered {
     /// Power fails before write or erase number `cut_after`, counted from 0.
     pub(crate) fn new(flash: &FileFlash, cut_after: Option<u32>) -> Self {
         Self {
-            flash: flash.clone(),
-            left: cut_after.map(|operations| Rc::new(Cell::new(operations))),
-            off: Rc::default(),
-        }
-    }
-
-    fn count(&self) {
-        let Some(left) = &self.left else { return };
-        match left.get().checked_sub(1) {
-            Some(fewer) => left.set(fewer),
-            None => self.off.set(true),
+            flash: flash.with_durability(Durability::OnFlush),
+            state: Rc::new(State {
+                left: Cell::new(cut_after),
+                off: Cell::new(false),
+                dirty: Cell::new(false),
+            }),
         }
     }
 
     /// Whether it failed.
     pub(crate) fn is_off(&self) -> bool {
-        self.off.get()
+        self.state.off.get()
+    }
+
+    /// How many writes and erases are left until it fails.
+    pub(crate) fn left(&self) -> Option<u32> {
+        self.state.left.get()
+    }
+
+    /// Puts what was written on the disk.
+    pub(crate) fn settle(&self) -> Result<(), FlashError> {
+        if self.state.dirty.replace(false) {
+            self.flash.flush().map_err(|_| FlashError::Device)?;
+        }
+        Ok(())
+    }
+
+    fn count(&self) {
+        match self.state.left.get() {
+            None => {}
+            Some(0) => self.state.off.set(true),
+            Some(left) => self.state.left.set(Some(left - 1)),
+        }
     }
 
     fn powered(&self) -> Result<(), FlashError> {
-        match self.off.get() {
+        match self.is_off() {
             true => Err(FlashError::PowerCut),
             false => Ok(()),
         }
@@ -68,11 +97,22 @@ impl Flash for Powered {
     fn program(&mut self, offset: u32, data: &[u8]) -> Result<(), FlashError> {
         self.count();
         self.powered()?;
-        self.flash.program(offset, data)
+        let mark = data.len() < BLOCK;
+        if mark {
+            self.settle()?;
+        }
+        self.state.dirty.set(true);
+        self.flash.program(offset, data)?;
+        match mark {
+            true => self.settle(),
+            false => Ok(()),
+        }
     }
     fn erase(&mut self, sector: u32) -> Result<(), FlashError> {
         self.count();
         self.powered()?;
+        self.settle()?;
+        self.state.dirty.set(true);
         self.flash.erase(sector)
     }
 }

@@ -9,7 +9,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["--device", path] => run_secure_world(Path::new(path)),
+        ["--device", path] => run_secure_world(Path::new(path), None),
+        ["--device", path, "--cut-power-after", operations] => match operations.parse() {
+            Ok(operations) => run_secure_world(Path::new(path), Some(operations)),
+            Err(_) => usage(),
+        },
         ["--partition", name, "--memory-base", base] => match base.parse() {
             Ok(base) => partition(name, base),
             Err(_) => usage(),
