@@ -1,8 +1,9 @@
 """Skips one executed instruction of the bootloader at a time and looks whether a bad image starts.
 
 The bootloader's ELF file runs in an emulated Cortex-M33 (Unicorn, https://www.unicorn-engine.org), over a copy of
-a device's flash. The run stops before every executed instruction of the decision window; from there a process goes
-on without that instruction, to its end; then the first run goes on where it was.
+a device's flash. The run stops before every executed instruction of the decision window; from there a second
+machine with the same registers and memory goes on without that instruction, to its end; then the first goes on
+where it was.
 
 Decision window: what the crates that decide execute (boot, image, platform, codec, the bootloader itself). Not in
 it: primitives of cryptography and copying loops, whose results the window judges.
@@ -12,24 +13,29 @@ Exit code: 0 if the verdict without a skip is the expected one and no skip chang
 
 import argparse
 import collections
+import ctypes
+import mmap
 import os
-import signal
 import sys
 import time
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
-from unicorn import UC_ARCH_ARM, UC_HOOK_CODE, UC_HOOK_MEM_WRITE, UC_MODE_MCLASS, UC_MODE_THUMB, Uc, UcError
+from unicorn import (
+    UC_ARCH_ARM, UC_HOOK_CODE, UC_HOOK_MEM_WRITE, UC_MODE_MCLASS, UC_MODE_THUMB, UC_PROT_ALL, Uc, UcError,
+)
 from unicorn.arm_const import UC_ARM_REG_PC, UC_ARM_REG_SP, UC_CPU_ARM_CORTEX_M33
 
 # The memory map of AN521: ARCHITECTURE.md. Ranges are (start, length).
-CODE = (0x1000_0000, 0x40_0000)
+BOOTLOADER = (0x1000_0000, 0x1_0000)
+IMAGES = (0x1001_0000, 0x3F_0000)
 SRAM = (0x3000_0000, 0x2_0000)
 FLASH = (0x8000_0000, 0x100_0000)
 UART = (0x5020_0000, 0x1000)
 SYSTEM = (0xE000_E000, 0x1000)
-# Whatever lies behind the bootloader is an image: to execute there is to start it.
-IMAGES = (0x1001_0000, 0x3F_0000)
+MEMORY = (BOOTLOADER, IMAGES, SRAM, FLASH, UART, SYSTEM)
+# What only a few instructions write: copied back only when one did.
+SELDOM = (BOOTLOADER, FLASH)
 
 # Parts of the names of functions in the decision window.
 DECIDERS = (
@@ -41,8 +47,8 @@ NOT_DECIDERS = ("refusal..Refusal", "Version5spell", "7decimal", "crc5crc32", "C
 
 # How a run ends.
 STOPPED, STARTED, REFUSED, FAULT, HANG = ENDS = ("stopped", "started", "refused", "fault", "hang")
-# A run that takes longer hangs, in seconds; a whole boot takes a tenth of one.
-LONGEST = 15
+# A run that takes longer hangs, in seconds of processor time; a whole boot takes a tenth of one.
+LONGEST = 2
 # Carried out in place of the skipped instruction, by its size in bytes.
 NOP = {2: b"\x00\xbf", 4: b"\xaf\xf3\x00\x80"}
 
@@ -53,8 +59,15 @@ class Machine:
     def __init__(self, elf, flash):
         self.uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self.uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M33)
-        for start, length in (CODE, SRAM, FLASH, UART, SYSTEM):
-            self.uc.mem_map(start, length)
+        self.buffers = {}
+        self.written = set(SELDOM)
+        for place in MEMORY:
+            buffer = mmap.mmap(-1, place[1])
+            pointer = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+            self.buffers[place] = (buffer, pointer)
+            self.uc.mem_map_ptr(place[0], place[1], UC_PROT_ALL, pointer)
+        for place in SELDOM:
+            self.hook(UC_HOOK_MEM_WRITE, place, self.on_seldom)
         self.uc.mem_write(FLASH[0], flash)
         for section in elf.iter_sections():
             if section["sh_flags"] & 2 and section["sh_type"] == "SHT_PROGBITS" and section["sh_size"]:
@@ -62,13 +75,17 @@ class Machine:
         self.console = bytearray()
         self.end = STOPPED
         self.hook(UC_HOOK_MEM_WRITE, UART, self.on_uart)
+        # Whatever lies behind the bootloader is an image: to execute there is to start it.
         self.hook(UC_HOOK_CODE, IMAGES, self.on_image)
-        vectors = self.uc.mem_read(CODE[0], 8)
+        vectors = self.uc.mem_read(BOOTLOADER[0], 8)
         self.uc.reg_write(UC_ARM_REG_SP, int.from_bytes(vectors[:4], "little"))
         self.entry = int.from_bytes(vectors[4:], "little")
 
     def hook(self, kind, place, call):
         return self.uc.hook_add(kind, call, begin=place[0], end=place[0] + place[1] - 1)
+
+    def on_seldom(self, _uc, _access, address, _size, _value, _data):
+        self.written.add(BOOTLOADER if address < FLASH[0] else FLASH)
 
     def on_uart(self, _uc, _access, address, _size, value, _data):
         if address == UART[0]:
@@ -82,43 +99,63 @@ class Machine:
         self.end = REFUSED
         uc.emu_stop()
 
-    def go(self, address, count=0):
-        """Runs from `address` to the next stop, or `count` instructions."""
+    def become(self, other):
+        """Takes over the other's registers and memory."""
+        for place in MEMORY:
+            if place in SELDOM and place not in self.written and place not in other.written:
+                continue
+            ctypes.memmove(self.buffers[place][1], other.buffers[place][1], place[1])
+            if place == BOOTLOADER:
+                self.uc.ctl_flush_tb()
+        # What the other wrote was copied now; it may write again before the next time.
+        self.written = set()
+        other.written = set()
+        self.uc.context_restore(other.uc.context_save())
+
+    def go(self, address, count=0, longest=0):
+        """Runs from `address` to the next stop, `count` instructions, or `longest` seconds of processor time."""
         self.end = STOPPED
+        begun = time.process_time()
         try:
-            self.uc.emu_start(address | 1, 0xFFFF_FFFE, count=count)
+            while True:
+                self.uc.emu_start(address | 1, 0xFFFF_FFFE, count=count, timeout=longest * 1_000_000)
+                if self.end != STOPPED or not longest:
+                    break
+                if time.process_time() - begun > longest:
+                    self.end = HANG
+                    break
+                address = self.uc.reg_read(UC_ARM_REG_PC)
         except UcError:
             self.end = FAULT
         return self.end
 
 
 class Skipper:
-    """The run, its decision window, and a process of its own for each run that leaves it."""
+    """The run, its decision window, and a second machine for each run that leaves it."""
 
-    def __init__(self, path, flash, every, each, share, jobs):
+    def __init__(self, path, flash, every, each, share):
         with open(path, "rb") as file:
             elf = ELFFile(file)
             self.machine = Machine(elf, flash)
+            self.other = Machine(elf, flash)
             self.symbols = sorted(functions(elf))
         self.every = every
         self.each = each
         self.share = share
-        self.jobs = jobs
         self.executed = 0
         self.tried = collections.Counter()
         self.pending = None
         self.passing = False
-        self.children = {}
         self.ends = collections.Counter()
         self.escapes = []
-        self.hooks = []
         ends = 0
         for start, size, name in self.symbols:
             if "16an521_bootloader4stay" in name:
                 ends += 1
-                self.machine.hook(UC_HOOK_CODE, (start, size), self.machine.on_stay)
+                for machine in (self.machine, self.other):
+                    machine.hook(UC_HOOK_CODE, (start, size), machine.on_stay)
             elif any(word in name for word in DECIDERS) and not any(word in name for word in NOT_DECIDERS):
-                self.hooks.append(self.machine.hook(UC_HOOK_CODE, (start, size), self.on_window))
+                self.machine.hook(UC_HOOK_CODE, (start, size), self.on_window)
         if not ends:
             sys.exit("skip: the bootloader has no function `stay`, where it ends when nothing starts")
 
@@ -159,50 +196,40 @@ class Skipper:
         """The whole sweep; how the run without a skip ended."""
         begun = shown = time.monotonic()
         at = self.machine.entry
+        copied = None
         while (end := self.machine.go(at)) == STOPPED and self.pending:
             steps, self.pending = self.pending, None
+            at = steps[0][0]
+            if copied is None:
+                self.other.become(self.machine)
+                copied = self.other.go(at, longest=LONGEST)
             for index, (address, _) in enumerate(steps):
                 self.tried[address] += 1
-                self.start(steps, index, expected)
-            at = steps[0][0]
+                self.skip(steps, index, expected)
             self.passing = True
             if progress and time.monotonic() - shown > 5:
                 shown = time.monotonic()
                 tried = sum(self.ends.values())
                 print(f"skip: {tried} tried, {shown - begun:.0f} s, in {self.place(at)}", file=sys.stderr)
-        while self.children:
-            self.wait(expected)
+        if copied not in (None, end):
+            sys.exit(f"skip: the second machine is not like the first: {copied} without a skip, not {end}")
         return end
 
-    def start(self, steps, index, expected):
-        """A child goes on without instruction `index` of `steps`, from the first one's address."""
-        while len(self.children) >= self.jobs:
-            self.wait(expected)
-        sys.stdout.flush()
-        child = os.fork()
-        if child:
-            self.children[child] = steps[index][0]
-            return
-        signal.alarm(LONGEST)
-        machine = self.machine
-        for hook in self.hooks:
-            machine.uc.hook_del(hook)
+    def skip(self, steps, index, expected):
+        """The second machine goes on without instruction `index` of `steps`, from the first one's address."""
+        machine = self.other
+        machine.become(self.machine)
         address, size = steps[index]
-        code = bytes(machine.uc.mem_read(address, size))
-        machine.uc.mem_write(address, NOP[size])
-        end = machine.go(steps[0][0], count=index + 1)
-        if end == STOPPED:
-            machine.uc.mem_write(address, code)
-            end = machine.go(machine.uc.reg_read(UC_ARM_REG_PC))
-        os._exit(ENDS.index(end))
-
-    def wait(self, expected):
-        child, status = os.wait()
-        address = self.children.pop(child)
-        if os.WIFEXITED(status):
-            end = ENDS[os.WEXITSTATUS(status)]
+        if index == 0:
+            end = machine.go(address + size, longest=LONGEST)
         else:
-            end = HANG if os.WTERMSIG(status) == signal.SIGALRM else "emulator failed"
+            # To leave out a conditional instruction moves the conditions: it is replaced until the last was met.
+            code = bytes(machine.uc.mem_read(address, size))
+            machine.uc.mem_write(address, NOP[size])
+            end = machine.go(steps[0][0], count=len(steps))
+            machine.uc.mem_write(address, code)
+            if end == STOPPED:
+                end = machine.go(machine.uc.reg_read(UC_ARM_REG_PC), longest=LONGEST)
         self.ends[end] += 1
         if end == STARTED and expected != STARTED:
             self.escapes.append((self.place(address), address))
@@ -230,7 +257,6 @@ def main():
     parser.add_argument("--every", type=int, default=1, metavar="N", help="skip each N-th executed instruction; 0: none")
     parser.add_argument("--each", type=int, default=0, metavar="N", help="skip the instruction at one address at most N times")
     parser.add_argument("--share", type=int, default=1, metavar="N", help="only at each N-th address")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="runs at the same time")
     parser.add_argument("--save", metavar="FILE", help="what the flash holds after the run without a skip")
     parser.add_argument("--progress", action="store_true", help="say every five seconds how far it is")
     parser.add_argument("--console", action="store_true", help="print the console of the run without a skip")
@@ -239,7 +265,7 @@ def main():
         flash = file.read()
     if len(flash) != FLASH[1]:
         sys.exit(f"skip: {options.flash} has {len(flash)} bytes, the board's flash {FLASH[1]}")
-    skipper = Skipper(options.bootloader, flash, options.every, options.each, options.share, options.jobs)
+    skipper = Skipper(options.bootloader, flash, options.every, options.each, options.share)
     verdict = skipper.run(options.expect, options.progress)
     if options.console:
         print(skipper.machine.console.decode(errors="replace"), end="")
@@ -253,7 +279,9 @@ def main():
     for place, address in skipper.escapes[:40]:
         print(f"ESCAPE {address:#010x} {place}")
     print(f"{len(skipper.escapes)} skips started an image that must not start")
-    sys.exit(verdict != options.expect or bool(skipper.escapes))
+    sys.stdout.flush()
+    # Without the end of Unicorn, which would free memory that is Python's.
+    os._exit(verdict != options.expect or bool(skipper.escapes))
 
 
 main()

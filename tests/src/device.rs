@@ -79,6 +79,12 @@ impl Device {
         Self::made_for(firmware.bootloader(), "ram-load")
     }
 
+    /// The same, for images that run in place.
+    #[must_use]
+    pub fn unprovisioned_in_place(firmware: &Firmware) -> Self {
+        Self::made_for(firmware.bootloader_in_place(), "swap-offset")
+    }
+
     fn made_for(bootloader: PathBuf, strategy: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let device = Self { folder, bootloader };

@@ -40,33 +40,46 @@ struct Bootloader {
     name: &'static str,
     file: &'static str,
     keys: &'static [&'static str],
+    /// Whether images run where they lie.
+    in_place: bool,
     /// A normal run takes one address of so many.
     share: &'static str,
 }
 
-const BOOTLOADERS: [Bootloader; 4] = [
+const BOOTLOADERS: [Bootloader; 5] = [
     Bootloader {
         name: "product",
         file: "bootloader.elf",
         keys: &["ecdsa-p256"],
+        in_place: false,
         share: "8",
     },
     Bootloader {
         name: "p256",
         file: "../bootloaders/p256.elf",
         keys: &["ecdsa-p256"],
+        in_place: false,
         share: "32",
+    },
+    Bootloader {
+        name: "in-place",
+        file: "bootloader-in-place.elf",
+        keys: &["ecdsa-p256"],
+        in_place: true,
+        share: "8",
     },
     Bootloader {
         name: "ed25519",
         file: "../bootloaders/ed25519.elf",
         keys: &["ed25519"],
+        in_place: false,
         share: "32",
     },
     Bootloader {
         name: "hybrid",
         file: "../bootloaders/p256-lms.elf",
         keys: &["ecdsa-p256", "lms-h5-w8"],
+        in_place: false,
         share: "32",
     },
 ];
@@ -97,7 +110,10 @@ impl Target {
             eprintln!("skipped: no Python with unicorn; `cargo xtask test` installs it");
         }
         let target = Self {
-            device: Device::unprovisioned(&firmware),
+            device: match bootloader.in_place {
+                true => Device::unprovisioned_in_place(&firmware),
+                false => Device::unprovisioned(&firmware),
+            },
             elf: firmware.file(bootloader.file),
             bootloader,
             python: python?,
@@ -141,7 +157,14 @@ impl Target {
         for (number, key) in keys.iter().enumerate().skip(1) {
             let out = image.with_extension(number.to_string());
             let key = text(key);
-            command(&["image", "add-signature", "-k", key, text(&image), text(&out)]);
+            command(&[
+                "image",
+                "add-signature",
+                "-k",
+                key,
+                text(&image),
+                text(&out),
+            ]);
             image = out;
         }
         image
@@ -164,6 +187,10 @@ impl Target {
             "--pad-header",
         ];
         let address = format!("{:#x}", place.address);
+        let runs_at = match self.bootloader.in_place {
+            true => "--rom-fixed",
+            false => "--load-addr",
+        };
         command(
             &[
                 &["image", "sign", "--key", text(key)],
@@ -176,7 +203,7 @@ impl Target {
                     "--security-counter",
                     counter,
                 ],
-                &["--load-addr", &address, "--slot-size", place.slot],
+                &[runs_at, &address, "--slot-size", place.slot],
                 &[text(&payload), text(&out)],
             ]
             .concat(),
