@@ -214,7 +214,7 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
     if configuration == Configuration::PRODUCT {
         // For the tests; a product chooses what it has.
         let recovery: &[&str] = &["p256", "recovery-smp", "recovery-ymodem"];
-        let in_place: &[&str] = &["p256", "encryption-p256", "in-place"];
+        let in_place: &[&str] = &["p256", "encryption-p256", "sets", "in-place"];
         for (name, features) in [
             ("recovery", recovery),
             ("hybrid", &["p256", "lms"]),
