@@ -9,6 +9,7 @@
 //! function here is none there.
 
 pub mod cipher;
+pub mod derive;
 pub mod ec;
 pub mod hash;
 pub mod kdf;
