@@ -19,6 +19,8 @@ mod rsa;
 mod search;
 pub(crate) mod sequence;
 mod slots;
+#[cfg(all(test, feature = "full"))]
+mod vectors;
 
 use crate::core::Core;
 use crate::entity::{Guard, Policy};

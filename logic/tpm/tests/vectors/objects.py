@@ -74,7 +74,7 @@ class Tpm:
         auths = [PASSWORD] if auths is None else auths
         body = b"".join(u32(h) for h in handles)
         if auths:
-            area = b"".join(u32(a) + sized(b"") + u8(1) + sized(b"") for a in auths)
+            area = b"".join(u32(a) + sized(b"") + u8(a == PASSWORD) + sized(b"") for a in auths)
             body += u32(len(area)) + area
         body += params
         self.socket.sendall(struct.pack(">HII", 0x8002 if auths else 0x8001, 10 + len(body), code) + body)
