@@ -84,13 +84,26 @@ pub(crate) struct Accepted {
 ///
 /// # Errors
 /// What the specification names for each step.
-pub(crate) fn accept(core: &mut Core<'_>, locality: Locality, buffer: &mut [u8]) -> Result<Accepted> {
+pub(crate) fn accept(
+    core: &mut Core<'_>,
+    locality: Locality,
+    buffer: &mut [u8],
+) -> Result<Accepted> {
     let (tag, command) = header(core, buffer)?;
+    core.before_command(command.code)?;
     let mut at = HEADER;
     let handles = handle_area(core, command, buffer, &mut at)?;
     let sessions = session_area(command, tag, buffer, &mut at)?;
     let params = at..buffer.len();
-    let authorised = authorize::check(core, command, locality, &handles, buffer, sessions, params.clone())?;
+    let authorised = authorize::check(
+        core,
+        command,
+        locality,
+        &handles,
+        buffer,
+        sessions,
+        params.clone(),
+    )?;
     Ok(Accepted {
         command,
         locality,
@@ -122,7 +135,12 @@ fn header(core: &Core<'_>, buffer: &[u8]) -> Result<(u16, &'static Command)> {
     Ok((tag, command))
 }
 
-fn handle_area(core: &mut Core<'_>, command: &Command, buffer: &[u8], at: &mut usize) -> Result<[Handle; 3]> {
+fn handle_area(
+    core: &mut Core<'_>,
+    command: &Command,
+    buffer: &[u8],
+    at: &mut usize,
+) -> Result<[Handle; 3]> {
     let mut input = Input::new(buffer.get(*at..).unwrap_or_default());
     let mut handles = [Handle::UNASSIGNED; 3];
     for ((place, slot), number) in command.handles.iter().zip(&mut handles).zip(1u8..) {
@@ -139,7 +157,12 @@ fn handle_area(core: &mut Core<'_>, command: &Command, buffer: &[u8], at: &mut u
     Ok(handles)
 }
 
-fn session_area(command: &Command, tag: u16, buffer: &[u8], at: &mut usize) -> Result<Option<Range<usize>>> {
+fn session_area(
+    command: &Command,
+    tag: u16,
+    buffer: &[u8],
+    at: &mut usize,
+) -> Result<Option<Range<usize>>> {
     if tag == NO_SESSIONS_TAG {
         return match command.roles.is_empty() {
             true => Ok(None),
@@ -166,10 +189,19 @@ fn session_area(command: &Command, tag: u16, buffer: &[u8], at: &mut usize) -> R
 ///
 /// # Errors
 /// What the command says. `PENDING`: it is to be run again when the search it began has ended.
-pub(crate) fn run(core: &mut Core<'_>, accepted: &mut Accepted, buffer: &[u8], response: &mut [u8]) -> Result<usize> {
+pub(crate) fn run(
+    core: &mut Core<'_>,
+    accepted: &mut Accepted,
+    buffer: &[u8],
+    response: &mut [u8],
+) -> Result<usize> {
     let raw_params = buffer.get(accepted.params.clone()).unwrap_or_default();
     let with_sessions = accepted.tag == SESSIONS_TAG;
-    let handle_len = if accepted.command.is(RETURNS_HANDLE) { 4 } else { 0 };
+    let handle_len = if accepted.command.is(RETURNS_HANDLE) {
+        4
+    } else {
+        0
+    };
     let size_len = if with_sessions { 4 } else { 0 };
     let params_at = HEADER + handle_len + size_len;
     let body = response.get_mut(params_at..).ok_or(Rc::FAILURE)?;
@@ -194,8 +226,16 @@ pub(crate) fn run(core: &mut Core<'_>, accepted: &mut Accepted, buffer: &[u8], r
             .and_then(|body| body.split_at_mut_checked(params_len))
             .ok_or(Rc::FAILURE)?;
         let mut area = Output::new(rest);
-        authorize::respond(core, &mut accepted.authorised, accepted.command, params, &mut area)?;
+        authorize::respond(
+            core,
+            &mut accepted.authorised,
+            accepted.command,
+            params,
+            &mut area,
+        )?;
         end = end.checked_add(area.len()).ok_or(Rc::FAILURE)?;
+    } else {
+        authorize::unaudited(core, accepted.command);
     }
     let mut head = Output::new(response);
     head.put(&accepted.tag)?;

@@ -61,6 +61,8 @@ impl Core<'_> {
     /// As [`Core::check_handle`].
     pub(crate) fn name(&mut self, handle: Handle) -> Result<Name> {
         match handle.kind() {
+            // A sequence has no public area, and so no name.
+            Kind::Transient if self.objects.sequence(handle).is_some() => Ok(Name::EMPTY),
             Kind::Transient | Kind::Persistent => self.with_object(handle, |object| object.name),
             Kind::Nv => self.nv_name(handle),
             _ => Name::new(&handle.0.to_be_bytes()).ok_or(Rc::FAILURE),
@@ -111,7 +113,10 @@ impl Core<'_> {
         let (auth, policy) = match handle {
             Handle::OWNER => (kept.owner.auth.duplicate(), kept.owner.policy),
             Handle::ENDORSEMENT => (kept.endorsement.auth.duplicate(), kept.endorsement.policy),
-            Handle::PLATFORM => (self.volatile.platform_auth.duplicate(), self.volatile.platform_policy),
+            Handle::PLATFORM => (
+                self.volatile.platform_auth.duplicate(),
+                self.volatile.platform_policy,
+            ),
             Handle::LOCKOUT => (kept.lockout_auth.duplicate(), kept.lockout_policy),
             Handle::NULL => (AuthValue::EMPTY, Policy::NONE),
             _ => return Err(Rc::HANDLE),

@@ -5,9 +5,11 @@
 #[cfg(test)]
 extern crate std;
 
+mod attest;
 mod attributes;
 mod authorize;
 mod commands;
+mod context;
 mod core;
 mod dispatch;
 mod entity;

@@ -56,8 +56,10 @@ pub(crate) enum Place {
     Object,
     /// The same, or `TPM_RH_NULL`.
     ObjectOrNull,
-    /// Whatever can authorise: object, PCR, NV index, hierarchy, lockout.
+    /// Whatever can authorise: object, PCR, NV index, hierarchy (not null), lockout.
     Entity,
+    /// The same, or `TPM_RH_NULL`.
+    EntityOrNull,
     /// Anything that may be under a parent handle: object or hierarchy.
     Parent,
     /// Owner, platform, endorsement, null.
@@ -107,7 +109,8 @@ impl Place {
         let fits = match self {
             Self::Object => object,
             Self::ObjectOrNull => object || null,
-            Self::Entity => object || hierarchy || lockout || pcr || nv,
+            Self::Entity => object || hierarchy && !null || lockout || pcr || nv,
+            Self::EntityOrNull => object || hierarchy || lockout || pcr || nv,
             Self::Parent => object || hierarchy,
             Self::Hierarchy => hierarchy,
             Self::HierarchyAuth => hierarchy && !null || lockout,
@@ -170,7 +173,9 @@ pub(crate) static COMMANDS: [Command; COUNT] = sorted();
 
 /// The command of that code.
 pub(crate) fn find(code: u32) -> Option<&'static Command> {
-    let at = COMMANDS.binary_search_by_key(&code, |command| command.code).ok()?;
+    let at = COMMANDS
+        .binary_search_by_key(&code, |command| command.code)
+        .ok()?;
     COMMANDS.get(at)
 }
 
@@ -187,7 +192,10 @@ const fn sorted() -> [Command; COUNT] {
                 all[at] = all[at - 1];
                 at -= 1;
             }
-            assert!(at == 0 || all[at - 1].code != command.code, "a command stands twice in the table");
+            assert!(
+                at == 0 || all[at - 1].code != command.code,
+                "a command stands twice in the table"
+            );
             all[at] = command;
             filled += 1;
             line += 1;

@@ -95,7 +95,7 @@ fn tell<T: Marshal>(items: impl Iterator<Item = T>, len: usize, wanted: u32, out
     list.end(out)
 }
 
-fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let (capability, property, wanted) = (call.params.get()?, call.params.get()?, call.params.get()?);
     call.params.end()?;
     if core.has_failed() && !(capability == TPM_PROPERTIES && properties::identifies(property)) {

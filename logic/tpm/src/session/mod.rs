@@ -1,8 +1,19 @@
-//! Sessions (Part 1, sections 18 and 19): HMAC, policy and trial sessions, loaded or saved.
+//! Sessions (Part 1, sections 18 and 19): HMAC, policy and trial sessions.
+
+mod cipher;
+mod policy;
+mod saved;
+mod table;
+
+pub(crate) use cipher::{Cipher, Direction};
+pub(crate) use policy::{Limit, LimitKind, PolicyState};
+pub(crate) use table::Sessions;
 
 use crate::handle::Handle;
-use crate::profile::Profile;
-use crate::rc::{Rc, Result};
+use crate::profile::MAX_DIGEST;
+use crate::structures::{DigestBytes, Nonce};
+use crate::wire::SecretBytes;
+use ironroot_crypto::tpm::hash::{Digest, HashAlgorithm};
 
 /// Memory for one loaded session.
 pub struct SessionSlot {
@@ -16,34 +27,43 @@ impl SessionSlot {
 
 /// A loaded session.
 pub(crate) struct Session {
-    /// Its handle.
+    /// Its handle; the first byte tells an HMAC session from a policy session.
     pub(crate) handle: Handle,
+    /// The algorithm of its HMACs, of its key and of its policy.
+    pub(crate) hash: HashAlgorithm,
+    /// How it encrypts parameters.
+    pub(crate) cipher: Cipher,
+    /// Empty for a session that is neither salted nor bound.
+    pub(crate) key: SecretBytes<MAX_DIGEST>,
+    /// The TPM's last nonce.
+    pub(crate) nonce_tpm: Nonce,
+    /// What an HMAC session is bound to.
+    pub(crate) bound: Option<Binding>,
+    /// The entity, guarded against guessing, whose auth value is part of the key: each use of the session
+    /// is a guess at it (Part 1, section 19.8).
+    pub(crate) guessable: Option<Handle>,
+    /// The digest of a session that was used for audit.
+    pub(crate) audit: Option<DigestBytes>,
+    /// What a policy or trial session has come to.
+    pub(crate) policy: Option<PolicyState>,
+    /// Time, in ms since power on, when its nonce last rolled: where timeouts count from.
+    pub(crate) started: u64,
+    /// The power cycle of `started`: time is not comparable over two of them.
+    pub(crate) epoch: u64,
 }
 
-/// All sessions.
-pub(crate) struct Sessions<'m> {
-    slots: &'m mut [SessionSlot],
-    profile: &'static Profile,
+/// A digest over the name and the auth value of an entity: another auth value ends the binding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Binding(pub(crate) [u8; 32]);
+
+impl Session {
+    /// Whether it is a trial session: it computes a policy and authorises nothing.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.trial)
+    }
 }
 
-impl<'m> Sessions<'m> {
-    /// As many of `slots` as the profile says, emptied.
-    pub(crate) fn new(slots: &'m mut [SessionSlot], profile: &'static Profile) -> Self {
-        slots.iter_mut().for_each(|slot| slot.content = None);
-        let count = profile.loaded_sessions.min(slots.len());
-        let slots = slots.get_mut(..count).unwrap_or_default();
-        Self { slots, profile }
-    }
-
-    /// Refuses a handle that names no loaded session.
-    ///
-    /// # Errors
-    /// `REFERENCE_H0`
-    pub(crate) fn check(&self, handle: Handle) -> Result<()> {
-        let sessions = self.slots.iter().filter_map(|slot| slot.content.as_ref());
-        match sessions.into_iter().any(|session| session.handle == handle) {
-            true => Ok(()),
-            false => Err(Rc::REFERENCE_H0),
-        }
-    }
+/// A computed digest as the wire type.
+pub(crate) fn bytes_of(digest: &Digest) -> DigestBytes {
+    DigestBytes::new(digest.as_slice()).unwrap_or_default()
 }

@@ -1,0 +1,216 @@
+//! Contexts: objects, sequences and sessions outside the TPM, encrypted and authenticated (Part 1, section 30).
+//!
+//! The key of a context comes by KDFa from the proof of its hierarchy, its number, its saved handle, and what must
+//! not have happened since: a reset for all, a Startup(CLEAR) for objects with `stClear`. So a context of another
+//! time has another key, and fails the integrity check. No two contexts share a key, for their numbers differ.
+//!
+//! ```text
+//! contextBlob = TPM2B integrity (HMAC-SHA-256 over number, handle, hierarchy and ciphertext)
+//!               TPM2B ciphertext (AES-CFB): version, content
+//! ```
+
+use crate::core::Core;
+use crate::handle::{Handle, Hierarchy, Kind};
+use crate::profile::MAX_COMMAND;
+use crate::rc::{Rc, Result};
+use crate::wire::{Input, Output};
+use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::hash::{HashAlgorithm, hmac};
+use ironroot_crypto::tpm::kdf::kdfa;
+use ironroot_crypto::{Secret, ct_eq};
+
+const FULL: bool = cfg!(feature = "full");
+/// Bytes of the AES key: what the build has anyway.
+const KEY: usize = if FULL { 32 } else { 16 };
+/// Bytes of the HMAC and of its key.
+const MAC: usize = 32;
+/// The version of what is inside.
+const VERSION: u8 = 1;
+/// Header, number, handle, hierarchy, and three sizes around integrity and ciphertext.
+const AROUND: usize = 10 + 8 + 4 + 4 + 2 + (2 + MAC) + 2;
+/// The most that a context can hold, version and all: what leaves room in one answer.
+const MAX_CONTENT: usize = MAX_COMMAND - AROUND;
+/// The longest blob.
+pub(crate) const MAX_BLOB: usize = 2 + MAC + 2 + MAX_CONTENT;
+
+/// What a context says of itself, outside (`TPMS_CONTEXT` without its blob).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// Its number.
+    pub(crate) sequence: u64,
+    /// The session's handle, or what kind of object it is.
+    pub(crate) saved_handle: Handle,
+    /// Of whose proof its key comes.
+    pub(crate) hierarchy: Hierarchy,
+}
+
+impl Label {
+    /// An object.
+    pub(crate) const OBJECT: Handle = Handle(0x8000_0000);
+    /// A sequence.
+    pub(crate) const SEQUENCE: Handle = Handle(0x8000_0001);
+    /// An object that dies with the next Startup(CLEAR).
+    pub(crate) const ST_CLEAR: Handle = Handle(0x8000_0002);
+
+    fn bytes(&self) -> [u8; 16] {
+        let number = u128::from(self.sequence) << 64;
+        let handles = u128::from(self.saved_handle.0) << 32 | u128::from(self.hierarchy.handle().0);
+        (number | handles).to_be_bytes()
+    }
+}
+
+/// `TPMI_DH_SAVED`: a session's handle or one of three numbers, else `VALUE`.
+impl crate::wire::Unmarshal for Label {
+    fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
+        let sequence = input.get()?;
+        let saved_handle: Handle = input.get()?;
+        let object = [Self::OBJECT, Self::SEQUENCE, Self::ST_CLEAR].contains(&saved_handle);
+        let session = matches!(saved_handle.kind(), Kind::HmacSession | Kind::PolicySession);
+        if !object && !session {
+            return Err(Rc::VALUE);
+        }
+        Ok(Self {
+            sequence,
+            saved_handle,
+            hierarchy: input.get()?,
+        })
+    }
+}
+
+/// A context's label, and the keys that come of it.
+pub(crate) struct Context {
+    pub(crate) label: Label,
+    keys: Secret<{ KEY + BLOCK_LEN + MAC }>,
+}
+
+impl Core<'_> {
+    /// The context of that label, as things are now.
+    ///
+    /// # Errors
+    /// `FAILURE`
+    pub(crate) fn context(&self, label: Label) -> Result<Context> {
+        let mut since = [0; 12];
+        let resets = self.permanent.get().total_resets.to_be_bytes();
+        let clears = match label.saved_handle == Label::ST_CLEAR {
+            true => self.volatile.clear_count.to_be_bytes(),
+            false => [0; 4],
+        };
+        since
+            .iter_mut()
+            .zip(resets.iter().chain(&clears))
+            .for_each(|(to, from)| *to = *from);
+        let mut keys = Secret::zeroed();
+        let bits = u32::try_from((KEY + BLOCK_LEN + MAC) * 8).map_err(|_| Rc::FAILURE)?;
+        let derived = self.hierarchy_proof(label.hierarchy).expose(|proof| {
+            keys.expose_mut(|keys| {
+                kdfa(
+                    HashAlgorithm::Sha256,
+                    proof,
+                    b"CONTEXT",
+                    &label.bytes(),
+                    &since,
+                    bits,
+                    keys,
+                )
+            })
+        });
+        derived.map_err(|_| Rc::FAILURE)?;
+        Ok(Context { label, keys })
+    }
+}
+
+impl Context {
+    /// Writes label and blob; `write` writes the content.
+    ///
+    /// # Errors
+    /// What `write` says; `FAILURE`: it does not fit.
+    pub(crate) fn protect(
+        &self,
+        out: &mut Output<'_>,
+        write: impl FnOnce(&mut Output<'_>) -> Result<()>,
+    ) -> Result<()> {
+        out.put(&self.label.sequence)?;
+        out.put(&self.label.saved_handle)?;
+        out.put(&self.label.hierarchy)?;
+        let mut content = Secret::<MAX_CONTENT>::zeroed();
+        content.expose_mut(|content| {
+            let mut inner = Output::new(content);
+            inner.put(&VERSION)?;
+            write(&mut inner)?;
+            let data = inner.finish();
+            self.apply(data, Direction::Encrypt)?;
+            out.sized_with(|out| {
+                out.sized(&self.integrity(data))?;
+                out.sized(data)
+            })
+        })
+    }
+
+    /// Shows the content of a blob to `read`, if it is whole and of this time.
+    ///
+    /// # Errors
+    /// `INTEGRITY`: it is not; `SIZE`, `INSUFFICIENT`: it is malformed; `BAD_CONTEXT`: another version wrote it; what
+    /// `read` says.
+    pub(crate) fn unprotect<T>(
+        &self,
+        blob: &[u8],
+        read: impl FnOnce(&mut Input<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut blob = Input::new(blob);
+        let integrity = blob.sized(MAC)?;
+        let encrypted = blob.sized(MAX_CONTENT)?;
+        if !blob.is_empty() {
+            return Err(Rc::SIZE);
+        }
+        if !ct_eq(&self.integrity(encrypted), integrity) {
+            return Err(Rc::INTEGRITY);
+        }
+        let mut content = Secret::<MAX_CONTENT>::zeroed();
+        content.expose_mut(|content| {
+            let content = content.get_mut(..encrypted.len()).ok_or(Rc::SIZE)?;
+            content.copy_from_slice(encrypted);
+            self.apply(content, Direction::Decrypt)?;
+            let mut inner = Input::new(content);
+            // Ours, but of another program: the daemon was replaced while the TPM slept.
+            if inner.get::<u8>()? != VERSION {
+                return Err(Rc::BAD_CONTEXT);
+            }
+            let value = read(&mut inner)?;
+            match inner.is_empty() {
+                true => Ok(value),
+                false => Err(Rc::SIZE),
+            }
+        })
+    }
+
+    fn apply(&self, data: &mut [u8], direction: Direction) -> Result<()> {
+        self.keys.expose(|keys| {
+            let (key, rest) = keys.split_at_checked(KEY).ok_or(Rc::FAILURE)?;
+            let mut iv: [u8; BLOCK_LEN] = *rest.first_chunk().ok_or(Rc::FAILURE)?;
+            let aes = Aes::new(key).map_err(|_| Rc::FAILURE)?;
+            match direction {
+                Direction::Encrypt => aes.encrypt(Mode::Cfb, &mut iv, data),
+                Direction::Decrypt => aes.decrypt(Mode::Cfb, &mut iv, data),
+            }
+            .map_err(|_| Rc::FAILURE)
+        })
+    }
+
+    fn integrity(&self, encrypted: &[u8]) -> [u8; MAC] {
+        self.keys.expose(|keys| {
+            let key: &[u8] = keys.last_chunk::<MAC>().map_or(&[], |key| key);
+            let mac = hmac(
+                HashAlgorithm::Sha256,
+                key,
+                &[&self.label.bytes(), encrypted],
+            );
+            mac.to_array().unwrap_or([0; MAC])
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Encrypt,
+    Decrypt,
+}
