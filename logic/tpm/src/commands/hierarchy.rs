@@ -6,7 +6,6 @@ use crate::dispatch::Call;
 use crate::entity::Policy;
 use crate::handle::{Handle, Hierarchy, Kind};
 use crate::nv::OrderlyNv;
-use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
 use crate::state::{Lockout, Seed};
 use crate::store::RecordId;
@@ -40,8 +39,8 @@ pub(super) const COMMANDS: &[Command] = &[
     command(0x129, &[Place::HierarchyAuth], NV | DECRYPT, change_auth),
 ];
 
-/// Which hierarchies may be turned off by themselves and on by the platform alone; the platform itself comes back on
-/// with the next start only, for its auth value cannot be used while it is off.
+/// A hierarchy may turn itself off; on again comes it by the platform alone, for its own auth value cannot be used
+/// while it is off. So the platform comes back on with the next start only.
 fn control(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let which = call.params.with(|input| match input.get::<Handle>()? {
         handle @ (Handle::OWNER | Handle::ENDORSEMENT | Handle::PLATFORM | Handle::PLATFORM_NV) => Ok(handle),
@@ -53,9 +52,8 @@ fn control(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     if authority == Handle::NULL {
         return Err(Rc::VALUE.handle(1));
     }
-    let itself = authority == which && matches!(which, Handle::OWNER | Handle::ENDORSEMENT) && !on;
-    let still_on = authority == which && core.check_permanent(which).is_ok();
-    if authority != Handle::PLATFORM && !itself && !still_on {
+    let itself = authority == which && matches!(which, Handle::OWNER | Handle::ENDORSEMENT);
+    if authority != Handle::PLATFORM && !itself {
         return Err(Rc::AUTH_TYPE);
     }
     let volatile = &mut core.volatile;
@@ -92,14 +90,8 @@ fn set_primary_policy(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 /// The answer is authorised with the new auth value already.
 fn change_auth(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let auth = call.params.with(|input| match input.get::<AuthValue>() {
-        Ok(auth) => Ok(auth.without_trailing_zeros()),
-        Err(rc) => Err(rc),
-    })?;
+    let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
     call.params.end()?;
-    if auth.len() > MAX_DIGEST {
-        return Err(Rc::SIZE.parameter(1));
-    }
     let [authority, ..] = call.handles;
     match authority {
         Handle::OWNER => core.permanent.edit().owner.auth = auth,

@@ -17,7 +17,10 @@ pub(crate) mod protect;
 mod rsa;
 #[cfg_attr(not(feature = "full"), path = "search_none.rs")]
 mod search;
+#[cfg_attr(not(feature = "full"), path = "rsa_schemes_none.rs")]
+mod rsa_schemes;
 pub(crate) mod sequence;
+mod sign;
 mod slots;
 #[cfg(all(test, feature = "full"))]
 mod vectors;

@@ -155,6 +155,11 @@ impl<const N: usize> SecretBytes<N> {
         self.len == 0
     }
 
+    /// Keeps the first `len` bytes; no more than there are.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(u16::try_from(len).unwrap_or(u16::MAX));
+    }
+
     /// Takes zeroes from the end, as the specification asks for auth values (Part 1, section 19.6.5).
     pub fn without_trailing_zeros(mut self) -> Self {
         let kept = self.expose(|bytes| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
