@@ -211,16 +211,17 @@ impl Programs {
         })?);
         loop {
             let failed = |error| DeviceError::Process("the device's processes were lost", error);
+            let application = application.0.try_wait().map_err(failed)?;
+            // The application may have ended because the secure world did.
             if let Some(status) = secure.0.try_wait().map_err(failed)? {
-                match status.code() {
-                    Some(exit::RESET) => return Ok(Ended::Reset),
-                    Some(exit::POWER_CUT) => return Err(DeviceError::PowerCut),
-                    _ => {}
-                }
                 let error = io::Error::other(status.to_string());
-                return Err(DeviceError::Process("the secure world ended", error));
+                return match status.code() {
+                    Some(exit::RESET) => Ok(Ended::Reset),
+                    Some(exit::POWER_CUT) => Err(DeviceError::PowerCut),
+                    _ => Err(DeviceError::Process("the secure world ended", error)),
+                };
             }
-            if let Some(status) = application.0.try_wait().map_err(failed)? {
+            if let Some(status) = application {
                 return Ok(Ended::Application(status));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -244,11 +245,16 @@ impl Programs {
             pipe.write_all(&self.hand_over).map_err(failed)?;
         }
         let stdout = child.stdout.take();
-        let child = Killed(child);
-        stdout
-            .filter(wait_until_ready)
-            .map(|_| child)
-            .ok_or(DeviceError::SecureWorld)
+        let mut child = Killed(child);
+        if stdout.is_some_and(|stdout| wait_until_ready(&stdout)) {
+            return Ok(child);
+        }
+        // Gone already, as a rule: then this changes nothing.
+        let _ = child.0.kill();
+        match child.0.wait().map_err(failed)?.code() {
+            Some(exit::POWER_CUT) => Err(DeviceError::PowerCut),
+            _ => Err(DeviceError::SecureWorld),
+        }
     }
 }
 

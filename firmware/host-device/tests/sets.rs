@@ -1,0 +1,203 @@
+//! A host device whose images go together: staged by its own update service, then power is cut before each write and
+//! erase of a whole run, through the boot, the start of the secure world and the application's acceptance.
+//!
+//! A normal run cuts before every sixth; `IRONROOT_POWER_CUTS=all` before every one.
+
+use ironroot_boot::otp::{Lifecycle, RootKeys, Scheme, Text};
+use ironroot_boot::trailer_ops::Request;
+use ironroot_boot::{Image, PerImage, Slot, UpdateMode};
+use ironroot_client::fwu;
+use ironroot_crypto::Secret;
+use ironroot_crypto::ed25519::Ed25519PrivateKey;
+use ironroot_crypto::hash::{HashAlgorithm, digest};
+use ironroot_host_device::{
+    Board, BootOptions, Choices, DeviceError, DeviceFiles, Offline, elf, provision, run, write,
+};
+use ironroot_image::build::{KeyForm, Recipe};
+use ironroot_image::{Version, suites};
+use ironroot_port_host::Durability;
+use ironroot_psa_api::fwu::MAX_WRITE_SIZE;
+use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+
+const SECURE: &str = env!("CARGO_BIN_EXE_ironroot-host-secure");
+const APPLICATION: &str = env!("CARGO_BIN_EXE_ironroot-host-app");
+
+fn key() -> Ed25519PrivateKey {
+    Ed25519PrivateKey::from_seed(&Secret::new([1; 32]))
+}
+
+/// RFC 8410, section 4: SubjectPublicKeyInfo of an Ed25519 key.
+fn der() -> Vec<u8> {
+    let mut der = hex::decode("302a300506032b6570032100").unwrap();
+    der.extend(key().public().to_bytes());
+    der
+}
+
+/// Version `major`.0.0 of a program, with the same number as security counter.
+fn signed(program: &str, image: Image, major: u8) -> Vec<u8> {
+    let payload = elf::loaded_part(&std::fs::read(program).unwrap()).unwrap();
+    let der = der();
+    let recipe = Recipe {
+        header_size: 0x400,
+        security_counter: Some(major.into()),
+        boot_record: Some(match image {
+            Image::Secure => "SPE",
+            Image::NonSecure => "NSPE",
+        }),
+        ..Recipe::new(
+            &suites::ED25519_SHA256,
+            Some(KeyForm::Whole(&der)),
+            Version::new(major, 0, 0),
+        )
+    };
+    let mut out = vec![0; payload.len() + 0x1000];
+    let unsigned = recipe.assemble(&payload, &mut out).unwrap();
+    let signature = key().sign(unsigned.digest());
+    unsigned.finish(Some(&signature)).unwrap().to_vec()
+}
+
+/// A provisioned device of a set that runs version 1 of both images, and has version 2 of both staged.
+fn staged(path: &Path, mode: UpdateMode) -> DeviceFiles {
+    let files = DeviceFiles::create_for(path, Board::Host, mode).unwrap();
+    let hash = digest(HashAlgorithm::Sha256, &der());
+    let key = RootKeys::one(Scheme::Ed25519Sha256, hash.as_slice()).unwrap();
+    let choices = Choices {
+        root_keys: PerImage {
+            secure: key,
+            non_secure: key,
+        },
+        decryption_key: None,
+        lifecycle: Lifecycle::Secured,
+        implementation_id: None,
+        certification_reference: Text::EMPTY,
+        verification_service: Text::EMPTY,
+        together: true,
+        seed: Some([7; 32]),
+    };
+    provision(&mut files.open_flash().unwrap(), Board::Host, choices).unwrap();
+    let programs = [(Image::Secure, SECURE), (Image::NonSecure, APPLICATION)];
+    for (image, program) in programs {
+        let flash = files.open_flash().unwrap();
+        let mut flash = flash.with_durability(Durability::OnFlush);
+        let (layout, request) = (files.layout(), Some(Request::Permanent));
+        let (place, bytes) = ((image, Slot::A), signed(program, image, 1));
+        write(&mut flash, &layout, place, &bytes, request, &mut |_, _| ()).unwrap();
+    }
+    assert_eq!(boot(&files, &[], None).versions(), [1, 1]);
+    let mut service = Offline::open(&files).unwrap();
+    for (image, program) in programs {
+        let bytes = signed(program, image, 2);
+        let component = image.number();
+        fwu::start(&mut service, component, &[]).unwrap();
+        for (at, block) in (0..).step_by(MAX_WRITE_SIZE).zip(bytes.chunks(MAX_WRITE_SIZE)) {
+            fwu::write(&mut service, component, at as u32, block).unwrap();
+        }
+        fwu::finish(&mut service, component).unwrap();
+    }
+    fwu::install(&mut service).unwrap();
+    files
+}
+
+#[derive(Debug)]
+struct Ran {
+    result: Result<(), DeviceError>,
+    console: Vec<String>,
+    application: String,
+}
+
+impl Ran {
+    fn version(&self, image: &str) -> u8 {
+        let start = format!("app: firmware: {image} ");
+        let line = self.application.lines().find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("{self:#?}"));
+        line[start.len()..].split('.').next().unwrap().parse().unwrap()
+    }
+
+    fn versions(&self) -> [u8; 2] {
+        ["secure", "non-secure"].map(|image| self.version(image))
+    }
+
+    fn accepted(&self) -> bool {
+        self.application.contains("app: update: accepted")
+    }
+}
+
+fn boot(files: &DeviceFiles, arguments: &[&str], cut_power_after: Option<u32>) -> Ran {
+    let mut output = tempfile::tempfile().unwrap();
+    let options = BootOptions {
+        application_arguments: arguments.iter().map(ToString::to_string).collect(),
+        application_output: Some(output.try_clone().unwrap()),
+        cut_power_after,
+        ..BootOptions::default()
+    };
+    let mut console = Vec::new();
+    let result = run(files, &options, &mut |line| console.push(line.to_owned()));
+    output.rewind().unwrap();
+    let mut application = String::new();
+    output.read_to_string(&mut application).unwrap();
+    Ran {
+        result: result.map(|_| ()),
+        console,
+        application,
+    }
+}
+
+fn copy(from: &Path, to: PathBuf) -> DeviceFiles {
+    std::fs::create_dir(&to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+    DeviceFiles::find(&to).unwrap()
+}
+
+fn sweep(mode: UpdateMode, answer: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    let field = directory.path().join("field");
+    staged(&field, mode);
+    let step = match std::env::var_os("IRONROOT_POWER_CUTS") {
+        Some(_) => 1,
+        None => 6,
+    };
+    let (mut cuts, mut kept) = (0, 0);
+    for operation in (0..).step_by(step) {
+        let path = directory.path().join("cut");
+        let files = copy(&field, path.clone());
+        let first = boot(&files, answer, Some(operation));
+        let what = format!("{mode:?} {answer:?}, cut before {operation}");
+        // Whoever decided, it is not by starting a part: both new, or both old.
+        let mut versions = [0; 2];
+        for _ in 0..3 {
+            let after = boot(&files, &["--no-accept"], None);
+            assert!(after.result.is_ok(), "{what}: {:?}", after.result);
+            versions = after.versions();
+            assert_eq!(versions[0], versions[1], "{what}: {:#?}", after.console);
+        }
+        if first.accepted() {
+            assert_eq!(versions, [2, 2], "{what}: accepted and lost");
+        }
+        kept += u32::from(versions == [2, 2]);
+        std::fs::remove_dir_all(path).unwrap();
+        match first.result {
+            Err(DeviceError::PowerCut) => cuts += 1,
+            Ok(()) => break,
+            Err(error) => panic!("{what}: {error} {:#?}", first.console),
+        }
+    }
+    assert!(cuts > 4, "{mode:?}: {cuts}");
+    assert_eq!(kept > 0, answer.is_empty(), "{mode:?}");
+    println!("{mode:?} {answer:?}: {cuts} cuts of a whole run, {kept} of them kept version 2");
+}
+
+#[test]
+fn both_images_are_accepted_or_neither_wherever_power_is_cut() {
+    sweep(UpdateMode::RamLoad, &[]);
+}
+
+#[test]
+fn both_images_are_swapped_and_accepted_or_neither_wherever_power_is_cut() {
+    sweep(UpdateMode::SwapOffset, &[]);
+}
