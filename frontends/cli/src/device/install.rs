@@ -5,10 +5,10 @@ use crate::image::shared;
 use anyhow::{Context, bail};
 use clap::Args;
 use ironroot_boot::otp::Facts;
-use ironroot_boot::trailer_ops::{Request, set_pending};
+use ironroot_boot::trailer_ops::Request;
 use ironroot_boot::{Image, Slot, Standing};
 use ironroot_host_device::{
-    DeviceError, DeviceFiles, Report, confirm, facts, inspect, judge, withdraw, write,
+    DeviceError, DeviceFiles, Report, confirm, facts, inspect, judge, write,
 };
 use ironroot_port_host::{Durability, FileFlash};
 use std::io::{IsTerminal as _, Write as _};
@@ -125,42 +125,6 @@ impl Target {
         Ok(())
     }
 
-    /// Withdraws the updates that slots B ask for, on a device that moves sectors.
-    pub(super) fn withdraw_pending(&self) -> anyhow::Result<()> {
-        let mut withdrawn = 0;
-        for image in Image::ALL {
-            let [a, b] = self.reports(image)?;
-            let wanted = [Standing::Pending, Standing::Confirmed].contains(&b.standing);
-            if wanted {
-                withdraw(self.flash.clone(), self.files.map(), (image, Slot::B))?;
-                println!("{image} image: the update is withdrawn");
-                withdrawn += 1;
-            }
-            if a.standing == Standing::TrialFailed {
-                println!("{image} image: the next boot goes back, for nothing is confirmed");
-                withdrawn += 1;
-            }
-        }
-        if withdrawn == 0 {
-            bail!("no update is staged or on trial");
-        }
-        Ok(())
-    }
-
-    /// Writes candidates past the update service, and then what they ask for: from the last request on, all are
-    /// wanted.
-    pub(super) fn stage(&self, images: &[(Image, &[u8])]) -> anyhow::Result<()> {
-        for (image, bytes) in images {
-            self.write_as(*image, Slot::B, bytes, None)?;
-        }
-        for (image, _) in images {
-            let area = self.files.map().slot(*image, Slot::B);
-            let mut slot = area.of(self.flash.clone()).map_err(DeviceError::Flash)?;
-            set_pending(&mut slot, *image, Request::Trial).map_err(DeviceError::Trailer)?;
-        }
-        Ok(())
-    }
-
     /// Which image it is, if the device would accept it and choose it; with `force`, written past the update
     /// service at once.
     pub(super) fn take(
@@ -268,16 +232,6 @@ impl Target {
         bytes: &[u8],
         request: Request,
     ) -> anyhow::Result<()> {
-        self.write_as(image, slot, bytes, Some(request))
-    }
-
-    fn write_as(
-        &self,
-        image: Image,
-        slot: Slot,
-        bytes: &[u8],
-        request: Option<Request>,
-    ) -> anyhow::Result<()> {
         let mut flash = self.flash.with_durability(Durability::OnFlush);
         let mut progress = Progress::new();
         let mut told = |done, all| progress.tell(done, all);
@@ -286,7 +240,7 @@ impl Target {
             &self.files.layout(),
             (image, slot),
             bytes,
-            request,
+            Some(request),
             &mut told,
         )?;
         flash

@@ -139,9 +139,6 @@ impl Update {
     }
 
     fn off(&self, files: &DeviceFiles, images: Vec<Vec<u8>>) -> anyhow::Result<()> {
-        if files.layout().mode.moves_sectors() {
-            return self.off_in_place(images);
-        }
         if images.is_empty() {
             return if self.confirm {
                 confirm_outside(&self.device, None)
@@ -159,33 +156,6 @@ impl Update {
         }
         for Incoming { image, .. } in &incoming {
             println!("{image} image written; the next boot tries it once");
-        }
-        Ok(())
-    }
-
-    /// On a device whose images run in place.
-    fn off_in_place(&self, images: Vec<Vec<u8>>) -> anyhow::Result<()> {
-        if images.is_empty() {
-            return match self.confirm {
-                true => confirm_outside(&self.device, None),
-                false => Target::open(&self.device)?.withdraw_pending(),
-            };
-        }
-        let incoming = self.judged(images)?;
-        if self.force {
-            return Ok(());
-        }
-        let target = Target::open(&self.device)?;
-        let candidates: Vec<_> = incoming
-            .iter()
-            .map(|one| (one.image, &*one.bytes))
-            .collect();
-        target.stage(&candidates)?;
-        if self.confirm {
-            return target.confirm_pending(&incoming_images(&incoming));
-        }
-        for Incoming { image, .. } in &incoming {
-            println!("{image} image written; the next boot installs it and tries it once");
         }
         Ok(())
     }
