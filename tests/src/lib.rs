@@ -2,6 +2,7 @@
 
 mod device;
 mod firmware;
+pub mod tpm_client;
 mod transcript;
 
 pub use device::{Device, ironroot};

@@ -343,6 +343,11 @@ impl<E: Engine> Server<E> {
                 self.interrupt();
                 self.machine.hash_start();
             }
+            Signal::SetLocality(number) => {
+                if !self.machine.set_locality(*number) {
+                    result = ControlResult::BadLocality as u32;
+                }
+            }
             Signal::HashData(data) => self.machine.hash_data(data),
             Signal::HashEnd => self.machine.hash_end(),
             Signal::Cancel(held) => {

@@ -16,6 +16,9 @@ pub enum Signal<'a> {
     PhysicalPresence(bool),
     /// 5: `_TPM_Hash_Start`.
     HashStart,
+    /// 5 and one byte more: swtpm's SET_LOCALITY. tpm2-tss sends it to this port when it takes us for
+    /// swtpm, each time a program starts.
+    SetLocality(u8),
     /// 6: `_TPM_Hash_Data`: length (4), bytes.
     HashData(&'a [u8]),
     /// 7: `_TPM_Hash_End`.
@@ -51,7 +54,7 @@ pub fn parse(input: &[u8]) -> Option<(Signal<'_>, usize)> {
         2 => Signal::PowerOff,
         3 => Signal::PhysicalPresence(true),
         4 => Signal::PhysicalPresence(false),
-        5 => Signal::HashStart,
+        5 => return Some(hash_start(input)),
         6 => return hash_data(input),
         7 => Signal::HashEnd,
         9 => Signal::Cancel(true),
@@ -67,6 +70,15 @@ pub fn parse(input: &[u8]) -> Option<(Signal<'_>, usize)> {
         number => return Some((Signal::Unknown(number), input.len())),
     };
     Some((signal, 4))
+}
+
+/// A client waits for the answer to a signal. So a fifth byte on its own is no part of a next signal,
+/// and tells swtpm's request from the simulator's.
+fn hash_start(input: &[u8]) -> (Signal<'_>, usize) {
+    match input {
+        [_, _, _, _, locality] => (Signal::SetLocality(*locality), 5),
+        _ => (Signal::HashStart, 4),
+    }
 }
 
 fn hash_data(input: &[u8]) -> Option<(Signal<'_>, usize)> {
@@ -106,6 +118,15 @@ mod tests {
             let expected = Signal::Unknown(number.into());
             assert_eq!(parse(&[0, 0, 0, number, 5]), Some((expected, 5)));
         }
+    }
+
+    #[test]
+    fn a_locality_is_told_from_the_start_of_a_measurement() {
+        let locality = [0, 0, 0, 5, 3];
+        assert_eq!(parse(&locality), Some((Signal::SetLocality(3), 5)));
+        assert_eq!(parse(&locality[..4]), Some((Signal::HashStart, 4)));
+        let pipelined = [0, 0, 0, 5, 0, 0, 0, 7];
+        assert_eq!(parse(&pipelined), Some((Signal::HashStart, 4)));
     }
 
     #[test]

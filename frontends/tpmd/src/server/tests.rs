@@ -305,6 +305,9 @@ fn the_platform_port_does_what_a_mainboard_does() {
     }
     assert_eq!(platform.ask(&[0, 0, 0, 6, 0, 0, 0, 2, 1, 2], 4), [0; 4]);
     assert_eq!(platform.ask(&[0, 0, 0, 7], 4), [0; 4]);
+    // tpm2-tss takes us for swtpm.
+    assert_eq!(platform.ask(&[0, 0, 0, 5, 3], 4), [0; 4]);
+    assert_eq!(platform.ask(&[0, 0, 0, 5, 5], 4), [0, 0, 0, 0x3d]);
     assert_eq!(client.command(GET_RANDOM), 0);
     let sizes = platform.ask(&[0, 0, 0, 25], 24);
     assert_eq!(sizes[..8], [0, 0, 0, 16, 10, 0, 0, 0]);
