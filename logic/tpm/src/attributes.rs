@@ -7,30 +7,31 @@ macro_rules! attributes {
     ($(#[$doc:meta])* $type:ident($number:ty) { $($name:ident = $bit:literal,)* } known $known:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $type(pub $number);
+        pub(crate) struct $type(pub(crate) $number);
 
+        #[allow(dead_code, reason = "the specification's list, not only what is used")]
         impl $type {
-            $(#[doc = concat!("`", stringify!($name), "`")] pub const $name: Self = Self(1 << $bit);)*
+            $(#[doc = concat!("`", stringify!($name), "`")] pub(crate) const $name: Self = Self(1 << $bit);)*
 
             /// Whether all bits of `other` are set.
-            pub const fn has(self, other: Self) -> bool {
+            pub(crate) const fn has(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
             /// Whether any bit of `other` is set.
-            pub const fn has_any(self, other: Self) -> bool {
+            pub(crate) const fn has_any(self, other: Self) -> bool {
                 self.0 & other.0 != 0
             }
 
             /// With the bits of `other`, too.
             #[must_use]
-            pub const fn with(self, other: Self) -> Self {
+            pub(crate) const fn with(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
             /// Without the bits of `other`.
             #[must_use]
-            pub const fn without(self, other: Self) -> Self {
+            pub(crate) const fn without(self, other: Self) -> Self {
                 Self(self.0 & !other.0)
             }
         }
@@ -82,7 +83,7 @@ attributes! {
 
 impl NvAttributes {
     /// The type of the index (`TPM_NT`), 0 to 15.
-    pub const fn kind(self) -> u32 {
+    pub(crate) const fn kind(self) -> u32 {
         self.0 >> 4 & 0xf
     }
 }

@@ -8,16 +8,16 @@ use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// A policy: the hash algorithm of the sessions that may satisfy it, and the digest they must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// The algorithm; `None` means that there is no policy.
-    pub hash: Option<HashAlgorithm>,
+    pub(crate) hash: Option<HashAlgorithm>,
     /// The digest; empty means that no session satisfies it.
-    pub digest: DigestBytes,
+    pub(crate) digest: DigestBytes,
 }
 
 impl Policy {
     /// No session satisfies it.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         hash: None,
         digest: DigestBytes::EMPTY,
     };

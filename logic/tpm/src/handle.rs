@@ -5,11 +5,11 @@ use crate::wire::{Input, Marshal, Output, Unmarshal};
 
 /// A handle as it came over the wire; nothing is known of what it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Handle(pub u32);
+pub(crate) struct Handle(pub(crate) u32);
 
 /// What the first byte of a handle says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A platform configuration register, 0 to 23.
     Pcr,
     /// An NV index.
@@ -30,36 +30,36 @@ pub enum Kind {
 
 impl Handle {
     /// The storage (owner) hierarchy.
-    pub const OWNER: Self = Self(0x4000_0001);
+    pub(crate) const OWNER: Self = Self(0x4000_0001);
     /// The hierarchy that is new at each reset.
-    pub const NULL: Self = Self(0x4000_0007);
+    pub(crate) const NULL: Self = Self(0x4000_0007);
     /// Not a handle.
-    pub const UNASSIGNED: Self = Self(0x4000_0008);
+    pub(crate) const UNASSIGNED: Self = Self(0x4000_0008);
     /// In place of a session handle: a password.
-    pub const PASSWORD: Self = Self(0x4000_0009);
+    pub(crate) const PASSWORD: Self = Self(0x4000_0009);
     /// Dictionary-attack lockout.
-    pub const LOCKOUT: Self = Self(0x4000_000a);
+    pub(crate) const LOCKOUT: Self = Self(0x4000_000a);
     /// The endorsement hierarchy.
-    pub const ENDORSEMENT: Self = Self(0x4000_000b);
+    pub(crate) const ENDORSEMENT: Self = Self(0x4000_000b);
     /// The platform hierarchy.
-    pub const PLATFORM: Self = Self(0x4000_000c);
+    pub(crate) const PLATFORM: Self = Self(0x4000_000c);
     /// NV indices and persistent objects made by the platform.
-    pub const PLATFORM_NV: Self = Self(0x4000_000d);
+    pub(crate) const PLATFORM_NV: Self = Self(0x4000_000d);
     /// First handle of a loaded object.
-    pub const TRANSIENT_FIRST: Self = Self(0x8000_0000);
+    pub(crate) const TRANSIENT_FIRST: Self = Self(0x8000_0000);
     /// First handle of an HMAC session; the lower 24 bits index the session.
-    pub const HMAC_SESSION_FIRST: Self = Self(0x0200_0000);
+    pub(crate) const HMAC_SESSION_FIRST: Self = Self(0x0200_0000);
     /// First handle of a policy session.
-    pub const POLICY_SESSION_FIRST: Self = Self(0x0300_0000);
+    pub(crate) const POLICY_SESSION_FIRST: Self = Self(0x0300_0000);
     /// First handle of persistent objects; those of the platform begin at `PLATFORM_PERSISTENT_FIRST`.
-    pub const PERSISTENT_FIRST: Self = Self(0x8100_0000);
+    pub(crate) const PERSISTENT_FIRST: Self = Self(0x8100_0000);
     /// First persistent handle that only the platform may give.
-    pub const PLATFORM_PERSISTENT_FIRST: Self = Self(0x8180_0000);
+    pub(crate) const PLATFORM_PERSISTENT_FIRST: Self = Self(0x8180_0000);
     /// First handle of an NV index.
-    pub const NV_FIRST: Self = Self(0x0100_0000);
+    pub(crate) const NV_FIRST: Self = Self(0x0100_0000);
 
     /// What kind of thing it names.
-    pub const fn kind(self) -> Kind {
+    pub(crate) const fn kind(self) -> Kind {
         match self.0 >> 24 {
             0x00 => Kind::Pcr,
             0x01 => Kind::Nv,
@@ -73,7 +73,7 @@ impl Handle {
     }
 
     /// The lower 24 bits.
-    pub const fn index(self) -> u32 {
+    pub(crate) const fn index(self) -> u32 {
         self.0 & 0x00ff_ffff
     }
 }
@@ -92,7 +92,7 @@ impl Marshal for Handle {
 
 /// One of the four hierarchies; the order is that of their handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hierarchy {
+pub(crate) enum Hierarchy {
     /// Storage, `TPM_RH_OWNER`.
     Owner,
     /// New at each reset, `TPM_RH_NULL`.
@@ -105,7 +105,7 @@ pub enum Hierarchy {
 
 impl Hierarchy {
     /// The hierarchy that a handle names.
-    pub const fn of(handle: Handle) -> Option<Self> {
+    pub(crate) const fn of(handle: Handle) -> Option<Self> {
         match handle {
             Handle::OWNER => Some(Self::Owner),
             Handle::NULL => Some(Self::Null),
@@ -116,7 +116,7 @@ impl Hierarchy {
     }
 
     /// Its handle.
-    pub const fn handle(self) -> Handle {
+    pub(crate) const fn handle(self) -> Handle {
         match self {
             Self::Owner => Handle::OWNER,
             Self::Null => Handle::NULL,

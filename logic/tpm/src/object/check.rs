@@ -43,10 +43,7 @@ pub(crate) fn attributes(public: &Public, parent: Option<&Family>) -> Result<()>
     if !public.policy.is_empty() && public.policy.len() != hash.digest_len() {
         return Err(Rc::SIZE);
     }
-    match fixed_as_its_parent(public, parent)
-        && used_as_it_may_be(public)
-        && limited_to_nothing(public)
-    {
+    match fixed_as_its_parent(public, parent) && used_as_it_may_be(public) {
         true => schemes(public, parent),
         false => Err(Rc::ATTRIBUTES),
     }
@@ -72,13 +69,6 @@ fn used_as_it_may_be(public: &Public) -> bool {
         (false, false) => !public.has(A::RESTRICTED) && public.kind() == ObjectKind::KeyedHash,
         _ => true,
     }
-}
-
-/// There are no hierarchies bound to a version of the firmware here, so no objects of them.
-fn limited_to_nothing(public: &Public) -> bool {
-    !public
-        .attributes
-        .has_any(A::FIRMWARE_LIMITED.with(A::SVN_LIMITED))
 }
 
 /// Whether schemes and symmetric definition fit the kind of object and its use. Also for what has no sensitive part.

@@ -15,10 +15,10 @@ mod primaries;
 pub(crate) mod protect;
 #[cfg_attr(not(feature = "full"), path = "rsa_none.rs")]
 mod rsa;
-#[cfg_attr(not(feature = "full"), path = "search_none.rs")]
-mod search;
 #[cfg_attr(not(feature = "full"), path = "rsa_schemes_none.rs")]
 mod rsa_schemes;
+#[cfg_attr(not(feature = "full"), path = "search_none.rs")]
+mod search;
 pub(crate) mod sequence;
 mod sign;
 mod slots;

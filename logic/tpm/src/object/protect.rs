@@ -27,8 +27,6 @@ pub(crate) const MAX_PRIVATE: usize =
 /// The longest `TPM2B_ID_OBJECT`, without its size.
 pub(crate) const MAX_ID_OBJECT: usize = SIZED_DIGEST + SIZED_DIGEST;
 
-/// `TPM2B_PRIVATE`.
-pub(crate) type Private = Bytes<MAX_PRIVATE>;
 /// What is inside a wrapping.
 pub(crate) type Plain = SecretBytes<MAX_PRIVATE>;
 /// A seed that keys follow from.

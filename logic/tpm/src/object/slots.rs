@@ -169,15 +169,6 @@ impl<'m> Objects<'m> {
         self.primaries = Primaries::default();
     }
 
-    /// Objects with `stClear` set leave their slots: Startup(CLEAR).
-    pub(crate) fn flush_st_clear(&mut self) {
-        for slot in self.slots.iter_mut() {
-            if matches!(&slot.content, Content::Object(object) if object.st_clear) {
-                slot.content = Content::Empty;
-            }
-        }
-    }
-
     /// Forgets the persistent object in memory: the store may hold another one now.
     pub(crate) fn forget_persistent(&mut self) {
         self.persistent = None;

@@ -6,11 +6,12 @@ use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// `TPM_ALG_ID` as it came over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Alg(pub u16);
+pub(crate) struct Alg(pub(crate) u16);
 
 macro_rules! algorithms {
     ($($name:ident = $number:literal,)*) => {
-        impl Alg { $(#[doc = concat!("`TPM_ALG_", stringify!($name), "`")] pub const $name: Self = Self($number);)* }
+        #[allow(dead_code, reason = "the registry's list, not only what is used")]
+        impl Alg { $(#[doc = concat!("`TPM_ALG_", stringify!($name), "`")] pub(crate) const $name: Self = Self($number);)* }
     };
 }
 
@@ -37,7 +38,7 @@ impl Marshal for Alg {
 }
 
 /// The hash algorithms of this build, in the order of their numbers.
-pub const HASHES: &[(Alg, HashAlgorithm)] = match cfg!(feature = "full") {
+pub(crate) const HASHES: &[(Alg, HashAlgorithm)] = match cfg!(feature = "full") {
     true => &[
         (Alg::SHA1, HashAlgorithm::Sha1),
         (Alg::SHA256, HashAlgorithm::Sha256),
@@ -51,7 +52,7 @@ pub const HASHES: &[(Alg, HashAlgorithm)] = match cfg!(feature = "full") {
 };
 
 /// The hash algorithm of that number, if this build has it.
-pub fn hash_of(alg: Alg) -> Option<HashAlgorithm> {
+pub(crate) fn hash_of(alg: Alg) -> Option<HashAlgorithm> {
     HASHES
         .iter()
         .find(|(number, _)| *number == alg)

@@ -7,24 +7,24 @@ use crate::wire::{Bytes, Marshal, Output};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// `TPM2B_DATA`: a caller's own words, as long as a hash with its number.
-pub type Data = Bytes<{ MAX_DIGEST + 2 }>;
+pub(crate) type Data = Bytes<{ MAX_DIGEST + 2 }>;
 
 /// Under what circumstances an object was made.
-pub struct CreationData {
+pub(crate) struct CreationData {
     /// PCRs that the caller named.
-    pub pcr_select: PcrSelections,
+    pub(crate) pcr_select: PcrSelections,
     /// Digest over them.
-    pub pcr_digest: DigestBytes,
+    pub(crate) pcr_digest: DigestBytes,
     /// `TPMA_LOCALITY` of the command.
-    pub locality: u8,
+    pub(crate) locality: u8,
     /// Of the parent; `None` under a hierarchy.
-    pub parent_name_alg: Option<HashAlgorithm>,
+    pub(crate) parent_name_alg: Option<HashAlgorithm>,
     /// Of the parent; under a hierarchy its handle.
-    pub parent_name: Name,
+    pub(crate) parent_name: Name,
     /// Likewise.
-    pub parent_qualified_name: Name,
+    pub(crate) parent_qualified_name: Name,
     /// What the caller wanted to be said.
-    pub outside_info: Data,
+    pub(crate) outside_info: Data,
 }
 
 impl Marshal for CreationData {

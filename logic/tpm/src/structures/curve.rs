@@ -6,19 +6,19 @@ use crate::wire::{Bytes, Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::ec::{Curve, EcPoint};
 
 /// `TPM2B_ECC_PARAMETER`.
-pub type Coordinate = Bytes<MAX_COORDINATE>;
+pub(crate) type Coordinate = Bytes<MAX_COORDINATE>;
 
 /// `TPM_ECC_CURVE` and the curve; those that this build lacks are here, too.
 const ALL: [(u16, Curve); 3] = [(3, Curve::P256), (4, Curve::P384), (5, Curve::P521)];
 
 /// The curves of this build, as GetCapability tells them.
-pub const CURVES: &[u16] = match cfg!(feature = "full") {
+pub(crate) const CURVES: &[u16] = match cfg!(feature = "full") {
     true => &[3, 4, 5],
     false => &[3],
 };
 
 /// `TPM_ECC_CURVE` of a curve.
-pub fn curve_number(curve: Curve) -> u16 {
+fn curve_number(curve: Curve) -> u16 {
     ALL.iter()
         .find(|(_, known)| *known == curve)
         .map_or(0, |(number, _)| *number)
@@ -43,11 +43,11 @@ impl Marshal for Curve {
 
 /// `TPMS_ECC_POINT`: two numbers, not yet known to be a point of any curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EccPoint {
+pub(crate) struct EccPoint {
     /// The first coordinate.
-    pub x: Coordinate,
+    pub(crate) x: Coordinate,
     /// The second coordinate.
-    pub y: Coordinate,
+    pub(crate) y: Coordinate,
 }
 
 impl EccPoint {
@@ -55,7 +55,7 @@ impl EccPoint {
     ///
     /// # Errors
     /// `ECC_POINT`: it is not on it.
-    pub fn on(&self, curve: Curve) -> Result<EcPoint> {
+    pub(crate) fn on(&self, curve: Curve) -> Result<EcPoint> {
         EcPoint::new(curve, self.x.as_slice(), self.y.as_slice()).map_err(|_| Rc::ECC_POINT)
     }
 }

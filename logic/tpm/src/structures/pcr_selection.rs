@@ -10,28 +10,28 @@ const SELECT_LEN: usize = 3;
 
 /// Some PCRs of one bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PcrSelection {
+pub(crate) struct PcrSelection {
     /// The bank.
-    pub hash: HashAlgorithm,
+    pub(crate) hash: HashAlgorithm,
     /// Bit n stands for PCR n, 0 to 23.
-    pub bits: u32,
+    pub(crate) bits: u32,
 }
 
 /// Selections, at most one for each of the banks that can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PcrSelections {
+pub(crate) struct PcrSelections {
     count: usize,
     list: [Option<PcrSelection>; MAX_BANKS],
 }
 
 impl PcrSelections {
     /// The selections, in the order given.
-    pub fn iter(&self) -> impl Iterator<Item = PcrSelection> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PcrSelection> + '_ {
         self.list.iter().take(self.count).flatten().copied()
     }
 
     /// Adds one; `false` if there is no room.
-    pub fn push(&mut self, selection: PcrSelection) -> bool {
+    pub(crate) fn push(&mut self, selection: PcrSelection) -> bool {
         let Some(free) = self.list.get_mut(self.count) else {
             return false;
         };

@@ -20,11 +20,11 @@ const MAX_UNIQUE: usize = if MAX_RSA > 2 * MAX_COORDINATE + 2 {
     2 * MAX_COORDINATE + 2
 };
 /// The longest marshalled `TPMT_PUBLIC`, in bytes.
-pub const MAX_PUBLIC: usize = 2 + 2 + 4 + (2 + MAX_DIGEST) + 16 + (2 + MAX_UNIQUE);
+pub(crate) const MAX_PUBLIC: usize = 2 + 2 + 4 + (2 + MAX_DIGEST) + 16 + (2 + MAX_UNIQUE);
 
 /// What kind of object it is (`TPMI_ALG_PUBLIC`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectKind {
+pub(crate) enum ObjectKind {
     /// An RSA key.
     Rsa,
     /// A key of HMAC or XOR, a parent of derived keys, or sealed data.
@@ -37,7 +37,7 @@ pub enum ObjectKind {
 
 impl ObjectKind {
     /// Its number.
-    pub const fn alg(self) -> Alg {
+    pub(crate) const fn alg(self) -> Alg {
         match self {
             Self::Rsa => Alg::RSA,
             Self::KeyedHash => Alg::KEYEDHASH,
@@ -47,7 +47,7 @@ impl ObjectKind {
     }
 
     /// Whether it has a public and a private key.
-    pub const fn is_asymmetric(self) -> bool {
+    pub(crate) const fn is_asymmetric(self) -> bool {
         matches!(self, Self::Rsa | Self::Ecc)
     }
 }
@@ -73,21 +73,21 @@ impl Marshal for ObjectKind {
 
 /// The length of a modulus in bits (`TPMI_RSA_KEY_BITS`): 1024, 2048, 3072 or 4096.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RsaBits(u16);
+pub(crate) struct RsaBits(u16);
 
 impl RsaBits {
     /// In bits.
-    pub const fn bits(self) -> u16 {
+    pub(crate) const fn bits(self) -> u16 {
         self.0
     }
 
     /// In bytes.
-    pub const fn modulus_len(self) -> usize {
+    pub(crate) const fn modulus_len(self) -> usize {
         (self.0 / 8) as usize
     }
 
     /// Of one prime, in bytes.
-    pub const fn prime_len(self) -> usize {
+    pub(crate) const fn prime_len(self) -> usize {
         (self.0 / 16) as usize
     }
 }
@@ -104,7 +104,7 @@ impl Unmarshal for RsaBits {
 
 /// What kind of key exactly (`TPMU_PUBLIC_PARMS`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parameters {
+pub(crate) enum Parameters {
     /// `TPMS_RSA_PARMS`
     Rsa {
         /// How a parent protects its children.
@@ -141,7 +141,7 @@ pub enum Parameters {
 
 impl Parameters {
     /// What kind of object they are for.
-    pub const fn kind(&self) -> ObjectKind {
+    pub(crate) const fn kind(&self) -> ObjectKind {
         match self {
             Self::Rsa { .. } => ObjectKind::Rsa,
             Self::KeyedHash { .. } => ObjectKind::KeyedHash,
@@ -151,7 +151,7 @@ impl Parameters {
     }
 
     /// How a parent protects its children.
-    pub const fn symmetric(&self) -> Option<SymDefObject> {
+    pub(crate) const fn symmetric(&self) -> Option<SymDefObject> {
         match self {
             Self::Rsa { symmetric, .. } | Self::Ecc { symmetric, .. } => *symmetric,
             Self::SymCipher { symmetric } => Some(*symmetric),
@@ -160,7 +160,7 @@ impl Parameters {
     }
 
     /// The scheme of an asymmetric key.
-    pub const fn asym_scheme(&self) -> Option<AsymScheme> {
+    pub(crate) const fn asym_scheme(&self) -> Option<AsymScheme> {
         match self {
             Self::Rsa { scheme, .. } | Self::Ecc { scheme, .. } => *scheme,
             Self::KeyedHash { .. } | Self::SymCipher { .. } => None,
@@ -171,7 +171,7 @@ impl Parameters {
     ///
     /// # Errors
     /// `SYMMETRIC`, `VALUE`, `MODE`, `SCHEME`, `HASH`, `CURVE`, `KDF`, `INSUFFICIENT`.
-    pub fn of_kind(kind: ObjectKind, input: &mut Input<'_>) -> Result<Self> {
+    pub(crate) fn of_kind(kind: ObjectKind, input: &mut Input<'_>) -> Result<Self> {
         match kind {
             ObjectKind::Rsa => Ok(Self::Rsa {
                 symmetric: input.get()?,
@@ -237,7 +237,7 @@ impl Marshal for Parameters {
 
 /// What tells this object from others of the same parameters (`TPMU_PUBLIC_ID`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unique {
+pub(crate) enum Unique {
     /// The modulus.
     Rsa(Bytes<MAX_RSA>),
     /// A digest that binds the secret (of keyed-hash and symmetric objects).
@@ -256,7 +256,7 @@ impl Unique {
     }
 
     /// Nothing yet.
-    pub const fn empty(kind: ObjectKind) -> Self {
+    pub(crate) const fn empty(kind: ObjectKind) -> Self {
         match kind {
             ObjectKind::Rsa => Self::Rsa(Bytes::EMPTY),
             ObjectKind::KeyedHash | ObjectKind::SymCipher => Self::Digest(DigestBytes::EMPTY),
@@ -280,32 +280,32 @@ impl Marshal for Unique {
 
 /// `TPMT_PUBLIC`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Public {
+pub(crate) struct Public {
     /// For its name, and for what it protects; `None` only in what was loaded from outside.
-    pub name_alg: Option<HashAlgorithm>,
+    pub(crate) name_alg: Option<HashAlgorithm>,
     /// What may be done with it.
-    pub attributes: ObjectAttributes,
+    pub(crate) attributes: ObjectAttributes,
     /// Its policy; empty: none.
-    pub policy: DigestBytes,
+    pub(crate) policy: DigestBytes,
     /// What kind of key exactly.
-    pub parameters: Parameters,
+    pub(crate) parameters: Parameters,
     /// What tells it from others.
-    pub unique: Unique,
+    pub(crate) unique: Unique,
 }
 
 impl Public {
     /// What kind of object it is.
-    pub const fn kind(&self) -> ObjectKind {
+    pub(crate) const fn kind(&self) -> ObjectKind {
         self.parameters.kind()
     }
 
     /// Whether all these attributes are set.
-    pub const fn has(&self, attributes: ObjectAttributes) -> bool {
+    pub(crate) const fn has(&self, attributes: ObjectAttributes) -> bool {
         self.attributes.has(attributes)
     }
 
     /// Whether its attributes are those of a parent: restricted, decrypts, does not sign.
-    pub const fn has_parent_attributes(&self) -> bool {
+    pub(crate) const fn has_parent_attributes(&self) -> bool {
         self.has(ObjectAttributes::RESTRICTED)
             && self.has(ObjectAttributes::DECRYPT)
             && !self.has(ObjectAttributes::SIGN)
@@ -315,7 +315,7 @@ impl Public {
     ///
     /// # Errors
     /// `FAILURE`: never, for a public area that was read.
-    pub fn name(&self) -> Result<Name> {
+    pub(crate) fn name(&self) -> Result<Name> {
         let Some(hash) = self.name_alg else {
             return Ok(Name::EMPTY);
         };
@@ -345,7 +345,7 @@ impl Public {
     ///
     /// # Errors
     /// As for a public area, and what `read` says.
-    pub fn template<T>(
+    pub(crate) fn template<T>(
         input: &mut Input<'_>,
         read: impl FnOnce(&mut Input<'_>) -> Result<T>,
     ) -> Result<(Self, T)> {
@@ -393,7 +393,7 @@ impl Marshal for Public {
 }
 
 /// A public area whose name algorithm may be null (`TPMT_PUBLIC+`): LoadExternal.
-pub struct PublicOrUnnamed(pub Public);
+pub(crate) struct PublicOrUnnamed(pub Public);
 
 impl Unmarshal for PublicOrUnnamed {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {

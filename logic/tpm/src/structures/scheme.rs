@@ -7,7 +7,7 @@ use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// A scheme of an asymmetric key, whatever its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AsymScheme {
+pub(crate) enum AsymScheme {
     /// RSA signatures of PKCS #1 version 1.5.
     RsaSsa(HashAlgorithm),
     /// RSA encryption of PKCS #1 version 1.5.
@@ -24,7 +24,7 @@ pub enum AsymScheme {
 
 impl AsymScheme {
     /// Its number.
-    pub const fn alg(self) -> Alg {
+    pub(crate) const fn alg(self) -> Alg {
         match self {
             Self::RsaSsa(_) => Alg::RSASSA,
             Self::RsaEs => Alg::RSAES,
@@ -36,7 +36,7 @@ impl AsymScheme {
     }
 
     /// Its hash algorithm, if it has one.
-    pub const fn hash(self) -> Option<HashAlgorithm> {
+    pub(crate) const fn hash(self) -> Option<HashAlgorithm> {
         match self {
             Self::RsaEs => None,
             Self::RsaSsa(hash)
@@ -48,12 +48,12 @@ impl AsymScheme {
     }
 
     /// Whether it signs; otherwise it decrypts or agrees.
-    pub const fn signs(self) -> bool {
+    pub(crate) const fn signs(self) -> bool {
         matches!(self, Self::RsaSsa(_) | Self::RsaPss(_) | Self::Ecdsa(_))
     }
 
     /// The same as a signing scheme.
-    pub const fn as_sign_scheme(self) -> Option<SignScheme> {
+    pub(crate) const fn as_sign_scheme(self) -> Option<SignScheme> {
         match self {
             Self::RsaSsa(hash) => Some(SignScheme::RsaSsa(hash)),
             Self::RsaPss(hash) => Some(SignScheme::RsaPss(hash)),
@@ -104,7 +104,7 @@ impl Marshal for Option<AsymScheme> {
 
 /// `TPMT_RSA_SCHEME+`, `TPMT_RSA_DECRYPT+`: an unknown one is `VALUE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RsaScheme(pub Option<AsymScheme>);
+pub(crate) struct RsaScheme(pub Option<AsymScheme>);
 
 impl Unmarshal for RsaScheme {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
@@ -119,7 +119,7 @@ impl Unmarshal for RsaScheme {
 
 /// `TPMT_ECC_SCHEME+`: an unknown one is `SCHEME`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EccScheme(pub Option<AsymScheme>);
+pub(crate) struct EccScheme(pub Option<AsymScheme>);
 
 impl Unmarshal for EccScheme {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
@@ -134,7 +134,7 @@ impl Unmarshal for EccScheme {
 
 /// `TPMT_SIG_SCHEME` other than null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignScheme {
+pub(crate) enum SignScheme {
     /// RSA, PKCS #1 version 1.5.
     RsaSsa(HashAlgorithm),
     /// RSA-PSS.
@@ -147,7 +147,7 @@ pub enum SignScheme {
 
 impl SignScheme {
     /// Its number.
-    pub const fn alg(self) -> Alg {
+    pub(crate) const fn alg(self) -> Alg {
         match self {
             Self::RsaSsa(_) => Alg::RSASSA,
             Self::RsaPss(_) => Alg::RSAPSS,
@@ -157,7 +157,7 @@ impl SignScheme {
     }
 
     /// Its hash algorithm.
-    pub const fn hash(self) -> HashAlgorithm {
+    pub(crate) const fn hash(self) -> HashAlgorithm {
         match self {
             Self::RsaSsa(hash) | Self::RsaPss(hash) | Self::Ecdsa(hash) | Self::Hmac(hash) => hash,
         }
@@ -188,7 +188,7 @@ impl Marshal for SignScheme {
 
 /// A key derivation function (`TPMI_ALG_KDF`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kdf {
+pub(crate) enum Kdf {
     /// The mask generation function of PKCS #1.
     Mgf1,
     /// SP 800-56A.
@@ -230,11 +230,11 @@ impl Marshal for Option<Kdf> {
 
 /// `TPMT_KDF_SCHEME` other than null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KdfScheme {
+pub(crate) struct KdfScheme {
     /// The function.
-    pub kdf: Kdf,
+    pub(crate) kdf: Kdf,
     /// Its hash algorithm.
-    pub hash: HashAlgorithm,
+    pub(crate) hash: HashAlgorithm,
 }
 
 /// `TPMT_KDF_SCHEME+`.
@@ -262,7 +262,7 @@ impl Marshal for Option<KdfScheme> {
 
 /// `TPMT_KEYEDHASH_SCHEME` other than null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyedHashScheme {
+pub(crate) enum KeyedHashScheme {
     /// It signs.
     Hmac(HashAlgorithm),
     /// It masks, or other keys are derived from it.
@@ -276,7 +276,7 @@ pub enum KeyedHashScheme {
 
 impl KeyedHashScheme {
     /// Its hash algorithm.
-    pub const fn hash(self) -> HashAlgorithm {
+    pub(crate) const fn hash(self) -> HashAlgorithm {
         match self {
             Self::Hmac(hash) | Self::Xor { hash, .. } => hash,
         }

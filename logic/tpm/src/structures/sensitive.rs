@@ -6,35 +6,35 @@ use crate::rc::{Rc, Result};
 use crate::wire::{Input, Marshal, Output, SecretBytes, Unmarshal};
 
 /// The longest secret of an object, in bytes: a prime of RSA, or sealed data.
-pub const MAX_SENSITIVE: usize = if MAX_RSA / 2 > MAX_SEALED {
+pub(crate) const MAX_SENSITIVE: usize = if MAX_RSA / 2 > MAX_SEALED {
     MAX_RSA / 2
 } else {
     MAX_SEALED
 };
 /// The longest marshalled `TPMT_SENSITIVE`, in bytes.
-pub const MAX_SENSITIVE_AREA: usize = 2 + (2 + MAX_DIGEST) * 2 + 2 + MAX_SENSITIVE;
+pub(crate) const MAX_SENSITIVE_AREA: usize = 2 + (2 + MAX_DIGEST) * 2 + 2 + MAX_SENSITIVE;
 /// The longest key of a symmetric cipher, in bytes.
 const MAX_SYM_KEY: usize = 32;
 
 /// `TPM2B_SENSITIVE_DATA`.
-pub type SensitiveData = SecretBytes<MAX_SEALED>;
+pub(crate) type SensitiveData = SecretBytes<MAX_SEALED>;
 
 /// `TPMT_SENSITIVE`. Wiped when dropped.
-pub struct Sensitive {
+pub(crate) struct Sensitive {
     /// What it belongs to.
-    pub kind: ObjectKind,
+    pub(crate) kind: ObjectKind,
     /// The auth value, without trailing zeros.
-    pub auth: AuthValue,
+    pub(crate) auth: AuthValue,
     /// A parent's seed for what it protects, else what hides the secret in the public part.
-    pub seed: SecretBytes<MAX_DIGEST>,
+    pub(crate) seed: SecretBytes<MAX_DIGEST>,
     /// Prime, private number, key, or sealed data.
-    pub data: SecretBytes<MAX_SENSITIVE>,
+    pub(crate) data: SecretBytes<MAX_SENSITIVE>,
 }
 
 impl Sensitive {
     /// A second copy; said aloud because each copy must be wiped, too.
     #[must_use]
-    pub fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         Self {
             kind: self.kind,
             auth: self.auth.duplicate(),
@@ -48,7 +48,7 @@ impl Sensitive {
     ///
     /// # Errors
     /// `FAILURE`: it does not fit.
-    pub fn write_padded(&self, auth_len: usize, out: &mut Output<'_>) -> Result<()> {
+    pub(crate) fn write_padded(&self, auth_len: usize, out: &mut Output<'_>) -> Result<()> {
         out.put(&self.kind)?;
         let padding = auth_len.min(MAX_DIGEST).saturating_sub(self.auth.len());
         self.auth.expose(|auth| {
@@ -91,11 +91,11 @@ impl Marshal for Sensitive {
 }
 
 /// `TPMS_SENSITIVE_CREATE`: what the caller puts into a new object.
-pub struct SensitiveCreate {
+pub(crate) struct SensitiveCreate {
     /// Its auth value.
-    pub auth: AuthValue,
+    pub(crate) auth: AuthValue,
     /// Key or data; empty if the TPM is to make it.
-    pub data: SensitiveData,
+    pub(crate) data: SensitiveData,
 }
 
 impl Unmarshal for SensitiveCreate {

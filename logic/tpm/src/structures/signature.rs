@@ -8,7 +8,7 @@ use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// A signature; nothing is known of it but its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signature {
+pub(crate) enum Signature {
     /// RSA, PKCS #1 version 1.5.
     RsaSsa {
         /// Of the digest that was signed.
@@ -43,7 +43,7 @@ pub enum Signature {
 
 impl Signature {
     /// How it was made.
-    pub const fn scheme(&self) -> SignScheme {
+    pub(crate) const fn scheme(&self) -> SignScheme {
         match self {
             Self::RsaSsa { hash, .. } => SignScheme::RsaSsa(*hash),
             Self::RsaPss { hash, .. } => SignScheme::RsaPss(*hash),

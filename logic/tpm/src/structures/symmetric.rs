@@ -9,7 +9,7 @@ use ironroot_crypto::tpm::hash::HashAlgorithm;
 const FULL: bool = cfg!(feature = "full");
 
 /// The modes of this build, in the order of their numbers.
-pub const MODES: &[(Alg, Mode)] = match FULL {
+pub(crate) const MODES: &[(Alg, Mode)] = match FULL {
     true => &[
         (Alg::CTR, Mode::Ctr),
         (Alg::OFB, Mode::Ofb),
@@ -42,7 +42,7 @@ impl Marshal for Option<Mode> {
 
 /// The length of an AES key (`TPMI_AES_KEY_BITS`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AesBits {
+pub(crate) enum AesBits {
     /// 128 bits.
     Aes128,
     /// 192 bits.
@@ -53,7 +53,7 @@ pub enum AesBits {
 
 impl AesBits {
     /// In bits.
-    pub const fn bits(self) -> u16 {
+    pub(crate) const fn bits(self) -> u16 {
         match self {
             Self::Aes128 => 128,
             Self::Aes192 => 192,
@@ -62,7 +62,7 @@ impl AesBits {
     }
 
     /// In bytes.
-    pub const fn key_len(self) -> usize {
+    pub(crate) const fn key_len(self) -> usize {
         match self {
             Self::Aes128 => 16,
             Self::Aes192 => 24,
@@ -91,11 +91,11 @@ impl Marshal for AesBits {
 
 /// `TPMT_SYM_DEF_OBJECT` other than null: AES.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SymDefObject {
+pub(crate) struct SymDefObject {
     /// The length of the key.
-    pub bits: AesBits,
+    pub(crate) bits: AesBits,
     /// The mode; `None` leaves it to whoever uses the key.
-    pub mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
 }
 
 /// `TPMT_SYM_DEF_OBJECT`: anything but AES is `SYMMETRIC`.
@@ -138,7 +138,7 @@ impl Marshal for Option<SymDefObject> {
 
 /// `TPMT_SYM_DEF`: how a session encrypts parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SymDef {
+pub(crate) enum SymDef {
     /// Not at all.
     Null,
     /// AES; a session takes CFB only.

@@ -8,7 +8,7 @@ use crate::wire::{Input, Marshal, Output, Unmarshal};
 /// What a ticket says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub enum TicketKind {
+pub(crate) enum TicketKind {
     /// An object was made by this TPM (`TPM_ST_CREATION`).
     Creation = 0x8021,
     /// A signature was right (`TPM_ST_VERIFIED`).
@@ -23,18 +23,18 @@ pub enum TicketKind {
 
 /// A ticket; an empty digest makes it the null ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// What it says.
-    pub kind: TicketKind,
+    pub(crate) kind: TicketKind,
     /// Of which hierarchy the proof is.
-    pub hierarchy: Handle,
+    pub(crate) hierarchy: Handle,
     /// The HMAC.
-    pub digest: DigestBytes,
+    pub(crate) digest: DigestBytes,
 }
 
 impl Ticket {
     /// The ticket that proves nothing.
-    pub const fn null(kind: TicketKind) -> Self {
+    pub(crate) const fn null(kind: TicketKind) -> Self {
         Self {
             kind,
             hierarchy: Handle::NULL,
@@ -46,7 +46,7 @@ impl Ticket {
     ///
     /// # Errors
     /// `TAG`, `VALUE`, `SIZE`, `INSUFFICIENT`.
-    pub fn of_kind(kind: TicketKind, input: &mut Input<'_>) -> Result<Self> {
+    pub(crate) fn of_kind(kind: TicketKind, input: &mut Input<'_>) -> Result<Self> {
         let ticket: Self = input.get()?;
         match ticket.kind == kind {
             true => Ok(ticket),

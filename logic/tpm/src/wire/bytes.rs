@@ -6,20 +6,20 @@ use ironroot_crypto::{Secret, ct_eq};
 
 /// Up to `N` bytes. Not for secrets.
 #[derive(Clone, Copy)]
-pub struct Bytes<const N: usize> {
+pub(crate) struct Bytes<const N: usize> {
     len: u16,
     bytes: [u8; N],
 }
 
 impl<const N: usize> Bytes<N> {
     /// No bytes.
-    pub const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         len: 0,
         bytes: [0; N],
     };
 
     /// A copy of `bytes`; `None` if they are more than `N`.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut new = Self::EMPTY;
         new.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         new.len = u16::try_from(bytes.len()).ok()?;
@@ -27,17 +27,17 @@ impl<const N: usize> Bytes<N> {
     }
 
     /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     /// How many bytes.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
@@ -76,20 +76,20 @@ impl<const N: usize> Marshal for Bytes<N> {
 
 /// Up to `N` secret bytes: wiped when dropped, compared in constant time, seen only through `expose`.
 /// The length is not secret.
-pub struct SecretBytes<const N: usize> {
+pub(crate) struct SecretBytes<const N: usize> {
     len: u16,
     bytes: Secret<N>,
 }
 
 impl<const N: usize> SecretBytes<N> {
     /// No bytes.
-    pub const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         len: 0,
         bytes: Secret::zeroed(),
     };
 
     /// A copy of `bytes`; `None` if they are more than `N`.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut new = Self::EMPTY;
         new.bytes.expose_mut(|all| {
             all.get_mut(..bytes.len())?.copy_from_slice(bytes);
@@ -100,7 +100,7 @@ impl<const N: usize> SecretBytes<N> {
     }
 
     /// `len` bytes that `fill` writes; `None` if that is more than `N`.
-    pub fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
+    pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
         let mut new = Self::EMPTY;
         new.bytes.expose_mut(|all| all.get_mut(..len).map(fill))?;
         new.len = u16::try_from(len).ok()?;
@@ -111,7 +111,7 @@ impl<const N: usize> SecretBytes<N> {
     ///
     /// # Errors
     /// What `write` says; `FAILURE`: it does not fit.
-    pub fn written(write: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Result<Self> {
+    pub(crate) fn written(write: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Result<Self> {
         let mut new = Self::EMPTY;
         let len = new.bytes.expose_mut(|all| {
             let mut out = Output::new(all);
@@ -123,46 +123,53 @@ impl<const N: usize> SecretBytes<N> {
     }
 
     /// Lets `f` change the bytes in place.
-    pub fn expose_mut<R>(&mut self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+    pub(crate) fn expose_mut<R>(&mut self, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let len = usize::from(self.len);
-        self.bytes.expose_mut(|all| f(all.get_mut(..len).unwrap_or_default()))
+        self.bytes
+            .expose_mut(|all| f(all.get_mut(..len).unwrap_or_default()))
     }
 
     /// Shows the bytes to `f`.
-    pub fn expose<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+    pub(crate) fn expose<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         let len = usize::from(self.len);
-        self.bytes.expose(|all| f(all.get(..len).unwrap_or_default()))
+        self.bytes
+            .expose(|all| f(all.get(..len).unwrap_or_default()))
     }
 
     /// A second copy; said aloud because each copy must be wiped, too.
     #[must_use]
-    pub fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         self.expose(Self::new).unwrap_or(Self::EMPTY)
     }
 
     /// Whether `other` holds the same bytes, in constant time for equal lengths.
-    pub fn matches(&self, other: &[u8]) -> bool {
+    pub(crate) fn matches(&self, other: &[u8]) -> bool {
         self.expose(|bytes| ct_eq(bytes, other))
     }
 
     /// How many bytes.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Keeps the first `len` bytes; no more than there are.
-    pub fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(u16::try_from(len).unwrap_or(u16::MAX));
     }
 
     /// Takes zeroes from the end, as the specification asks for auth values (Part 1, section 19.6.5).
-    pub fn without_trailing_zeros(mut self) -> Self {
-        let kept = self.expose(|bytes| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+    pub(crate) fn without_trailing_zeros(mut self) -> Self {
+        let kept = self.expose(|bytes| {
+            bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 1)
+        });
         self.len = u16::try_from(kept).unwrap_or(self.len);
         self
     }

@@ -4,10 +4,10 @@ use crate::rc::{Rc, Result};
 use ironroot_codec::Cursor;
 
 /// Foreign bytes, read from the front. Running out is `TPM_RC_INSUFFICIENT`.
-pub struct Input<'a>(Cursor<'a>);
+pub(crate) struct Input<'a>(Cursor<'a>);
 
 /// A type that can be read from its wire form.
-pub trait Unmarshal: Sized {
+pub(crate) trait Unmarshal: Sized {
     /// Reads one value.
     ///
     /// # Errors
@@ -17,7 +17,7 @@ pub trait Unmarshal: Sized {
 
 impl<'a> Input<'a> {
     /// Reads `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(Cursor::new(bytes))
     }
 
@@ -25,7 +25,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// As [`Unmarshal::unmarshal`].
-    pub fn get<T: Unmarshal>(&mut self) -> Result<T> {
+    pub(crate) fn get<T: Unmarshal>(&mut self) -> Result<T> {
         T::unmarshal(self)
     }
 
@@ -33,7 +33,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// `INSUFFICIENT`.
-    pub fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         self.0.take(len).map_err(|_| Rc::INSUFFICIENT)
     }
 
@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// `SIZE` if it is longer, `INSUFFICIENT` if it says more than there is.
-    pub fn sized(&mut self, most: usize) -> Result<&'a [u8]> {
+    pub(crate) fn sized(&mut self, most: usize) -> Result<&'a [u8]> {
         let len = usize::from(self.get::<u16>()?);
         if len > most {
             return Err(Rc::SIZE);
@@ -53,7 +53,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// `SIZE`, and what the structure's own reading says.
-    pub fn sized_structure<T: Unmarshal>(&mut self) -> Result<T> {
+    pub(crate) fn sized_structure<T: Unmarshal>(&mut self) -> Result<T> {
         let len = usize::from(self.get::<u16>()?);
         if len == 0 {
             return Err(Rc::SIZE);
@@ -70,7 +70,7 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// As [`Input::sized_structure`]; `SIZE`: bytes follow.
-    pub fn whole_sized<T: Unmarshal>(mut self) -> Result<T> {
+    pub(crate) fn whole_sized<T: Unmarshal>(mut self) -> Result<T> {
         let value = self.sized_structure()?;
         match self.is_empty() {
             true => Ok(value),
@@ -79,12 +79,12 @@ impl<'a> Input<'a> {
     }
 
     /// What is left.
-    pub fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.0.rest()
     }
 
     /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -117,14 +117,14 @@ impl Unmarshal for bool {
 }
 
 /// A command's parameters, read one after the other; every error carries the number of the parameter.
-pub struct Params<'a> {
+pub(crate) struct Params<'a> {
     input: Input<'a>,
     number: u8,
 }
 
 impl<'a> Params<'a> {
     /// Parameters in `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self {
             input: Input::new(bytes),
             number: 0,
@@ -135,7 +135,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// What the type says, with the parameter's number.
-    pub fn get<T: Unmarshal>(&mut self) -> Result<T> {
+    pub(crate) fn get<T: Unmarshal>(&mut self) -> Result<T> {
         self.with(|input| input.get())
     }
 
@@ -143,7 +143,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// As [`Input::sized`], with the parameter's number.
-    pub fn sized(&mut self, most: usize) -> Result<&'a [u8]> {
+    pub(crate) fn sized(&mut self, most: usize) -> Result<&'a [u8]> {
         self.with(|input| input.sized(most))
     }
 
@@ -151,7 +151,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// As [`Input::sized_structure`], with the parameter's number.
-    pub fn sized_structure<T: Unmarshal>(&mut self) -> Result<T> {
+    pub(crate) fn sized_structure<T: Unmarshal>(&mut self) -> Result<T> {
         self.with(|input| input.sized_structure())
     }
 
@@ -159,7 +159,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// What `read` says, with the parameter's number.
-    pub fn with<T>(&mut self, read: impl FnOnce(&mut Input<'a>) -> Result<T>) -> Result<T> {
+    pub(crate) fn with<T>(&mut self, read: impl FnOnce(&mut Input<'a>) -> Result<T>) -> Result<T> {
         self.number = self.number.saturating_add(1);
         read(&mut self.input).map_err(|rc| rc.parameter(self.number))
     }
@@ -168,7 +168,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// `SIZE`: bytes follow.
-    pub fn end(&self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         match self.input.is_empty() {
             true => Ok(()),
             false => Err(Rc::SIZE),

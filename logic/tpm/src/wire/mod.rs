@@ -6,6 +6,6 @@ mod bytes;
 mod input;
 mod output;
 
-pub use bytes::{Bytes, SecretBytes};
-pub use input::{Input, Params, Unmarshal};
-pub use output::{Marshal, Output};
+pub(crate) use bytes::{Bytes, SecretBytes};
+pub(crate) use input::{Input, Params, Unmarshal};
+pub(crate) use output::{Marshal, Output};

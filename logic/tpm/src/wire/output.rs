@@ -4,10 +4,10 @@ use crate::rc::{Rc, Result};
 use ironroot_codec::Writer;
 
 /// Where an answer is written. It not fitting is a fault of ours: `FAILURE`.
-pub struct Output<'a>(Writer<'a>);
+pub(crate) struct Output<'a>(Writer<'a>);
 
 /// A type that has a wire form.
-pub trait Marshal {
+pub(crate) trait Marshal {
     /// Writes the value.
     ///
     /// # Errors
@@ -17,7 +17,7 @@ pub trait Marshal {
 
 impl<'a> Output<'a> {
     /// Writes into `buffer`.
-    pub fn new(buffer: &'a mut [u8]) -> Self {
+    pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
         Self(Writer::new(buffer))
     }
 
@@ -25,7 +25,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// `FAILURE`: it does not fit.
-    pub fn put<T: Marshal + ?Sized>(&mut self, value: &T) -> Result<()> {
+    pub(crate) fn put<T: Marshal + ?Sized>(&mut self, value: &T) -> Result<()> {
         value.marshal(self)
     }
 
@@ -33,7 +33,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// `FAILURE`: they do not fit.
-    pub fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<()> {
         self.0.put(bytes).map_err(|_| Rc::FAILURE)
     }
 
@@ -41,7 +41,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// `FAILURE`: they do not fit, or are more than a size field can say.
-    pub fn sized(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn sized(&mut self, bytes: &[u8]) -> Result<()> {
         let len = u16::try_from(bytes.len()).map_err(|_| Rc::FAILURE)?;
         self.put(&len)?;
         self.raw(bytes)
@@ -51,20 +51,27 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// What `write` says; `FAILURE`.
-    pub fn sized_with(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(crate) fn sized_with(&mut self, write: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let start = self.len();
         self.put(&0u16)?;
         write(self)?;
-        let len = self.len().checked_sub(start).and_then(|len| len.checked_sub(2));
-        let len = len.and_then(|len| u16::try_from(len).ok()).ok_or(Rc::FAILURE)?;
-        self.0.patch(start, &len.to_be_bytes()).map_err(|_| Rc::FAILURE)
+        let len = self
+            .len()
+            .checked_sub(start)
+            .and_then(|len| len.checked_sub(2));
+        let len = len
+            .and_then(|len| u16::try_from(len).ok())
+            .ok_or(Rc::FAILURE)?;
+        self.0
+            .patch(start, &len.to_be_bytes())
+            .map_err(|_| Rc::FAILURE)
     }
 
     /// A structure as a sized buffer.
     ///
     /// # Errors
     /// `FAILURE`: it does not fit.
-    pub fn sized_structure<T: Marshal>(&mut self, value: &T) -> Result<()> {
+    pub(crate) fn sized_structure<T: Marshal>(&mut self, value: &T) -> Result<()> {
         self.sized_with(|out| out.put(value))
     }
 
@@ -72,27 +79,27 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// `FAILURE`: nothing was written there.
-    pub fn patch(&mut self, position: usize, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn patch(&mut self, position: usize, bytes: &[u8]) -> Result<()> {
         self.0.patch(position, bytes).map_err(|_| Rc::FAILURE)
     }
 
     /// How many bytes were written.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.written().len()
     }
 
     /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// What was written.
-    pub fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         self.0.written()
     }
 
     /// What was written, to be changed in place.
-    pub fn finish(self) -> &'a mut [u8] {
+    pub(crate) fn finish(self) -> &'a mut [u8] {
         self.0.finish()
     }
 }
