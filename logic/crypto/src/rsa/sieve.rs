@@ -59,3 +59,10 @@ impl<const WORDS: usize> BitSet<WORDS> {
         }
     }
 }
+
+// Which numbers behind a secret one small primes divide tells that one.
+impl<const WORDS: usize> zeroize::Zeroize for BitSet<WORDS> {
+    fn zeroize(&mut self) {
+        self.words.zeroize();
+    }
+}

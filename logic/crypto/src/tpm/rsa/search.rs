@@ -293,8 +293,8 @@ impl<const HALF: usize> Drop for Search<HALF> {
         // The source wipes itself.
         self.start.zeroize();
         self.first.zeroize();
-        self.composite = BitSet::new();
-        self.place = 0;
+        self.composite.zeroize();
+        self.place.zeroize();
     }
 }
 
