@@ -2,7 +2,7 @@
 //!
 //! 30 kills, or as many as `IRONROOT_TPM_KILLS` says; `IRONROOT_SEED` repeats a run.
 
-use ironroot_tests::tpm_client::{TpmDaemon, over_unix, serve};
+use ironroot_tests::tpm_client::{TpmDaemon, over_unix, serve, unix};
 use ironroot_tpm_client::{Client, Error, Parts, Template};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -140,10 +140,10 @@ fn load(
     mut content: Content,
     mut dice: Dice,
 ) -> mpsc::Receiver<(Content, Option<Work>, u64)> {
-    let path = socket(place);
+    let stream = unix(&socket(place));
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut client = over_unix(&path);
+        let mut client = Client::new(stream);
         let mut count = 0;
         let key = client.create_primary(&Template::ecc_storage(3));
         let unsure = match key {
