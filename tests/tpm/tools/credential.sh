@@ -2,6 +2,7 @@
 . "$LIB"
 printf '0123456789abcdef0123456789abcde' >secret
 for kind in ecc rsa; do
+    tidy
     tpm2_createek -Q -c ek.ctx -G "$kind" -u ek.pub
     tpm2_createak -Q -C ek.ctx -c ak.ctx -G ecc -g sha256 -s ecdsa -u ak.pub -n ak.name
     tpm2_makecredential -Q -u ek.pub -s secret -n "$(xxd -p -c 80 ak.name)" -o credential

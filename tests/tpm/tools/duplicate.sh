@@ -11,6 +11,7 @@ tpm2_create -Q -C primary.ctx -G rsa -L policy -u key.pub -r key.priv -a 'sensit
 tpm2_load -Q -C primary.ctx -u key.pub -r key.priv -c key.ctx
 for parent in new null; do
     for inner in null aes; do
+        tidy
         tpm2_startauthsession -Q --policy-session -S session.ctx
         tpm2_policycommandcode -Q -S session.ctx TPM2_CC_Duplicate
         target=new.ctx
@@ -30,6 +31,7 @@ done
 printf 'x' >message
 tpm2_sign -Q -c imported.ctx -g sha256 -s rsassa -o sig message
 tpm2_verifysignature -Q -c key.ctx -g sha256 -m message -s sig
+tidy
 # Only to the parent that the policy names
 tpm2_startauthsession -Q -S trial.ctx
 tpm2_policyduplicationselect -Q -S trial.ctx -N new.name -L policy
@@ -48,6 +50,7 @@ tpm2_flushcontext session.ctx
 tpm2_create -Q -C primary.ctx -G ecc -u fixed.pub -r fixed.priv
 tpm2_load -Q -C primary.ctx -u fixed.pub -r fixed.priv -c fixed.ctx
 refused tpm2_duplicate -Q -C new.ctx -c fixed.ctx -G null -r dup.priv -s dup.seed
+tidy
 # From outside
 openssl genrsa -out rsa.pem 2048 2>/dev/null
 openssl ecparam -name prime256v1 -genkey -noout -out ecc.pem

@@ -28,9 +28,15 @@ value() {
     sed -n "s/^ *$1: *//p" "$2" | head -n 1
 }
 
+# Empties the slots: without a resource manager each tool leaves behind what it loaded. Saved contexts stay good.
+tidy() {
+    tpm2_flushcontext -t
+}
+
 # A signing key of that algorithm under a fresh primary, loaded: PREFIX.ctx, .pub, .priv
 signing_key() {
     local algorithm=$1 prefix=$2
+    tidy
     [ -e primary.ctx ] || tpm2_createprimary -Q -C o -G ecc -c primary.ctx
     tpm2_create -Q -C primary.ctx -G "$algorithm" -u "$prefix.pub" -r "$prefix.priv" \
         -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign'

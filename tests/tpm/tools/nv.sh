@@ -11,7 +11,8 @@ tpm2_nvread -Q -C o -s 8 --offset 8 -o part 0x1500001
 same part <(tail -c +9 data | head -c 8)
 refused tpm2_nvread -C 0x1500001 -P wrong -s 32 0x1500001
 refused tpm2_nvwrite -Q -C o --offset 8 -i data 0x1500001
-tpm2_nvreadpublic 0x1500001 | grep -q 'size: 32'
+tpm2_nvreadpublic 0x1500001 >public
+grep -q 'size: 32' public
 tpm2_nvwritelock -Q -C o 0x1500001
 refused tpm2_nvwrite -Q -C o -i data 0x1500001
 tpm2_nvreadlock -Q -C o 0x1500001

@@ -10,7 +10,10 @@ seal() {
     tpm2_load -Q -C primary.ctx -u "$1.pub" -r "$1.priv" -c "$1.ctx"
 }
 trial() { tpm2_startauthsession -Q -S trial.ctx; }
-policy() { tpm2_startauthsession -Q --policy-session -S session.ctx; }
+policy() {
+    tidy
+    tpm2_startauthsession -Q --policy-session -S session.ctx
+}
 end() { tpm2_flushcontext "$1.ctx"; }
 opens() {
     rm -f out

@@ -1,6 +1,7 @@
 # CreatePrimary: all hierarchies and algorithms; the same seed and template give the same key
 . "$LIB"
 for hierarchy in o e p n; do
+    tidy
     tpm2_createprimary -Q -C "$hierarchy" -G ecc256 -c "$hierarchy.ctx"
     tpm2_readpublic -Q -c "$hierarchy.ctx" -o "$hierarchy.pub"
     tpm2_createprimary -Q -C "$hierarchy" -G ecc256 -c again.ctx
@@ -9,6 +10,7 @@ for hierarchy in o e p n; do
 done
 differ o.pub e.pub
 for algorithm in rsa1024 rsa2048 rsa3072 ecc256 ecc384 ecc521 aes128 aes256 hmac:sha256; do
+    tidy
     case $algorithm in
     rsa1024 | rsa2048 | rsa3072 | ecc*) tpm2_createprimary -Q -C o -G "$algorithm" -g sha256 -c key.ctx ;;
     *) tpm2_createprimary -Q -C o -G "$algorithm" -c key.ctx \
@@ -19,6 +21,7 @@ for algorithm in rsa1024 rsa2048 rsa3072 ecc256 ecc384 ecc521 aes128 aes256 hmac
     tpm2_readpublic -c key.ctx >public
     grep -q '^name:' public
 done
+tidy
 # An auth value and a policy
 tpm2_createprimary -Q -C o -G ecc -p secret -c auth.ctx
 tpm2_create -Q -C auth.ctx -P secret -G ecc -u child.pub -r child.priv

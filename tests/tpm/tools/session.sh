@@ -4,6 +4,7 @@ tpm2_createprimary -Q -C o -G ecc -p secret -c primary.ctx
 tpm2_createprimary -Q -C o -G rsa -c rsa.ctx
 for options in '' '--tpmkey-context rsa.ctx' '--tpmkey-context rsa.ctx --bind-context primary.ctx --bind-auth secret' \
     '--bind-context primary.ctx --bind-auth secret'; do
+    tidy
     # shellcheck disable=SC2086
     tpm2_startauthsession -Q --hmac-session -S session.ctx $options
     tpm2_sessionconfig session.ctx --enable-encrypt --enable-decrypt 2>/dev/null || true

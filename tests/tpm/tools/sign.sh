@@ -4,6 +4,7 @@ head -c 300 /dev/urandom >message
 for algorithm in rsa2048 rsa1024 rsa3072; do
     signing_key "$algorithm" key
     for scheme in rsassa rsapss; do
+        tidy
         for hash in sha1 sha256 sha384 sha512; do
             tpm2_sign -c key.ctx -g "$hash" -s "$scheme" -o sig message
             tpm2_verifysignature -c key.ctx -g "$hash" -s sig -m message
@@ -17,6 +18,7 @@ done
 for algorithm in ecc256 ecc384 ecc521; do
     signing_key "$algorithm" key
     for hash in sha256 sha384 sha512; do
+        tidy
         tpm2_sign -c key.ctx -g "$hash" -s ecdsa -o sig message
         tpm2_verifysignature -c key.ctx -g "$hash" -s sig -m message
     done
@@ -27,6 +29,7 @@ for algorithm in ecc256 ecc384 ecc521; do
     printf '\x5a' | dd of=sig bs=1 seek=20 conv=notrunc status=none
     refused tpm2_verifysignature -c key.ctx -g sha256 -s sig -m message
 done
+tidy
 # A restricted key signs only what the TPM hashed
 tpm2_create -Q -C primary.ctx -G ecc256:ecdsa-sha256:null -u r.pub -r r.priv \
     -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|restricted'

@@ -6,6 +6,7 @@ head -c 1600 /dev/urandom >whole
 head -c 16 /dev/urandom >iv
 for bits in 128 $([ "${AES192:-}" = none ] || echo 192) 256; do
     for mode in cfb cbc ctr ofb; do
+        tidy
         head -c $((bits / 8)) /dev/urandom >key
         tpm2_create -Q -C primary.ctx -G "aes${bits}${mode}" -u own.pub -r own.priv
         tpm2_load -Q -C primary.ctx -u own.pub -r own.priv -c own.ctx

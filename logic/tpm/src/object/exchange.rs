@@ -92,16 +92,16 @@ impl Object {
         sent: &[u8],
     ) -> Result<Seed> {
         let mut input = Input::new(sent);
-        let ephemeral = input.get::<EccPoint>()?;
+        let sender = input.get::<EccPoint>()?;
         if !input.is_empty() {
             return Err(Rc::SIZE);
         }
-        let ephemeral = ephemeral.on(curve)?;
+        let ephemeral = sender.on(curve)?;
         let shared = self
             .ec_private()?
             .multiply(&ephemeral)
             .map_err(|_| Rc::ECC_POINT)?;
-        seed_of(hash, &shared, label, &ephemeral, &self.public.ec_public()?)
+        seed_of(hash, &shared, label, sender.x.as_slice(), self.public.ec_x()?)
     }
 }
 
@@ -113,6 +113,17 @@ impl Public {
     pub(crate) fn ec_public(&self) -> Result<EcPoint> {
         match (&self.parameters, &self.unique) {
             (Parameters::Ecc { curve, .. }, Unique::Ecc(point)) => point.on(*curve),
+            _ => Err(Rc::KEY),
+        }
+    }
+
+    /// The first coordinate of that point, as it stands in the public area.
+    ///
+    /// # Errors
+    /// `KEY`: it is no such key.
+    fn ec_x(&self) -> Result<&[u8]> {
+        match &self.unique {
+            Unique::Ecc(point) => Ok(point.x.as_slice()),
             _ => Err(Rc::KEY),
         }
     }
@@ -135,7 +146,7 @@ impl Public {
         let secret = EcScalar::random(curve, drbg).map_err(|_| Rc::KEY)?;
         let ephemeral = secret.public().map_err(|_| Rc::KEY)?;
         let shared = secret.multiply(&own).map_err(|_| Rc::KEY)?;
-        let seed = seed_of(hash, &shared, &label, &ephemeral, &own)?;
+        let seed = seed_of(hash, &shared, &label, ephemeral.x(), self.ec_x()?)?;
         let mut bytes = [0; MAX_POINT];
         let mut out = Output::new(&mut bytes);
         out.put(&EccPoint::from(&ephemeral))?;
@@ -147,12 +158,15 @@ impl Public {
 }
 
 /// KDFe(hash, Z, label, the sender's x, the receiver's x), as long as a digest.
+///
+/// Z has all its bytes. The two others go in as they were sent and as they stand in the public area: tpm2-tools
+/// leave leading zeros away in what they send, and derive from what they sent.
 fn seed_of(
     hash: HashAlgorithm,
     shared: &EcPoint,
     label: &Bytes<LABEL_LEN>,
-    sender: &EcPoint,
-    receiver: &EcPoint,
+    sender: &[u8],
+    receiver: &[u8],
 ) -> Result<Seed> {
     let bits = u32::try_from(hash.digest_len().saturating_mul(8)).map_err(|_| Rc::FAILURE)?;
     let label = label.as_slice().strip_suffix(&[0]).ok_or(Rc::FAILURE)?;
@@ -162,8 +176,8 @@ fn seed_of(
             hash,
             shared.x(),
             label,
-            sender.x(),
-            receiver.x(),
+            sender,
+            receiver,
             bits,
             seed,
         );
