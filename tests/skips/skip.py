@@ -34,8 +34,6 @@ FLASH = (0x8000_0000, 0x100_0000)
 UART = (0x5020_0000, 0x1000)
 SYSTEM = (0xE000_E000, 0x1000)
 MEMORY = (BOOTLOADER, IMAGES, SRAM, FLASH, UART, SYSTEM)
-# What only a few instructions write: copied back only when one did.
-SELDOM = (BOOTLOADER, FLASH)
 
 # Parts of the names of functions in the decision window.
 DECIDERS = (
@@ -56,25 +54,24 @@ NOP = {2: b"\x00\xbf", 4: b"\xaf\xf3\x00\x80"}
 class Machine:
     """One Cortex-M33 with the board's memory."""
 
-    def __init__(self, elf, flash):
+    def __init__(self, elf, flash, speaks):
         self.uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self.uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M33)
         self.buffers = {}
-        self.written = set(SELDOM)
         for place in MEMORY:
             buffer = mmap.mmap(-1, place[1])
             pointer = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
             self.buffers[place] = (buffer, pointer)
             self.uc.mem_map_ptr(place[0], place[1], UC_PROT_ALL, pointer)
-        for place in SELDOM:
-            self.hook(UC_HOOK_MEM_WRITE, place, self.on_seldom)
         self.uc.mem_write(FLASH[0], flash)
         for section in elf.iter_sections():
             if section["sh_flags"] & 2 and section["sh_type"] == "SHT_PROGBITS" and section["sh_size"]:
                 self.uc.mem_write(section["sh_addr"], section.data())
         self.console = bytearray()
         self.end = STOPPED
-        self.hook(UC_HOOK_MEM_WRITE, UART, self.on_uart)
+        if speaks:
+            # One watched address makes every access of the emulator five times as slow.
+            self.hook(UC_HOOK_MEM_WRITE, UART, self.on_uart)
         # Whatever lies behind the bootloader is an image: to execute there is to start it.
         self.hook(UC_HOOK_CODE, IMAGES, self.on_image)
         vectors = self.uc.mem_read(BOOTLOADER[0], 8)
@@ -83,9 +80,6 @@ class Machine:
 
     def hook(self, kind, place, call):
         return self.uc.hook_add(kind, call, begin=place[0], end=place[0] + place[1] - 1)
-
-    def on_seldom(self, _uc, _access, address, _size, _value, _data):
-        self.written.add(BOOTLOADER if address < FLASH[0] else FLASH)
 
     def on_uart(self, _uc, _access, address, _size, value, _data):
         if address == UART[0]:
@@ -102,14 +96,12 @@ class Machine:
     def become(self, other):
         """Takes over the other's registers and memory."""
         for place in MEMORY:
-            if place in SELDOM and place not in self.written and place not in other.written:
-                continue
-            ctypes.memmove(self.buffers[place][1], other.buffers[place][1], place[1])
+            (own, to), (others, start) = self.buffers[place], other.buffers[place]
             if place == BOOTLOADER:
+                if own[:] == others[:]:
+                    continue
                 self.uc.ctl_flush_tb()
-        # What the other wrote was copied now; it may write again before the next time.
-        self.written = set()
-        other.written = set()
+            ctypes.memmove(to, start, place[1])
         self.uc.context_restore(other.uc.context_save())
 
     def go(self, address, count=0, longest=0):
@@ -136,8 +128,8 @@ class Skipper:
     def __init__(self, path, flash, every, each, share):
         with open(path, "rb") as file:
             elf = ELFFile(file)
-            self.machine = Machine(elf, flash)
-            self.other = Machine(elf, flash)
+            self.machine = Machine(elf, flash, speaks=True)
+            self.other = Machine(elf, flash, speaks=False)
             self.symbols = sorted(functions(elf))
         self.every = every
         self.each = each
