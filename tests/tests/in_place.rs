@@ -1,21 +1,18 @@
 //! AN521's second layout: images run from code SSRAM, updates are swapped in by offset.
 
-use ironroot_boot::install::SwapOffset;
-use ironroot_boot::install::layout::TrailerLayout;
-use ironroot_boot::install::method::Method as _;
 use ironroot_boot::{Area, Image, Slot, UpdateLayout, UpdateMode, flash_map};
-use ironroot_qemu::Run;
+use ironroot_icount::{Counter, Log, POWER_CUT};
+use ironroot_qemu::{End, Run};
 use ironroot_tests::{Device, Firmware, ironroot, keys};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Orders for the demonstration application: accept an update on trial, or leave it.
 const ACCEPT: u32 = 0;
 const LEAVE: u32 = 1;
 
-/// Sectors of an image that is made long, so that a cut finds it half-way.
-const LONG: usize = 240;
+/// Sectors of an image that is made long, and places in its swap where power fails.
+const LONG: usize = 30;
+const CUTS: u64 = 10;
 const SECTOR: usize = 4096;
 
 fn area(image: Image, slot: Slot) -> Area {
@@ -289,63 +286,81 @@ fn nothing_starts_when_slot_a_is_damaged_and_there_is_no_other() {
     }
 }
 
-/// Pulls the plug when the swap has written status entry number `entry`. The status is in slot A's trailer, and
-/// the flash file shows every store of the machine.
-fn cut_at(device: &Device, entry: u32) -> Run {
-    let slot = area(Image::NonSecure, Slot::A);
-    let (geometry, sectors) = (&flash_map::AN521.geometry, 256);
-    let trailer = TrailerLayout::new(slot, geometry, SwapOffset::KEPT, sectors);
-    let at = trailer.and_then(|trailer| trailer.entry(entry));
-    let at = u64::from(slot.offset + at.expect("there are so many"));
-    let flash = std::fs::File::open(device.flash()).expect("the flash file");
-    let session = device.machine(LEAVE, 0).start().expect("QEMU starts");
-    let begun = Instant::now();
-    // The status of the swap before may still be there.
-    for erased in [true, false] {
-        let mut unit = [0; 4];
-        while begun.elapsed() < Duration::from_secs(60) {
-            flash.read_exact_at(&mut unit, at).expect("the flash file");
-            if (unit == [0xff; 4]) == erased {
-                break;
-            }
-        }
+/// The slots' flash cells, where QEMU maps the file.
+const SLOTS: (u32, u32) = (0x8000_0000, 0x8030_0000);
+
+/// A boot whose power fails at store number `cut` to them: in the middle of an erase or of a program, mostly.
+/// Gives how many stores there were, if it does not.
+fn boot_until(counter: &Counter, device: &Device, cut: Option<u64>) -> (Run, u64) {
+    let log = device.file("stores.log");
+    let machine = counter.count_stores(device.machine(LEAVE, 0), &log, SLOTS, cut);
+    let run = machine.run().expect("QEMU starts");
+    if run.end == End::Exit(POWER_CUT) {
+        return (run, 0);
     }
-    session.stop()
+    assert!(run.succeeded(), "{run}");
+    (run, Log::read(&log).expect("the plugin's log").stores)
+}
+
+/// From `start` on, one boot with every cut of `cuts` places spread over it, each followed by one without. Gives the
+/// flash of the last one, and how many of those without a cut said `goes_on`.
+fn cut_everywhere(
+    (counter, device): (&Counter, &Device),
+    start: &[u8],
+    (cuts, runs, goes_on): (u64, &str, &str),
+) -> (Vec<u8>, u32) {
+    std::fs::write(device.flash(), start).expect("the flash file");
+    let (whole, stores) = boot_until(counter, device, None);
+    assert_eq!(application(&whole), runs, "{whole}");
+    let wanted = primary(device);
+    let mut resumed = 0;
+    for place in 0..cuts {
+        std::fs::write(device.flash(), start).expect("the flash file");
+        let cut = stores * place / cuts + place % 3;
+        let (run, _) = boot_until(counter, device, Some(cut));
+        assert_eq!(run.end, End::Exit(POWER_CUT), "{run}");
+        let run = device.run(LEAVE, 0);
+        assert_eq!(application(&run), runs, "cut at store {cut}: {run}");
+        assert_eq!(primary(device), wanted, "cut at store {cut}");
+        assert!(!run.has("counter raised to 2"), "{run}");
+        resumed += u32::from(run.has(goes_on));
+    }
+    (
+        std::fs::read(device.flash()).expect("the flash file"),
+        resumed,
+    )
 }
 
 #[test]
-fn a_swap_goes_on_after_power_cuts_forward_and_back() {
+fn a_swap_goes_on_wherever_power_failed_forward_and_back() {
     let Some(firmware) = Firmware::product() else {
         return;
     };
     let device = Device::in_place(&firmware, "nonsecure");
+    let counter = Counter::build(&std::env::temp_dir().join("ironroot-icount"));
+    let counter = counter.expect("a C compiler");
+    // So that the vault is there, and a boot is a boot.
+    assert_eq!(application(&device.run(LEAVE, 0)), "1.0.0, confirmed");
+    let before = primary(&device);
     let long = Candidate {
         length: LONG * SECTOR,
         ..Candidate::NEXT
     };
-    let before = primary(&device);
     device.update(&long.sign(&device, &firmware), 1);
-    let mut cuts = 0;
-    // Of 480, two for a sector. The plug is out some entries later: the machine and this process share processors.
-    let entries = [0, 60, 170, 250];
-    for entry in entries {
-        let run = cut_at(&device, entry);
-        assert!(!run.has("app: "), "cut too late for entry {entry}: {run}");
-        cuts += 1;
-    }
-    let run = device.run(LEAVE, 0);
-    let goes_on = "boot: non-secure: installing for a trial goes on";
-    assert!(run.has(goes_on), "{run}");
-    assert_eq!(application(&run), "2.0.0, on trial");
-
-    for entry in entries {
-        let run = cut_at(&device, entry);
-        assert!(!run.has("app: "), "cut too late for entry {entry}: {run}");
-        cuts += 1;
-    }
-    let run = device.run(LEAVE, 0);
-    assert!(run.has("boot: non-secure: going back goes on"), "{run}");
-    assert_eq!(application(&run), "1.0.0, confirmed");
+    let start = std::fs::read(device.flash()).expect("the flash file");
+    let forward = (
+        CUTS,
+        "2.0.0, on trial",
+        "boot: non-secure: installing for a trial goes on",
+    );
+    let (installed, there) = cut_everywhere((&counter, &device), &start, forward);
+    let backward = (
+        CUTS,
+        "1.0.0, confirmed",
+        "boot: non-secure: going back goes on",
+    );
+    let (_, back) = cut_everywhere((&counter, &device), &installed, backward);
     assert_eq!(primary(&device), before, "a revert is exact");
-    println!("{cuts} power cuts in {LONG} sectors forward and back");
+    println!("{CUTS} power cuts each way in {LONG} sectors; resumed {there} forward, {back} back");
+    assert!(there >= 8 && back >= 8, "{there} and {back} of {CUTS}");
 }

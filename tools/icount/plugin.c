@@ -11,6 +11,9 @@
  *               the lowest address in LOW..HIGH that is written between the first time FROM executes and
  *               the first time after that UNTIL does (0: never): a line "lowest LOW ADDRESS" then.
  *               What the processor itself stacks on an exception is not seen.
+ *   stores=LOW-HIGH,cut=N
+ *               power fails at store number N (from 0) to LOW..HIGH: QEMU is gone at once, with exit code 99
+ *               and nothing tidied up. Without `cut` all are counted: a line "stores COUNT" at the end
  *
  * Only the plugin interface's calls that have not changed since QEMU 6 are used, declared here so that
  * no QEMU header is needed. PLUGIN_ABI is 1 for QEMU up to 8 and 2 from 9 on, where the inline counter
@@ -23,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef uint64_t plugin_id;
 struct qemu_info;
@@ -41,6 +45,7 @@ enum { WRITES = 2 };
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *,
                                       void (*)(unsigned cpu, uint32_t info, uint64_t address, void *),
                                       int flags, int which, void *);
+bool qemu_plugin_mem_is_store(uint32_t info);
 #if PLUGIN_ABI < 2
 enum { INLINE_ADD_U64 = 0 };
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *, uint64_t);
@@ -69,6 +74,9 @@ static struct stack {
     enum { WAITING, WATCHING, DONE } state;
 } stacks[STACKS];
 static size_t stack_count;
+
+static uint64_t stores_low, stores_high, stores, cut_at = UINT64_MAX;
+enum { POWER_CUT = 99 };
 
 static struct bucket *bucket_of(uint64_t address)
 {
@@ -137,6 +145,16 @@ static void at_write(unsigned cpu, uint32_t info, uint64_t address, void *contex
     }
 }
 
+static void at_store(unsigned cpu, uint32_t info, uint64_t address, void *context)
+{
+    (void)cpu;
+    (void)context;
+    /* QEMU 7.2 calls for loads too, whatever was asked for. */
+    if (qemu_plugin_mem_is_store(info) && address >= stores_low && address < stores_high && stores++ == cut_at) {
+        _exit(POWER_CUT);
+    }
+}
+
 #if PLUGIN_ABI >= 2
 static void at_instruction(unsigned cpu, void *context)
 {
@@ -181,6 +199,9 @@ static void at_translation(plugin_id id, struct qemu_plugin_tb *block)
         if (stack_count > 0) {
             qemu_plugin_register_vcpu_mem_cb(insn, at_write, 0, WRITES, NULL);
         }
+        if (stores_high > 0) {
+            qemu_plugin_register_vcpu_mem_cb(insn, at_store, 0, WRITES, NULL);
+        }
 #if PLUGIN_ABI < 2
         qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &total, 1);
 #else
@@ -197,6 +218,9 @@ static void at_exit(plugin_id id, void *context)
         if (stacks[i].state != DONE) {
             tell_stack(&stacks[i]);
         }
+    }
+    if (stores_high > 0) {
+        fprintf(out, "stores %" PRIu64 "\n", stores);
     }
     fprintf(out, "total %" PRIu64 "\n", total);
     fclose(out);
@@ -236,6 +260,13 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int a
                 return 1;
             }
             stack->lowest = stack->high;
+        } else if ((value = value_of(argv[i], "stores"))) {
+            if (sscanf(value, "%" SCNx64 "-%" SCNx64, &stores_low, &stores_high) != 2) {
+                fprintf(stderr, "instruction counter: stores=LOW-HIGH, not '%s'\n", value);
+                return 1;
+            }
+        } else if ((value = value_of(argv[i], "cut"))) {
+            cut_at = strtoull(value, NULL, 10);
         } else if ((value = value_of(argv[i], "profile"))) {
             profile_path = value;
         } else if ((value = value_of(argv[i], "from"))) {

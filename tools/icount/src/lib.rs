@@ -17,6 +17,9 @@ pub struct Stack {
     pub until: u32,
 }
 
+/// Exit code of a machine whose power failed ([`Counter::count_stores`]).
+pub const POWER_CUT: i32 = 99;
+
 use ironroot_qemu::Qemu;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,6 +92,24 @@ impl Counter {
                 from & !1,
                 until & !1
             ));
+        }
+        machine.counted_time().arg("-plugin").arg(option)
+    }
+
+    /// `machine` that counts its stores to a range of addresses, [`Log::stores`], and whose power fails at store
+    /// number `cut` (from 0), if it comes so far: it ends with [`POWER_CUT`].
+    #[must_use]
+    pub fn count_stores(
+        &self,
+        machine: Qemu,
+        log: &Path,
+        range: (u32, u32),
+        cut: Option<u64>,
+    ) -> Qemu {
+        let mut option = format!("{},out={}", self.library.display(), log.display());
+        option.push_str(&format!(",stores={:x}-{:x}", range.0, range.1));
+        if let Some(cut) = cut {
+            option.push_str(&format!(",cut={cut}"));
         }
         machine.counted_time().arg("-plugin").arg(option)
     }

@@ -14,6 +14,8 @@ pub struct Log {
     pub lowest: Vec<(u32, u32)>,
     /// Instructions of the whole run; 0 if QEMU was killed.
     pub total: u64,
+    /// Stores to the counted range; 0 if QEMU was killed, or counted none.
+    pub stores: u64,
 }
 
 impl Log {
@@ -43,6 +45,7 @@ impl Log {
             let count = rest.parse().ok()?;
             match what {
                 "total" => log.total = count,
+                "stores" => log.stores = count,
                 address => log
                     .hits
                     .push((u32::from_str_radix(address, 16).ok()?, count)),
