@@ -2,7 +2,7 @@
 //!
 //! A part with on-chip code flash keeps it without power. QEMU's AN521 keeps one memory in a file, the PSRAM;
 //! code SSRAM is blank in every new run, and a loader device would put back what the file held when QEMU
-//! started (`docs/decisions/0011-in-place-on-an521.md`). So this driver has each slot A twice:
+//! started (`docs/decisions/0013-in-place-on-an521.md`). So this driver has each slot A twice:
 //!
 //! ```text
 //! flash offset       cells, PSRAM file           code bus, where it runs and is verified
