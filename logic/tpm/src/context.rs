@@ -214,3 +214,21 @@ enum Direction {
     Encrypt,
     Decrypt,
 }
+
+#[cfg(feature = "fuzz")]
+impl Core<'_> {
+    /// See [`crate::Tpm::load_context_content`].
+    pub(crate) fn load_context_content(&mut self, object: bool, content: &[u8]) -> Option<u32> {
+        let mut input = Input::new(content);
+        let handle = match object {
+            true => self.objects.load(&mut input).ok()?,
+            false => {
+                let session = crate::session::Session::read(&mut input).ok()?;
+                let handle = session.handle;
+                self.sessions.insert(session).ok()?;
+                handle
+            }
+        };
+        Some(handle.0)
+    }
+}

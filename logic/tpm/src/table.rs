@@ -86,8 +86,8 @@ pub(crate) enum Place {
     PcrOrNull,
     /// A policy or trial session.
     PolicySession,
-    /// Any session.
-    Session,
+    /// An HMAC session.
+    HmacSession,
     /// Any session or loaded object: ContextSave.
     Saveable,
 }
@@ -124,7 +124,7 @@ impl Place {
             Self::Pcr => pcr,
             Self::PcrOrNull => pcr || null,
             Self::PolicySession => handle.kind() == Kind::PolicySession,
-            Self::Session => session,
+            Self::HmacSession => handle.kind() == Kind::HmacSession,
             Self::Saveable => session || handle.kind() == Kind::Transient,
         };
         match fits {

@@ -192,6 +192,13 @@ impl<'m> Tpm<'m> {
         self.core.physical_presence = present;
     }
 
+    /// Loads an object or sequence (`object`), or a session, from what stands inside a context, as if it had been
+    /// authenticated; for fuzz targets. `None`: it was refused.
+    #[cfg(feature = "fuzz")]
+    pub fn load_context_content(&mut self, object: bool, content: &[u8]) -> Option<u32> {
+        self.core.load_context_content(object, content)
+    }
+
     fn go_on(&mut self, mut accepted: Accepted, response: &mut [u8]) -> Progress {
         let buffer = self.buffer.get(..self.len).unwrap_or_default();
         match dispatch::run(&mut self.core, &mut accepted, buffer, response) {

@@ -1,6 +1,7 @@
 //! The commands, one file per chapter of Part 3. Each file lists its lines of the command table.
 
 mod attestation;
+mod audit;
 mod capability;
 mod clock;
 mod context;
@@ -44,6 +45,7 @@ pub(crate) const CHAPTERS: &[&[Command]] = &[
     ecdh::COMMANDS,
     symmetric::COMMANDS,
     attestation::COMMANDS,
+    audit::COMMANDS,
     signature::COMMANDS,
     parameters::COMMANDS,
     hash::COMMANDS,

@@ -24,6 +24,7 @@
 mod client;
 mod codes;
 pub mod crypto;
+pub mod keys;
 mod machine;
 mod session;
 mod store;
