@@ -1,9 +1,11 @@
-//! After the start the daemon can no longer open, connect, start or signal anything.
+//! After the start the daemon can no longer open, connect or start anything.
 //!
-//! A filter for system calls (seccomp) lets through what serving takes; everything else fails with
+//! No other process of the same user may look into its memory, and no core file is written. A filter for
+//! system calls (seccomp) lets through what serving takes; everything else fails with
 //! "not permitted". Files, sockets and the anchor's command are open by then.
 
 use anyhow::{Context as _, Result};
+use rustix::process::DumpableBehavior;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -62,6 +64,7 @@ const ALLOWED_OLD: &[i64] = &[];
 
 /// Gives up everything else, for good.
 pub(crate) fn enter() -> Result<()> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let rules: BTreeMap<i64, Vec<_>> = ALLOWED
         .iter()
         .chain(ALLOWED_OLD)

@@ -13,6 +13,7 @@
 use anyhow::{Context as _, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ impl Coprocess {
             .args(["-c", command])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Ctrl-C at a terminal is for us: the last changes still need it.
+            .process_group(0)
             .spawn()
             .context("cannot run the anchor's command")?;
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {

@@ -107,6 +107,9 @@ impl StateDirectory {
         nv_available: Rc<Cell<bool>>,
         log: &Log,
     ) -> Result<HostStore> {
+        if let Some(AnchorSource::File(file)) = &options.anchor {
+            self.refuse_inside(file)?;
+        }
         let key = options.key.as_ref().map(KeySource::read).transpose()?;
         let mut anchor = options.anchor.as_ref().map(Anchor::open).transpose()?;
         let position = match &mut anchor {
@@ -211,6 +214,22 @@ impl StateDirectory {
         self.directory.rename(UNFINISHED, STATE)?;
         if durability == Durability::Full {
             self.directory.sync()?;
+        }
+        Ok(())
+    }
+
+    /// An anchor beside the state would go back together with it.
+    fn refuse_inside(&self, anchor: &Path) -> Result<()> {
+        let folder = match anchor.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        if folder.canonicalize()?.starts_with(self.path.canonicalize()?) {
+            bail!(
+                "the anchor {} lies in the state directory: an old copy would bring its own anchor. \
+                 Keep it elsewhere",
+                anchor.display()
+            );
         }
         Ok(())
     }

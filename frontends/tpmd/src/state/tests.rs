@@ -225,6 +225,17 @@ fn an_old_copy_is_refused_with_an_anchor_of_either_kind() {
 }
 
 #[test]
+fn an_anchor_beside_the_state_is_refused() {
+    let place = TempDir::new().unwrap();
+    let options = options(&place);
+    let inside = options.directory.join("anchor");
+    let anchor = Some(AnchorSource::File(inside.clone()));
+    let options = StateOptions { anchor, ..options };
+    assert!(refusal(&options).contains("elsewhere"));
+    assert!(!inside.exists());
+}
+
+#[test]
 fn an_anchor_that_fails_takes_the_change_back() {
     let place = TempDir::new().unwrap();
     let fails = place.path().join("fails");
