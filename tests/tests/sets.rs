@@ -3,7 +3,7 @@
 //! QEMU stops where a word of the PSRAM is written (a watchpoint through its debugger's socket) and is killed there;
 //! the flash file is what the device wakes up with.
 
-use ironroot_qemu::Run;
+use ironroot_qemu::{Qemu, Run};
 use ironroot_tests::{Device, Firmware, ironroot, keys};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 /// Orders for the demonstration application: accept an update on trial, or leave it.
 const ACCEPT: u32 = 0;
 const LEAVE: u32 = 1;
+
+/// Where the application looks for its orders: the last page of its memory, secure alias.
+const MAILBOX: u32 = 0x381F_F000;
+
+/// Longest run; the machine is emulated and the tests share two processors.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Where the processor sees the flash.
 const FLASH: u32 = 0x8000_0000;
@@ -51,8 +57,26 @@ impl Layout {
     }
 }
 
+/// A device with the bootloader that its tests are about.
+struct Target {
+    device: Device,
+    bootloader: PathBuf,
+}
+
+impl Target {
+    fn machine(&self, order: u32) -> Qemu {
+        Qemu::an521(&self.bootloader, self.device.flash())
+            .word(MAILBOX, order)
+            .deadline(DEADLINE)
+    }
+
+    fn run(&self, order: u32) -> Run {
+        self.machine(order).run().expect("QEMU starts")
+    }
+}
+
 /// A device that runs version 1 of both images and has version 2 of both staged.
-fn staged(firmware: &Firmware, layout: Layout, together: bool) -> Device {
+fn staged(firmware: &Firmware, layout: Layout, together: bool) -> Target {
     let device = match layout {
         Layout::RamLoad => Device::unprovisioned(firmware),
         Layout::InPlace => Device::unprovisioned_in_place(firmware),
@@ -83,7 +107,11 @@ fn staged(firmware: &Firmware, layout: Layout, together: bool) -> Device {
     ];
     let new = new.each_ref().map(|path| text(path));
     device.command(&["update"], &new);
-    device
+    let bootloader = match layout {
+        Layout::RamLoad => firmware.bootloader(),
+        Layout::InPlace => firmware.file("bootloader-in-place-sets.elf"),
+    };
+    Target { device, bootloader }
 }
 
 /// Version 2 of an image.
@@ -137,7 +165,7 @@ impl Debugger {
         loop {
             match UnixStream::connect(socket) {
                 Ok(stream) => {
-                    let timeout = Some(Duration::from_secs(100));
+                    let timeout = Some(DEADLINE);
                     stream.set_read_timeout(timeout).expect("a timeout");
                     return Self(stream);
                 }
@@ -179,31 +207,34 @@ impl Debugger {
 }
 
 /// Runs the device until it has set `flag` in the trailer that ends at `end`, and no instruction further.
-fn cut_behind(device: &Device, flag: Flag, end: u32) -> Run {
+fn cut_behind(target: &Target, flag: Flag, end: u32) {
     let address = FLASH + end - flag as u32;
-    let socket = device.file("debugger.sock");
+    let socket = target.device.file("debugger.sock");
     let _ = std::fs::remove_file(&socket);
-    let machine = device
-        .machine(ACCEPT, 0)
+    let machine = target
+        .machine(ACCEPT)
         .arg("-S")
         .arg("-gdb")
         .arg(format!("unix:{},server=on,wait=off", text(&socket)));
     let session = machine.start().expect("QEMU starts");
     let mut debugger = Debugger::connect(&socket);
-    assert_eq!(debugger.ask(&format!("Z2,{address:x},4")), "OK");
+    let watched = format!("2,{address:x},4");
     loop {
+        assert_eq!(debugger.ask(&format!("Z{watched}")), "OK");
         let stopped = debugger.ask("c");
         assert!(stopped.contains("watch"), "{stopped}");
+        // It stops before the store: one instruction more.
+        assert_eq!(debugger.ask(&format!("z{watched}")), "OK");
+        debugger.ask("s");
         // Erasing the sector goes over it too.
         if debugger.word(address) == SET {
             break;
         }
     }
     let run = session.stop();
-    let flash = std::fs::read(device.flash()).expect("the flash file");
+    let flash = std::fs::read(target.device.flash()).expect("the flash file");
     let at = (end - flag as u32) as usize;
     assert_eq!(flash[at..at + 4], SET.to_le_bytes(), "{run}");
-    run
 }
 
 /// Versions of both images, as the secure world told.
@@ -220,10 +251,10 @@ fn both(version: &str) -> [String; 2] {
 }
 
 fn between_confirmations(firmware: &Firmware, layout: Layout) {
-    let device = staged(firmware, layout, true);
-    cut_behind(&device, Flag::ImageOk, SECURE_END[layout.runs_from()]);
+    let target = staged(firmware, layout, true);
+    cut_behind(&target, Flag::ImageOk, SECURE_END[layout.runs_from()]);
     for _ in 0..2 {
-        let run = device.run(LEAVE, 0);
+        let run = target.run(LEAVE);
         assert!(run.succeeded(), "{run}");
         assert_eq!(versions(&run), both("2.0.0"), "{run}");
         assert!(!run.has("app: update: not accepted"), "{run}");
@@ -251,10 +282,10 @@ fn a_cut_between_the_marks_of_two_trials_takes_both_back() {
     let Some(firmware) = Firmware::product() else {
         return;
     };
-    let device = staged(&firmware, Layout::RamLoad, true);
-    cut_behind(&device, Flag::CopyDone, SECURE_END[1]);
+    let target = staged(&firmware, Layout::RamLoad, true);
+    cut_behind(&target, Flag::CopyDone, SECURE_END[1]);
     for _ in 0..2 {
-        let run = device.run(ACCEPT, 0);
+        let run = target.run(ACCEPT);
         assert!(run.succeeded(), "{run}");
         assert_eq!(versions(&run), both("1.0.0"), "{run}");
     }
@@ -266,12 +297,12 @@ fn without_the_record_the_cut_leaves_one_boot_with_one_image_of_each_version() {
     let Some(firmware) = Firmware::product() else {
         return;
     };
-    let device = staged(&firmware, Layout::RamLoad, false);
-    cut_behind(&device, Flag::ImageOk, SECURE_END[1]);
-    let run = device.run(LEAVE, 0);
+    let target = staged(&firmware, Layout::RamLoad, false);
+    cut_behind(&target, Flag::ImageOk, SECURE_END[1]);
+    let run = target.run(LEAVE);
     assert_eq!(versions(&run), ["2.0.0", "1.0.0"], "{run}");
     // The decision was stored, and is carried out one boot later.
-    let run = device.run(LEAVE, 0);
+    let run = target.run(LEAVE);
     assert_eq!(versions(&run), both("2.0.0"), "{run}");
 }
 
@@ -280,14 +311,14 @@ fn a_set_that_is_not_accepted_goes_back_and_one_that_is_stays() {
     let Some(firmware) = Firmware::product() else {
         return;
     };
-    let device = staged(&firmware, Layout::RamLoad, true);
+    let target = staged(&firmware, Layout::RamLoad, true);
     for (order, version) in [(LEAVE, "2.0.0"), (LEAVE, "1.0.0"), (LEAVE, "1.0.0")] {
-        assert_eq!(versions(&device.run(order, 0)), both(version));
+        assert_eq!(versions(&target.run(order)), both(version));
     }
-    let device = staged(&firmware, Layout::RamLoad, true);
+    let target = staged(&firmware, Layout::RamLoad, true);
     for order in [ACCEPT, LEAVE, LEAVE] {
-        let run = device.run(order, 0);
+        let run = target.run(order);
         assert_eq!(versions(&run), both("2.0.0"), "{run}");
     }
-    assert!(device.run(LEAVE, 0).has("secure slot b: 2.0.0, confirmed"));
+    assert!(target.run(LEAVE).has("secure slot b: 2.0.0, confirmed"));
 }

@@ -219,6 +219,8 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
             ("recovery", recovery),
             ("hybrid", &["p256", "lms"]),
             ("in-place", in_place),
+            // With encrypted images as well it would not fit into its place.
+            ("in-place-sets", &["p256", "in-place", "sets"]),
         ] {
             let (package, program) = ("ironroot-an521-bootloader", "an521-bootloader");
             compiler
