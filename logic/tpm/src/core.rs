@@ -5,8 +5,8 @@ use crate::object::Objects;
 use crate::pcr::Pcrs;
 use crate::profile::Profile;
 use crate::rc::{Rc, Result};
-use crate::session::Sessions;
 use crate::selftest::SelfTests;
+use crate::session::Sessions;
 use crate::state::{CLOCK_UPDATE, Clock, Healing, Journalled, Orderly, Permanent, Volatile};
 use crate::store::{Platform, RecordId, Store, StoreError};
 use crate::tpm::{Memory, StartError};
@@ -56,7 +56,8 @@ pub(crate) struct Core<'m> {
 /// tests, StirRandom, GetCapability, GetRandom, GetTestResult, Hash, PCR_Read, ReadClock, ReadPublic, NV_ReadPublic,
 /// ECC_Parameters, TestParms.
 const LEAVE_ORDERLY: [u32; 14] = [
-    0x142, 0x143, 0x145, 0x146, 0x169, 0x173, 0x178, 0x17a, 0x17b, 0x17c, 0x17d, 0x17e, 0x181, 0x18a,
+    0x142, 0x143, 0x145, 0x146, 0x169, 0x173, 0x178, 0x17a, 0x17b, 0x17c, 0x17d, 0x17e, 0x181,
+    0x18a,
 ];
 
 impl<'m> Core<'m> {
@@ -70,10 +71,13 @@ impl<'m> Core<'m> {
         platform: &'m mut dyn Platform,
         profile: &'static Profile,
     ) -> core::result::Result<Self, StartError> {
-        if memory.objects.len() < profile.loaded_objects || memory.sessions.len() < profile.loaded_sessions {
+        if memory.objects.len() < profile.loaded_objects
+            || memory.sessions.len() < profile.loaded_sessions
+        {
             return Err(StartError::Memory);
         }
-        let mut drbg = Drbg::from_entropy(&mut &mut *platform, b"ironroot tpm").map_err(|_| StartError::Entropy)?;
+        let mut drbg = Drbg::from_entropy(&mut &mut *platform, b"ironroot tpm")
+            .map_err(|_| StartError::Entropy)?;
         let permanent = Permanent::read_or_make(store, &mut drbg, profile)?;
         Ok(Self {
             store,
@@ -105,7 +109,8 @@ impl<'m> Core<'m> {
         self.mode = Mode::Off;
         self.roll_back();
         let kept = Permanent::read(self.store)?.ok_or(StartError::Corrupt)?;
-        let fresh = Drbg::from_entropy(&mut &mut *self.platform, b"ironroot tpm").map_err(|_| StartError::Entropy)?;
+        let fresh = Drbg::from_entropy(&mut &mut *self.platform, b"ironroot tpm")
+            .map_err(|_| StartError::Entropy)?;
         self.drbg = fresh;
         // Entropy alone would do; with the kept seed, a source that gives the same bytes twice still gives no two
         // equal starts.
@@ -184,7 +189,9 @@ impl<'m> Core<'m> {
 
     fn stage_permanent(&mut self) -> Result<()> {
         match self.permanent.is_edited() {
-            true => self.transaction.set_with(RecordId::PERMANENT, |out| self.permanent.get().write(out)),
+            true => self
+                .transaction
+                .set_with(RecordId::PERMANENT, |out| self.permanent.get().write(out)),
             false => Ok(()),
         }
     }

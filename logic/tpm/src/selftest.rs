@@ -107,7 +107,9 @@ fn family_of(alg: Alg) -> Option<Family> {
         Alg::SHA1 | Alg::SHA256 | Alg::SHA384 | Alg::SHA512 => Some(Family::Hash),
         Alg::HMAC | Alg::KEYEDHASH | Alg::XOR => Some(Family::Hmac),
         Alg::KDF1_SP800_108 | Alg::KDF1_SP800_56A | Alg::MGF1 => Some(Family::Kdf),
-        Alg::AES | Alg::SYMCIPHER | Alg::CTR | Alg::OFB | Alg::CBC | Alg::CFB | Alg::ECB => Some(Family::Cipher),
+        Alg::AES | Alg::SYMCIPHER | Alg::CTR | Alg::OFB | Alg::CBC | Alg::CFB | Alg::ECB => {
+            Some(Family::Cipher)
+        }
         Alg::ECC | Alg::ECDSA | Alg::ECDH => Some(Family::Curves),
         Alg::RSA | Alg::RSASSA | Alg::RSAPSS | Alg::RSAES | Alg::OAEP => Some(Family::Rsa),
         _ => None,
@@ -120,13 +122,25 @@ fn hash_is_right(vector: &HashVector) -> bool {
 
 /// RFC 4231, test case 2.
 fn hmac_is_right() -> bool {
-    let mac = hmac(HashAlgorithm::Sha256, b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+    let mac = hmac(
+        HashAlgorithm::Sha256,
+        b"Jefe",
+        &[b"what do ya want ", b"for nothing?"],
+    );
     mac.as_slice() == vectors::HMAC
 }
 
 fn kdf_is_right() -> bool {
     let mut key = [0; 32];
-    let made = kdfa(HashAlgorithm::Sha256, &vectors::KDF_KEY, b"STORAGE", b"first", b"second", 256, &mut key);
+    let made = kdfa(
+        HashAlgorithm::Sha256,
+        &vectors::KDF_KEY,
+        b"STORAGE",
+        b"first",
+        b"second",
+        256,
+        &mut key,
+    );
     made.is_ok() && key == vectors::KDF
 }
 
@@ -162,7 +176,8 @@ fn curve_is_right(vector: &EcVector) -> bool {
 
 fn signs(key: &EcScalar, point: &EcPoint, hash: &[u8]) -> bool {
     let mut drbg = Drbg::new(&ironroot_crypto::Secret::new([7; 32]), b"self test");
-    key.sign(hash, &mut drbg).is_ok_and(|signature| point.verify(hash, signature.r(), signature.s()).is_ok())
+    key.sign(hash, &mut drbg)
+        .is_ok_and(|signature| point.verify(hash, signature.r(), signature.s()).is_ok())
 }
 
 /// A published key pair: signing gives the known signature (PKCS #1 has no random part), and it verifies.
@@ -176,7 +191,10 @@ fn rsa_is_right() -> bool {
         return false;
     };
     let hash = digest(HashAlgorithm::Sha256, b"sample");
-    if public.verify(scheme, hash.as_slice(), &vectors::RSA_SIGNATURE).is_err() {
+    if public
+        .verify(scheme, hash.as_slice(), &vectors::RSA_SIGNATURE)
+        .is_err()
+    {
         return false;
     }
     let mut drbg = Drbg::new(&ironroot_crypto::Secret::new([7; 32]), b"self test");
@@ -190,4 +208,3 @@ fn rsa_is_right() -> bool {
 fn rsa_is_right() -> bool {
     true
 }
-

@@ -50,7 +50,11 @@ impl Transaction {
     ///
     /// # Errors
     /// What `write` says; `FAILURE`: too much for one command.
-    pub(crate) fn set_with(&mut self, id: RecordId, write: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn set_with(
+        &mut self,
+        id: RecordId,
+        write: impl FnOnce(&mut Output<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut out = Output::new(self.bytes.get_mut(self.used..).unwrap_or_default());
         write(&mut out)?;
         let len = out.len();
@@ -101,7 +105,10 @@ impl Transaction {
         let at = usize::from(at);
         Change::Set {
             id: entry.id,
-            data: self.bytes.get(at..at.saturating_add(usize::from(len))).unwrap_or_default(),
+            data: self
+                .bytes
+                .get(at..at.saturating_add(usize::from(len)))
+                .unwrap_or_default(),
         }
     }
 

@@ -12,7 +12,10 @@ fn nothing_but_startup_is_answered_before_startup_and_startup_only_once() {
     let mut machine = Machine::new();
     machine.power_cycle();
     for code in [0x17b, 0x17a, 0x145, 0x17c] {
-        assert_eq!(machine.send(&Command::new(code), &mut []).unwrap_err(), rc::INITIALIZE);
+        assert_eq!(
+            machine.send(&Command::new(code), &mut []).unwrap_err(),
+            rc::INITIALIZE
+        );
     }
     machine.startup(0).unwrap();
     assert_eq!(machine.startup(0).unwrap_err(), rc::INITIALIZE);
@@ -25,8 +28,14 @@ fn startup_refuses_other_kinds_other_localities_and_more_bytes() {
     machine.power_cycle();
     let startup = || Command::new(0x144);
     assert_eq!(machine.startup(2).unwrap_err(), rc::parameter(rc::VALUE, 1));
-    assert_eq!(machine.send(&startup(), &mut []).unwrap_err(), rc::parameter(rc::INSUFFICIENT, 1));
-    assert_eq!(machine.send(&startup().u16(0).u8(0), &mut []).unwrap_err(), rc::SIZE);
+    assert_eq!(
+        machine.send(&startup(), &mut []).unwrap_err(),
+        rc::parameter(rc::INSUFFICIENT, 1)
+    );
+    assert_eq!(
+        machine.send(&startup().u16(0).u8(0), &mut []).unwrap_err(),
+        rc::SIZE
+    );
     for locality in [1, 2, 4, 32] {
         let command = startup().u16(0).locality(locality);
         assert_eq!(machine.send(&command, &mut []).unwrap_err(), rc::LOCALITY);
@@ -49,14 +58,22 @@ fn startup_state_without_an_orderly_shutdown_state_is_refused() {
     machine.shutdown(1).unwrap();
     extend(&mut machine, 3, b"after the shutdown");
     machine.power_cycle();
-    assert_eq!(machine.startup(1).unwrap_err(), refused, "a PCR was extended after Shutdown(STATE)");
+    assert_eq!(
+        machine.startup(1).unwrap_err(),
+        refused,
+        "a PCR was extended after Shutdown(STATE)"
+    );
     machine.startup(0).unwrap();
     assert_eq!(pcr(&mut machine, 3), [0; 32]);
     machine.shutdown(1).unwrap();
     machine.power_cycle();
     machine.startup(1).unwrap();
     machine.power_cycle();
-    assert_eq!(machine.startup(1).unwrap_err(), refused, "what was saved comes back only once");
+    assert_eq!(
+        machine.startup(1).unwrap_err(),
+        refused,
+        "what was saved comes back only once"
+    );
 }
 
 #[test]
@@ -80,13 +97,20 @@ fn a_resume_brings_back_the_static_registers_exactly_and_only_those() {
     machine.power_cycle();
     machine.startup(1).unwrap();
     for number in 0..16 {
-        assert_eq!(pcr(&mut machine, number), before[number as usize], "{number}");
+        assert_eq!(
+            pcr(&mut machine, number),
+            before[number as usize],
+            "{number}"
+        );
     }
     for number in 16..24 {
         let fill = if (17..=22).contains(&number) { 0xff } else { 0 };
         assert_eq!(pcr(&mut machine, number), [fill; 32], "{number}");
     }
-    assert!(pcr_counter(&mut machine) > counter, "registers that changed count");
+    assert!(
+        pcr_counter(&mut machine) > counter,
+        "registers that changed count"
+    );
     let clock = clock(&mut machine);
     assert_eq!((clock.resets, clock.restarts), (1, 1));
 }
@@ -144,19 +168,31 @@ fn hierarchies_that_were_turned_off_stay_off_over_a_resume_and_no_longer() {
     let mut machine = Machine::new();
     let off = |which: u32| Command::new(0x121).handle(rh::PLATFORM).u32(which).u8(0);
     for which in [rh::OWNER, rh::ENDORSEMENT, 0x4000_000d] {
-        machine.send(&off(which), &mut [Auth::password(b"")]).unwrap();
+        machine
+            .send(&off(which), &mut [Auth::password(b"")])
+            .unwrap();
     }
-    machine.send(&off(rh::PLATFORM), &mut [Auth::password(b"")]).unwrap();
+    machine
+        .send(&off(rh::PLATFORM), &mut [Auth::password(b"")])
+        .unwrap();
     assert_eq!(property(&mut machine, 0x201) & 0xf, 0);
     machine.shutdown(1).unwrap();
     machine.power_cycle();
     machine.startup(1).unwrap();
-    assert_eq!(property(&mut machine, 0x201) & 0xf, 1, "the platform comes back on with every start");
+    assert_eq!(
+        property(&mut machine, 0x201) & 0xf,
+        1,
+        "the platform comes back on with every start"
+    );
     machine.shutdown(1).unwrap();
     machine.reset();
     assert_eq!(property(&mut machine, 0x201), 0x8000_000f);
     machine.reset();
-    assert_eq!(property(&mut machine, 0x201), 0xf, "the last start was not orderly");
+    assert_eq!(
+        property(&mut machine, 0x201),
+        0xf,
+        "the last start was not orderly"
+    );
 }
 
 #[test]
@@ -195,11 +231,19 @@ fn firmware_measured_before_startup_extends_register_zero_from_four() {
     assert!(machine.tpm().established());
     machine.shutdown(1).unwrap();
     machine.power_cycle();
-    assert_eq!(machine.startup(1).unwrap_err(), rc::parameter(rc::VALUE, 1), "it was not measured this time");
+    assert_eq!(
+        machine.startup(1).unwrap_err(),
+        rc::parameter(rc::VALUE, 1),
+        "it was not measured this time"
+    );
     machine.tpm().hash_start();
     machine.tpm().hash_end();
     machine.startup(1).unwrap();
-    assert_eq!(pcr(&mut machine, 0), expected, "what was saved, not what was measured again");
+    assert_eq!(
+        pcr(&mut machine, 0),
+        expected,
+        "what was saved, not what was measured again"
+    );
 }
 
 #[test]
@@ -219,7 +263,11 @@ fn a_dynamic_measurement_zeroes_17_to_22_and_extends_17() {
     machine.tpm().hash_data(b"launched");
     pcr(&mut machine, 0);
     machine.tpm().hash_end();
-    assert_eq!(pcr(&mut machine, 17), expected, "a command gave the measurement up");
+    assert_eq!(
+        pcr(&mut machine, 17),
+        expected,
+        "a command gave the measurement up"
+    );
     machine.tpm().hash_data(b"never started");
     machine.tpm().hash_end();
     assert_eq!(pcr(&mut machine, 17), expected);
@@ -263,7 +311,10 @@ fn no_new_tpm_is_made_where_records_are_but_not_its_own() {
 fn a_new_tpm_whose_first_commit_fails_does_not_start() {
     let store = common::MemoryStore::default();
     store.fail_once(0, StoreError::Unavailable);
-    assert_eq!(start_error_of(&store), Some(StartError::Store(StoreError::Unavailable)));
+    assert_eq!(
+        start_error_of(&store),
+        Some(StartError::Store(StoreError::Unavailable))
+    );
     assert!(store.records().is_empty());
     assert_eq!(start_error_of(&store), None);
 }
@@ -287,7 +338,11 @@ fn two_starts_from_one_state_never_give_the_same_random() {
         machine.startup(0).unwrap();
         random(&mut machine)
     };
-    assert_eq!(fresh(records.clone()), fresh(records.clone()), "the test's entropy repeats");
+    assert_eq!(
+        fresh(records.clone()),
+        fresh(records.clone()),
+        "the test's entropy repeats"
+    );
     assert_ne!(fresh(records), fresh(machine.store.records()));
 }
 
@@ -298,7 +353,9 @@ fn random_extends_sessions_and_reads_never_write() {
     for _ in 0..10 {
         random(&mut machine);
         extend(&mut machine, 4, b"more");
-        machine.send(&Command::new(0x146).sized(b"stirred"), &mut []).unwrap();
+        machine
+            .send(&Command::new(0x146).sized(b"stirred"), &mut [])
+            .unwrap();
         let session = machine.start(common::Start::hmac());
         machine.flush(session.handle).unwrap();
         clock(&mut machine);

@@ -59,7 +59,9 @@ impl List {
         let at = out.len();
         out.put(&0u32)?;
         Ok(Self {
-            most: usize::try_from(wanted).unwrap_or(usize::MAX).min(ROOM / len.max(1)),
+            most: usize::try_from(wanted)
+                .unwrap_or(usize::MAX)
+                .min(ROOM / len.max(1)),
             told: 0,
             more: false,
             at,
@@ -85,7 +87,12 @@ impl List {
 }
 
 /// Writes a list of what `items` has, `len` bytes each.
-fn tell<T: Marshal>(items: impl Iterator<Item = T>, len: usize, wanted: u32, out: &mut Output<'_>) -> Result<bool> {
+fn tell<T: Marshal>(
+    items: impl Iterator<Item = T>,
+    len: usize,
+    wanted: u32,
+    out: &mut Output<'_>,
+) -> Result<bool> {
     let mut list = List::begin(wanted, len, out)?;
     for item in items {
         if !list.tell(&item, out)? {
@@ -96,7 +103,8 @@ fn tell<T: Marshal>(items: impl Iterator<Item = T>, len: usize, wanted: u32, out
 }
 
 pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let (capability, property, wanted) = (call.params.get()?, call.params.get()?, call.params.get()?);
+    let (capability, property, wanted) =
+        (call.params.get()?, call.params.get()?, call.params.get()?);
     call.params.end()?;
     if core.has_failed() && !(capability == TPM_PROPERTIES && properties::identifies(property)) {
         return Err(Rc::FAILURE);
@@ -108,7 +116,9 @@ pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result
         ALGORITHMS => tell(algorithms::properties(property), 8, wanted, out)?,
         HANDLES => tell_handles(core, Handle(property), wanted, out)?,
         ALL_CODES => {
-            let codes = ALL_COMMANDS.iter().filter(|command| command.code >= property);
+            let codes = ALL_COMMANDS
+                .iter()
+                .filter(|command| command.code >= property);
             tell(codes.map(Command::attributes), 4, wanted, out)?
         }
         // None needs physical presence, and none is audited, until there are commands that say so.
@@ -122,12 +132,19 @@ pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result
             tell(known.copied(), 8, wanted, out)?
         }
         CURVES_LIST => {
-            let curves = CURVES.iter().copied().filter(|curve| u32::from(*curve) >= property);
+            let curves = CURVES
+                .iter()
+                .copied()
+                .filter(|curve| u32::from(*curve) >= property);
             tell(curves, 2, wanted, out)?
         }
-        AUTH_POLICIES if Handle(property).kind() != Kind::Permanent => return Err(Rc::VALUE.parameter(2)),
+        AUTH_POLICIES if Handle(property).kind() != Kind::Permanent => {
+            return Err(Rc::VALUE.parameter(2));
+        }
         AUTH_POLICIES => tell_policies(core, property, wanted, out)?,
-        ACTS if !(0x4000_0110..=0x4000_011f).contains(&property) => return Err(Rc::VALUE.parameter(2)),
+        ACTS if !(0x4000_0110..=0x4000_011f).contains(&property) => {
+            return Err(Rc::VALUE.parameter(2));
+        }
         // There are no authenticated countdown timers.
         ACTS => tell(core::iter::empty::<u32>(), 12, wanted, out)?,
         _ => return Err(Rc::VALUE.parameter(1)),
@@ -157,20 +174,35 @@ const PERMANENT: [Handle; 7] = [
 
 /// Handles of one kind, from `from` on; those of sessions are counted by their lower 24 bits, whatever kind of session
 /// they are: 0x02 asks for loaded and 0x03 for saved ones.
-fn tell_handles(core: &mut Core<'_>, from: Handle, wanted: u32, out: &mut Output<'_>) -> Result<bool> {
+fn tell_handles(
+    core: &mut Core<'_>,
+    from: Handle,
+    wanted: u32,
+    out: &mut Output<'_>,
+) -> Result<bool> {
     match from.kind() {
         Kind::Pcr => tell((from.0..COUNT as u32).map(Handle), 4, wanted, out),
         Kind::Nv | Kind::Persistent => tell_records(core, from, wanted, out),
         Kind::HmacSession => tell(core.sessions.loaded(from), 4, wanted, out),
         Kind::PolicySession => tell(core.sessions.saved(from), 4, wanted, out),
-        Kind::Permanent => tell(PERMANENT.into_iter().filter(|handle| *handle >= from), 4, wanted, out),
+        Kind::Permanent => tell(
+            PERMANENT.into_iter().filter(|handle| *handle >= from),
+            4,
+            wanted,
+            out,
+        ),
         Kind::Transient => tell(core.objects.loaded(from), 4, wanted, out),
         Kind::Unknown => Err(Rc::HANDLE.parameter(2)),
     }
 }
 
 /// NV indices and persistent objects: their handles are where the store files them.
-fn tell_records(core: &mut Core<'_>, from: Handle, wanted: u32, out: &mut Output<'_>) -> Result<bool> {
+fn tell_records(
+    core: &mut Core<'_>,
+    from: Handle,
+    wanted: u32,
+    out: &mut Output<'_>,
+) -> Result<bool> {
     let mut list = List::begin(wanted, 4, out)?;
     let (kind, mut next) = (from.kind(), from.0);
     while let Some(handle) = core.next_record(next, kind)? {
@@ -183,7 +215,12 @@ fn tell_records(core: &mut Core<'_>, from: Handle, wanted: u32, out: &mut Output
 }
 
 /// Policies of hierarchies and lockout (`TPMS_TAGGED_POLICY`).
-fn tell_policies(core: &mut Core<'_>, from: u32, wanted: u32, out: &mut Output<'_>) -> Result<bool> {
+fn tell_policies(
+    core: &mut Core<'_>,
+    from: u32,
+    wanted: u32,
+    out: &mut Output<'_>,
+) -> Result<bool> {
     struct Tagged(Handle, crate::entity::Policy);
     impl Marshal for Tagged {
         fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
@@ -199,5 +236,10 @@ fn tell_policies(core: &mut Core<'_>, from: u32, wanted: u32, out: &mut Output<'
         Tagged(Handle::PLATFORM, core.volatile.platform_policy),
     ];
     let longest = 4 + 2 + crate::profile::MAX_DIGEST;
-    tell(all.into_iter().filter(|tagged| tagged.0.0 >= from), longest, wanted, out)
+    tell(
+        all.into_iter().filter(|tagged| tagged.0.0 >= from),
+        longest,
+        wanted,
+        out,
+    )
 }

@@ -28,7 +28,8 @@ fn lock_reset(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 /// The failed tries stay: who sets fewer tries than there were failures is in lockout at once.
 fn parameters(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let (max_tries, recovery_time, lockout_recovery) = (call.params.get()?, call.params.get()?, call.params.get()?);
+    let (max_tries, recovery_time, lockout_recovery) =
+        (call.params.get()?, call.params.get()?, call.params.get()?);
     call.params.end()?;
     let tries = core.failed_tries();
     let lockout = &mut core.permanent.edit().lockout;

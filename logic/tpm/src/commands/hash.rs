@@ -93,7 +93,10 @@ fn hmac_start(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let [key, ..] = call.handles;
     let mac = core.begin_hmac(key, wanted, 2)?;
-    call.response_handle = Some(core.objects.add_sequence(Sequence::new(auth, Work::Hmac(mac)))?);
+    call.response_handle = Some(
+        core.objects
+            .add_sequence(Sequence::new(auth, Work::Hmac(mac)))?,
+    );
     Ok(())
 }
 
@@ -122,7 +125,10 @@ fn sequence_update(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let data = call.params.sized(MAX_BUFFER)?;
     call.params.end()?;
     let [handle, ..] = call.handles;
-    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(1))?;
+    let sequence = core
+        .objects
+        .sequence_mut(handle)
+        .ok_or(Rc::MODE.handle(1))?;
     sequence.update(data);
     Ok(())
 }
@@ -132,7 +138,10 @@ fn sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let hierarchy: Hierarchy = call.params.get()?;
     call.params.end()?;
     let [handle, ..] = call.handles;
-    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(1))?;
+    let sequence = core
+        .objects
+        .sequence_mut(handle)
+        .ok_or(Rc::MODE.handle(1))?;
     if matches!(sequence.work, Work::Event(_)) {
         return Err(Rc::MODE.handle(1));
     }
@@ -143,7 +152,8 @@ fn sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
             let algorithm = hash.algorithm();
             let made = hash.finish();
             call.out.sized(made.as_slice())?;
-            let ticket = core.hash_check(hierarchy, algorithm, made.as_slice(), safe == Some(true))?;
+            let ticket =
+                core.hash_check(hierarchy, algorithm, made.as_slice(), safe == Some(true))?;
             call.out.put(&ticket)
         }
         Work::Hmac(mac) => {
@@ -158,12 +168,18 @@ fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<(
     let data = call.params.sized(MAX_BUFFER)?;
     call.params.end()?;
     let [pcr, handle, _] = call.handles;
-    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(2))?;
+    let sequence = core
+        .objects
+        .sequence_mut(handle)
+        .ok_or(Rc::MODE.handle(2))?;
     if !matches!(sequence.work, Work::Event(_)) {
         return Err(Rc::MODE.handle(2));
     }
     let number = extendable(call, pcr)?;
-    let sequence = core.objects.sequence_mut(handle).ok_or(Rc::MODE.handle(2))?;
+    let sequence = core
+        .objects
+        .sequence_mut(handle)
+        .ok_or(Rc::MODE.handle(2))?;
     sequence.update(data);
     let Work::Event(hashes) = core.end_sequence(handle)? else {
         return Err(core.fail());
@@ -171,7 +187,13 @@ fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<(
     call.out.put(&(HASHES.len() as u32))?;
     for hash in hashes.into_iter().flatten() {
         let algorithm = hash.algorithm();
-        extend_and_tell(core, number, algorithm, hash.finish().as_slice(), &mut call.out)?;
+        extend_and_tell(
+            core,
+            number,
+            algorithm,
+            hash.finish().as_slice(),
+            &mut call.out,
+        )?;
     }
     Ok(())
 }
@@ -179,7 +201,13 @@ fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<(
 impl Core<'_> {
     /// The proof that the TPM hashed this itself, and that it is none of its own structures; null if it is not `safe`,
     /// or if none is asked for.
-    fn hash_check(&self, hierarchy: Hierarchy, hash: HashAlgorithm, made: &[u8], safe: bool) -> Result<Ticket> {
+    fn hash_check(
+        &self,
+        hierarchy: Hierarchy,
+        hash: HashAlgorithm,
+        made: &[u8],
+        safe: bool,
+    ) -> Result<Ticket> {
         if !safe || hierarchy == Hierarchy::Null {
             return Ok(Ticket::null(TicketKind::HashCheck));
         }
@@ -193,7 +221,12 @@ impl Core<'_> {
 
     /// An HMAC with a loaded key, after the checks that HMAC and HMAC_Start share; `number` is the parameter that
     /// chooses the hash.
-    fn begin_hmac(&mut self, key: Handle, wanted: Option<HashAlgorithm>, number: u8) -> Result<Hmac> {
+    fn begin_hmac(
+        &mut self,
+        key: Handle,
+        wanted: Option<HashAlgorithm>,
+        number: u8,
+    ) -> Result<Hmac> {
         self.with_object(key, |object| {
             let Parameters::KeyedHash { scheme } = object.public.parameters else {
                 return Err(Rc::TYPE.handle(1));

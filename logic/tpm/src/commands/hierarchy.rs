@@ -31,7 +31,12 @@ const fn command(
 /// Lines of the command table.
 pub(super) const COMMANDS: &[Command] = &[
     command(0x121, &[Place::Hierarchy], NV | EXTENSIVE, control),
-    command(0x12e, &[Place::HierarchyAuth], NV | DECRYPT, set_primary_policy),
+    command(
+        0x12e,
+        &[Place::HierarchyAuth],
+        NV | DECRYPT,
+        set_primary_policy,
+    ),
     command(0x125, &[Place::Platform], NV | EXTENSIVE, change_pps),
     command(0x124, &[Place::Platform], NV | EXTENSIVE, change_eps),
     command(0x126, &[Place::Clear], NV | EXTENSIVE, clear),
@@ -43,7 +48,9 @@ pub(super) const COMMANDS: &[Command] = &[
 /// while it is off. So the platform comes back on with the next start only.
 fn control(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let which = call.params.with(|input| match input.get::<Handle>()? {
-        handle @ (Handle::OWNER | Handle::ENDORSEMENT | Handle::PLATFORM | Handle::PLATFORM_NV) => Ok(handle),
+        handle @ (Handle::OWNER | Handle::ENDORSEMENT | Handle::PLATFORM | Handle::PLATFORM_NV) => {
+            Ok(handle)
+        }
         _ => Err(Rc::VALUE),
     })?;
     let on: bool = call.params.get()?;
@@ -192,12 +199,17 @@ impl Core<'_> {
         let mut orderly = self.nv.orderly.duplicate();
         let mut from = Handle::NV_FIRST.0;
         while let Some(handle) = self.next_nv(from)? {
-            if !self.nv_index(handle)?.public.has(NvAttributes::PLATFORM_CREATE) {
+            if !self
+                .nv_index(handle)?
+                .public
+                .has(NvAttributes::PLATFORM_CREATE)
+            {
                 self.stage_nv_removal(handle, &mut orderly)?;
             }
             from = handle.0.saturating_add(1);
         }
-        self.transaction.set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
+        self.transaction
+            .set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
         Ok(orderly)
     }
 }

@@ -14,7 +14,11 @@ use ironroot_crypto::tpm::hash::digest_parts;
 
 const ON_INDEX: &[Place] = &[Place::NvAuth, Place::NvIndex];
 
-const fn command(code: u32, traits: u8, run: fn(&mut Core<'_>, &mut Call<'_>) -> Result<()>) -> Command {
+const fn command(
+    code: u32,
+    traits: u8,
+    run: fn(&mut Core<'_>, &mut Call<'_>) -> Result<()>,
+) -> Command {
     Command {
         code,
         handles: ON_INDEX,
@@ -99,7 +103,8 @@ fn define_space(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let mut orderly = core.nv.orderly.duplicate();
     if index.is_orderly() {
         orderly.add(&index)?;
-        core.transaction.set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
+        core.transaction
+            .set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
     }
     core.stage_nv(&index)?;
     core.commit()?;
@@ -123,7 +128,11 @@ fn undefine_space(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 fn undefine_space_special(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let [handle, ..] = call.handles;
-    if !core.nv_index(handle)?.public.has(NvAttributes::POLICY_DELETE) {
+    if !core
+        .nv_index(handle)?
+        .public
+        .has(NvAttributes::POLICY_DELETE)
+    {
         return Err(Rc::ATTRIBUTES.handle(1));
     }
     core.remove_nv(handle)
@@ -142,15 +151,23 @@ fn write(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let offset = usize::from(call.params.get::<u16>()?);
     call.params.end()?;
     let (handle, public) = writable(core, call)?;
-    if matches!(public.kind(), NvKind::Counter | NvKind::Bits | NvKind::Extend) {
+    if matches!(
+        public.kind(),
+        NvKind::Counter | NvKind::Bits | NvKind::Extend
+    ) {
         return Err(Rc::ATTRIBUTES.handle(2));
     }
-    let room = public.len().checked_sub(offset).ok_or(Rc::VALUE.parameter(2))?;
+    let room = public
+        .len()
+        .checked_sub(offset)
+        .ok_or(Rc::VALUE.parameter(2))?;
     let whole = data.len() == public.len();
     if data.len() > room || public.has(NvAttributes::WRITE_ALL) && !whole {
         return Err(Rc::NV_RANGE);
     }
-    core.update_nv(handle, |index| index.write(offset, data).ok_or(Rc::NV_RANGE))
+    core.update_nv(handle, |index| {
+        index.write(offset, data).ok_or(Rc::NV_RANGE)
+    })
 }
 
 fn increment(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
@@ -161,7 +178,11 @@ fn increment(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     }
     let floor = core.permanent.get().max_counter;
     core.update_nv(handle, |index| {
-        let next = index.number().unwrap_or(floor).checked_add(1).ok_or(Rc::NV_RANGE)?;
+        let next = index
+            .number()
+            .unwrap_or(floor)
+            .checked_add(1)
+            .ok_or(Rc::NV_RANGE)?;
         index.write(0, &next.to_be_bytes()).ok_or(Rc::FAILURE)
     })
 }
@@ -178,7 +199,10 @@ fn extend(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         let hash = public.name_alg;
         let extended = match written {
             true => index.expose(|old| digest_parts(hash, &[old, data])),
-            false => digest_parts(hash, &[[0; 64].get(..hash.digest_len()).unwrap_or_default(), data]),
+            false => digest_parts(
+                hash,
+                &[[0; 64].get(..hash.digest_len()).unwrap_or_default(), data],
+            ),
         };
         index.write(0, extended.as_slice()).ok_or(Rc::FAILURE)
     })
@@ -206,7 +230,10 @@ fn write_lock(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Err(Rc::NV_LOCKED) => return Ok(()),
         other => other?,
     }
-    if !public.attributes.has_any(NvAttributes::WRITE_DEFINE.with(NvAttributes::WRITE_ST_CLEAR)) {
+    if !public
+        .attributes
+        .has_any(NvAttributes::WRITE_DEFINE.with(NvAttributes::WRITE_ST_CLEAR))
+    {
         return Err(Rc::ATTRIBUTES.handle(2));
     }
     set_state(core, handle, NvAttributes::WRITE_LOCKED)
@@ -256,7 +283,11 @@ fn read(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     if wanted > MAX_NV_BUFFER {
         return Err(Rc::VALUE.parameter(1));
     }
-    let room = index.public.len().checked_sub(offset).ok_or(Rc::VALUE.parameter(2))?;
+    let room = index
+        .public
+        .len()
+        .checked_sub(offset)
+        .ok_or(Rc::VALUE.parameter(2))?;
     if wanted > room {
         return Err(Rc::NV_RANGE);
     }
@@ -307,7 +338,8 @@ impl Core<'_> {
         let was_orderly = self.nv_index(handle)?.is_orderly();
         self.stage_nv_removal(handle, &mut orderly)?;
         if was_orderly {
-            self.transaction.set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
+            self.transaction
+                .set_with(RecordId::ORDERLY, |out| orderly.write(out))?;
         }
         self.commit()?;
         self.nv.orderly = orderly;

@@ -62,7 +62,10 @@ pub(super) fn extendable(call: &Call<'_>, handle: Handle) -> Result<Option<PcrNu
 }
 
 /// Reads `TPML_DIGEST_VALUES` and shows each to `each`.
-fn digests(input: &mut Input<'_>, mut each: impl FnMut(HashAlgorithm, &[u8]) -> Result<()>) -> Result<()> {
+fn digests(
+    input: &mut Input<'_>,
+    mut each: impl FnMut(HashAlgorithm, &[u8]) -> Result<()>,
+) -> Result<()> {
     let count: u32 = input.get()?;
     if usize::try_from(count).is_ok_and(|count| count > HASHES.len()) {
         return Err(Rc::SIZE);
@@ -83,7 +86,9 @@ fn extend(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let [handle, ..] = call.handles;
     match extendable(call, handle)? {
-        Some(number) => digests(&mut Input::new(list), |hash, digest| core.extend_pcr(number, hash, digest)),
+        Some(number) => digests(&mut Input::new(list), |hash, digest| {
+            core.extend_pcr(number, hash, digest)
+        }),
         None => Ok(()),
     }
 }
@@ -95,7 +100,13 @@ fn event(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let number = extendable(call, handle)?;
     call.out.put(&(HASHES.len() as u32))?;
     for (_, hash) in HASHES {
-        extend_and_tell(core, number, *hash, digest(*hash, data).as_slice(), &mut call.out)?;
+        extend_and_tell(
+            core,
+            number,
+            *hash,
+            digest(*hash, data).as_slice(),
+            &mut call.out,
+        )?;
     }
     Ok(())
 }
@@ -126,7 +137,9 @@ fn read(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.out.put(&core.volatile.pcr_counter)?;
     call.out.put(&told)?;
     call.out.put(&u32::try_from(count).unwrap_or_default())?;
-    core.pcrs.selected(&told).try_for_each(|value| call.out.sized(value))
+    core.pcrs
+        .selected(&told)
+        .try_for_each(|value| call.out.sized(value))
 }
 
 /// The first `most` registers of the selections, and how many they are.
@@ -213,7 +226,9 @@ fn reset(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 /// `TPM_CAP_PCRS`: every bank of this build, also those that hold nothing.
 pub(super) fn tell_banks(core: &Core<'_>, out: &mut Output<'_>) -> Result<()> {
     out.put(&(HASHES.len() as u32))?;
-    core.pcrs.banks().try_for_each(|(hash, bits)| out.put(&PcrSelection { hash, bits }))
+    core.pcrs
+        .banks()
+        .try_for_each(|(hash, bits)| out.put(&PcrSelection { hash, bits }))
 }
 
 /// A policy as `TPMT_HA`; none is `TPM_ALG_NULL` without a digest.

@@ -151,11 +151,16 @@ impl Core<'_> {
             pcrs_len: 0,
         };
         let store = &mut *self.store;
-        let len = saved.record.expose_mut(|record| store.read(RecordId::RESUME, record)).ok()??;
+        let len = saved
+            .record
+            .expose_mut(|record| store.read(RecordId::RESUME, record))
+            .ok()??;
         let (volatile, at) = saved.record.expose(|record| {
             let mut input = Input::new(record.get(..len)?);
             let version: u16 = input.get().ok()?;
-            let volatile = Volatile::read(&mut input).ok().filter(|_| version == VERSION)?;
+            let volatile = Volatile::read(&mut input)
+                .ok()
+                .filter(|_| version == VERSION)?;
             Some((volatile, len.checked_sub(input.rest().len())?))
         })?;
         saved.volatile = volatile;
@@ -198,7 +203,11 @@ impl Core<'_> {
             self.transaction.remove(RecordId::RESUME)?;
             self.transaction.remove(RecordId::PCRS)?;
         }
-        self.start_nv(start != Start::Resume, start == Start::Reset, before == Orderly::No)
+        self.start_nv(
+            start != Start::Resume,
+            start == Start::Reset,
+            before == Orderly::No,
+        )
     }
 
     /// Puts what lives in memory into the state that the start asks for; after the commit.
@@ -251,6 +260,7 @@ impl Core<'_> {
             volatile.write(out)?;
             sessions.write(out)
         })?;
-        self.transaction.set_with(RecordId::PCRS, |out| pcrs.write(out))
+        self.transaction
+            .set_with(RecordId::PCRS, |out| pcrs.write(out))
     }
 }

@@ -64,13 +64,17 @@ fn incremental_self_test(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()>
     })?;
     call.params.end()?;
     for number in list.chunks_exact(2) {
-        let alg = number.first_chunk().map_or(Alg::NULL, |bytes| Alg(u16::from_be_bytes(*bytes)));
+        let alg = number
+            .first_chunk()
+            .map_or(Alg::NULL, |bytes| Alg(u16::from_be_bytes(*bytes)));
         if !core.tests.test_algorithm(alg) {
             return Err(core.fail());
         }
     }
-    let open = || super::capability::algorithms().filter(|alg| named == 0 && core.tests.is_open(*alg));
-    call.out.put(&u32::try_from(open().count()).unwrap_or_default())?;
+    let open =
+        || super::capability::algorithms().filter(|alg| named == 0 && core.tests.is_open(*alg));
+    call.out
+        .put(&u32::try_from(open().count()).unwrap_or_default())?;
     open().try_for_each(|alg| call.out.put(&alg))
 }
 
@@ -78,7 +82,8 @@ fn incremental_self_test(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()>
 /// something is broken.
 fn get_test_result(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
-    call.out.sized(&[core.tests.done(), u8::from(core.tests.has_failed())])?;
+    call.out
+        .sized(&[core.tests.done(), u8::from(core.tests.has_failed())])?;
     call.out.put(&match core.mode {
         Mode::Failure => Rc::FAILURE.code(),
         Mode::Off | Mode::Initialised | Mode::Running => SUCCESS,

@@ -155,7 +155,8 @@ impl NvIndex {
     /// Shows its data to `look`.
     pub(crate) fn expose<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
         let len = self.public.len();
-        self.data.expose(|data| look(data.get(..len).unwrap_or_default()))
+        self.data
+            .expose(|data| look(data.get(..len).unwrap_or_default()))
     }
 
     /// Writes `bytes` at `offset`; what was never written reads as zeroes. `None`: beyond its end.
@@ -247,12 +248,15 @@ impl NvIndex {
 
     /// Takes the data of another with the same public area.
     pub(crate) fn take_data(&mut self, data: &[u8]) {
-        self.data.expose_mut(|all| all.iter_mut().zip(data).for_each(|(to, from)| *to = *from));
+        self.data
+            .expose_mut(|all| all.iter_mut().zip(data).for_each(|(to, from)| *to = *from));
     }
 }
 
 /// Attributes that say what state an index is in.
-pub(super) const STATE: NvAttributes = NvAttributes::WRITTEN.with(NvAttributes::WRITE_LOCKED).with(NvAttributes::READ_LOCKED);
+pub(super) const STATE: NvAttributes = NvAttributes::WRITTEN
+    .with(NvAttributes::WRITE_LOCKED)
+    .with(NvAttributes::READ_LOCKED);
 
 /// What starts and global locks since the stamps have made of the attributes.
 fn now(stored: NvAttributes, starts: u64, locks: u64, stamps: &Permanent) -> NvAttributes {
@@ -274,7 +278,8 @@ fn now(stored: NvAttributes, starts: u64, locks: u64, stamps: &Permanent) -> NvA
 /// What a reset or restart makes of the attributes (Part 1, section 37.3).
 pub(super) fn started(before: NvAttributes, reset: bool) -> NvAttributes {
     let mut attributes = before.without(NvAttributes::READ_LOCKED);
-    let lost = before.has(NvAttributes::CLEAR_ST_CLEAR) || reset && before.has(NvAttributes::ORDERLY);
+    let lost =
+        before.has(NvAttributes::CLEAR_ST_CLEAR) || reset && before.has(NvAttributes::ORDERLY);
     if lost && NvKind::of(before) != Some(NvKind::Counter) {
         attributes = attributes.without(NvAttributes::WRITTEN);
     }

@@ -43,7 +43,12 @@ impl Core<'_> {
     /// # Errors
     /// `HANDLE`: it is not defined; `FAILURE`: its record is not whole.
     pub(crate) fn nv_index(&mut self, handle: Handle) -> Result<&NvIndex> {
-        if self.nv.cached.as_ref().is_none_or(|index| index.public.handle != handle) {
+        if self
+            .nv
+            .cached
+            .as_ref()
+            .is_none_or(|index| index.public.handle != handle)
+        {
             self.nv.cached = None;
             self.nv.cached = Some(self.load_nv(handle)?);
         }
@@ -55,7 +60,10 @@ impl Core<'_> {
             return Err(Rc::HANDLE);
         }
         let mut record = [0; MAX_RECORD];
-        let len = self.store.read(RecordId(handle.0), &mut record)?.ok_or(Rc::HANDLE)?;
+        let len = self
+            .store
+            .read(RecordId(handle.0), &mut record)?
+            .ok_or(Rc::HANDLE)?;
         let parsed = NvIndex::load(record.get(..len).unwrap_or_default(), self.permanent.get());
         wipe(&mut record);
         match parsed {
@@ -71,7 +79,11 @@ impl Core<'_> {
     ///
     /// # Errors
     /// What `change` says, and the commit's: nothing was changed.
-    pub(crate) fn update_nv(&mut self, handle: Handle, change: impl FnOnce(&mut NvIndex) -> Result<()>) -> Result<()> {
+    pub(crate) fn update_nv(
+        &mut self,
+        handle: Handle,
+        change: impl FnOnce(&mut NvIndex) -> Result<()>,
+    ) -> Result<()> {
         self.nv_index(handle)?;
         let mut index = self.nv.cached.take().ok_or(Rc::FAILURE)?;
         let before = index.public.attributes;
@@ -93,7 +105,10 @@ impl Core<'_> {
     /// `FAILURE`: it does not fit.
     pub(crate) fn stage_nv(&mut self, index: &NvIndex) -> Result<()> {
         let stamps = self.permanent.get();
-        self.transaction.set_with(RecordId(index.public.handle.0), |out| index.store(stamps, out))
+        self.transaction
+            .set_with(RecordId(index.public.handle.0), |out| {
+                index.store(stamps, out)
+            })
     }
 
     /// A counter must not go back even if power goes now: its first value, and each that ends a run, are kept.
@@ -102,8 +117,14 @@ impl Core<'_> {
         next.update(index)?;
         let counter = index.public.kind() == NvKind::Counter;
         let first = !before.has(NvAttributes::WRITTEN);
-        if counter && (first || index.number().is_some_and(|value| value & ORDERLY_COUNT == 0)) {
-            self.transaction.set_with(RecordId::ORDERLY, |out| next.write(out))?;
+        if counter
+            && (first
+                || index
+                    .number()
+                    .is_some_and(|value| value & ORDERLY_COUNT == 0))
+        {
+            self.transaction
+                .set_with(RecordId::ORDERLY, |out| next.write(out))?;
             self.commit()?;
         }
         self.nv.orderly = next;
@@ -116,7 +137,8 @@ impl Core<'_> {
     /// `FAILURE`: it does not fit.
     pub(crate) fn stage_orderly_nv(&mut self) -> Result<()> {
         let orderly = &self.nv.orderly;
-        self.transaction.set_with(RecordId::ORDERLY, |out| orderly.write(out))
+        self.transaction
+            .set_with(RecordId::ORDERLY, |out| orderly.write(out))
     }
 
     /// Brings back the data that lives in memory. `again`: the start is no resume; `lost`: no orderly shutdown before.
@@ -150,7 +172,10 @@ impl Core<'_> {
     /// # Errors
     /// The store's.
     pub(crate) fn next_record(&mut self, from: u32, kind: Kind) -> Result<Option<Handle>> {
-        let next = self.store.at_or_after(RecordId(from))?.map(|id| Handle(id.0));
+        let next = self
+            .store
+            .at_or_after(RecordId(from))?
+            .map(|id| Handle(id.0));
         Ok(next.filter(|handle| handle.kind() == kind))
     }
 
@@ -158,7 +183,11 @@ impl Core<'_> {
     ///
     /// # Errors
     /// `HANDLE`, `FAILURE`
-    pub(crate) fn stage_nv_removal(&mut self, handle: Handle, orderly: &mut OrderlyNv) -> Result<()> {
+    pub(crate) fn stage_nv_removal(
+        &mut self,
+        handle: Handle,
+        orderly: &mut OrderlyNv,
+    ) -> Result<()> {
         let index = self.nv_index(handle)?;
         let (is_orderly, number) = (index.is_orderly(), index.number());
         let counted = number.filter(|_| index.public.kind() == NvKind::Counter);
@@ -179,7 +208,10 @@ impl Core<'_> {
     /// # Errors
     /// `HANDLE`
     pub(crate) fn check_nv(&mut self, handle: Handle) -> Result<()> {
-        let platform = self.nv_index(handle)?.public.has(NvAttributes::PLATFORM_CREATE);
+        let platform = self
+            .nv_index(handle)?
+            .public
+            .has(NvAttributes::PLATFORM_CREATE);
         let on = match platform {
             true => self.volatile.platform_nv_enabled,
             false => self.volatile.owner_enabled,

@@ -97,7 +97,10 @@ impl OrderlyNv {
         };
         let end = at.saturating_add(index.public.len());
         if let Some(entry) = self.entries.get(number) {
-            index.overlay(entry.attributes, self.bytes.get(at..end).unwrap_or_default());
+            index.overlay(
+                entry.attributes,
+                self.bytes.get(at..end).unwrap_or_default(),
+            );
         }
     }
 
@@ -124,7 +127,10 @@ impl OrderlyNv {
         let Some((number, at)) = self.find(handle) else {
             return;
         };
-        let len = self.entries.get(number).map_or(0, |entry| usize::from(entry.len));
+        let len = self
+            .entries
+            .get(number)
+            .map_or(0, |entry| usize::from(entry.len));
         if let Some(entries) = self.entries.get_mut(number..self.count) {
             entries.rotate_left(1);
         }
@@ -163,7 +169,11 @@ impl OrderlyNv {
     /// What a reset or restart makes of them; `lost`: there was no orderly shutdown before.
     pub(crate) fn start(&mut self, reset: bool, lost: bool) {
         let mut at: usize = 0;
-        let Self { entries, count, bytes } = self;
+        let Self {
+            entries,
+            count,
+            bytes,
+        } = self;
         for entry in entries.iter_mut().take(*count) {
             entry.attributes = started(entry.attributes, reset);
             let counts = NvKind::of(entry.attributes) == Some(NvKind::Counter);
@@ -211,7 +221,10 @@ impl OrderlyNv {
             let data = input.sized(ROOM)?;
             entry.len = u16::try_from(data.len()).map_err(|_| Rc::SIZE)?;
             let end = at.saturating_add(data.len());
-            all.bytes.get_mut(at..end).ok_or(Rc::SIZE)?.copy_from_slice(data);
+            all.bytes
+                .get_mut(at..end)
+                .ok_or(Rc::SIZE)?
+                .copy_from_slice(data);
             all.count = all.count.saturating_add(1);
             at = end;
         }

@@ -90,7 +90,12 @@ impl NvPublic {
     }
 
     /// Owner and platform as the attributes say; an index for itself only.
-    fn check_authority(&self, authority: Handle, owner: NvAttributes, platform: NvAttributes) -> Result<()> {
+    fn check_authority(
+        &self,
+        authority: Handle,
+        owner: NvAttributes,
+        platform: NvAttributes,
+    ) -> Result<()> {
         let may = match authority {
             Handle::OWNER => self.has(owner),
             Handle::PLATFORM => self.has(platform),
@@ -131,8 +136,14 @@ impl NvPublic {
     fn check_attributes(&self, kind: NvKind, authority: Handle) -> Result<()> {
         use NvAttributes as Nv;
         let any = |attributes: NvAttributes| self.attributes.has_any(attributes);
-        let readers = Nv::OWNER_READ.with(Nv::PP_READ).with(Nv::AUTH_READ).with(Nv::POLICY_READ);
-        let writers = Nv::OWNER_WRITE.with(Nv::PP_WRITE).with(Nv::AUTH_WRITE).with(Nv::POLICY_WRITE);
+        let readers = Nv::OWNER_READ
+            .with(Nv::PP_READ)
+            .with(Nv::AUTH_READ)
+            .with(Nv::POLICY_READ);
+        let writers = Nv::OWNER_WRITE
+            .with(Nv::PP_WRITE)
+            .with(Nv::AUTH_WRITE)
+            .with(Nv::POLICY_WRITE);
         let state = Nv::WRITTEN.with(Nv::WRITE_LOCKED).with(Nv::READ_LOCKED);
         let not_for_pins = Nv::AUTH_WRITE.with(Nv::GLOBAL_LOCK).with(Nv::WRITE_DEFINE);
         let wrong = match kind {

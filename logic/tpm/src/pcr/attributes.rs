@@ -52,7 +52,11 @@ const UPPER: [Attributes; 8] = [
 
 /// What is special about register `number`.
 pub(crate) fn attributes(number: usize) -> Attributes {
-    number.checked_sub(16).and_then(|upper| UPPER.get(upper)).copied().unwrap_or(STATIC)
+    number
+        .checked_sub(16)
+        .and_then(|upper| UPPER.get(upper))
+        .copied()
+        .unwrap_or(STATIC)
 }
 
 impl Attributes {
@@ -108,7 +112,9 @@ impl Property {
 
     /// The registers that have it: bit n is register n.
     pub(crate) fn registers(self) -> u32 {
-        (0..COUNT).filter(|number| self.has(attributes(*number))).fold(0, |bits, number| bits | 1 << number)
+        (0..COUNT)
+            .filter(|number| self.has(attributes(*number)))
+            .fold(0, |bits, number| bits | 1 << number)
     }
 
     fn has(self, register: Attributes) -> bool {
@@ -131,7 +137,10 @@ mod tests {
 
     fn who(may: impl Fn(Attributes, Locality) -> bool, number: usize) -> std::vec::Vec<u8> {
         let localities = (0..=255).filter_map(Locality::new);
-        localities.filter(|locality| may(attributes(number), *locality)).map(Locality::number).collect()
+        localities
+            .filter(|locality| may(attributes(number), *locality))
+            .map(Locality::number)
+            .collect()
     }
 
     #[test]
@@ -141,8 +150,26 @@ mod tests {
             assert_eq!(who(Attributes::may_extend, number), all);
             assert_eq!(who(Attributes::may_reset, number), []);
         }
-        let extend: [&[u8]; 8] = [&all, &[2, 3, 4], &[2, 3, 4], &[2, 3], &[1, 2, 3], &[2], &[2], &all];
-        let reset: [&[u8]; 8] = [&[0, 1, 2, 3], &[], &[], &[], &[2], &[2], &[2], &[0, 1, 2, 3]];
+        let extend: [&[u8]; 8] = [
+            &all,
+            &[2, 3, 4],
+            &[2, 3, 4],
+            &[2, 3],
+            &[1, 2, 3],
+            &[2],
+            &[2],
+            &all,
+        ];
+        let reset: [&[u8]; 8] = [
+            &[0, 1, 2, 3],
+            &[],
+            &[],
+            &[],
+            &[2],
+            &[2],
+            &[2],
+            &[0, 1, 2, 3],
+        ];
         for (offset, (extend, reset)) in extend.into_iter().zip(reset).enumerate() {
             assert_eq!(who(Attributes::may_extend, 16 + offset), extend, "{offset}");
             assert_eq!(who(Attributes::may_reset, 16 + offset), reset, "{offset}");

@@ -23,7 +23,10 @@ impl Measurement {
 
     /// More data.
     pub(crate) fn update(&mut self, data: &[u8]) {
-        self.hashes.iter_mut().flatten().for_each(|hash| hash.update(data));
+        self.hashes
+            .iter_mut()
+            .flatten()
+            .for_each(|hash| hash.update(data));
     }
 }
 

@@ -94,12 +94,17 @@ impl Pcrs {
 
     /// Which registers each bank has, with its algorithm.
     pub(crate) fn banks(&self) -> impl Iterator<Item = (HashAlgorithm, u32)> + '_ {
-        HASHES.iter().map(|(_, hash)| *hash).zip(self.allocated.iter().copied())
+        HASHES
+            .iter()
+            .map(|(_, hash)| *hash)
+            .zip(self.allocated.iter().copied())
     }
 
     /// Which registers the bank of that algorithm has.
     pub(crate) fn allocated(&self, hash: HashAlgorithm) -> u32 {
-        self.banks().find(|(bank, _)| *bank == hash).map_or(0, |(_, bits)| bits)
+        self.banks()
+            .find(|(bank, _)| *bank == hash)
+            .map_or(0, |(_, bits)| bits)
     }
 
     /// The value of a register; `None` if the bank does not have it.
@@ -116,7 +121,10 @@ impl Pcrs {
             return None;
         }
         let bank = HASHES.iter().position(|(_, bank)| *bank == hash)?;
-        self.values.get_mut(bank)?.get_mut(number)?.get_mut(..hash.digest_len())
+        self.values
+            .get_mut(bank)?
+            .get_mut(number)?
+            .get_mut(..hash.digest_len())
     }
 
     /// Sets a register in all banks: to `fill` in each byte, and the last one to `last`.
@@ -137,7 +145,10 @@ impl Pcrs {
             return false;
         };
         let extended = digest_parts(hash, &[value, digest]);
-        value.iter_mut().zip(extended.as_slice()).for_each(|(old, new)| *old = *new);
+        value
+            .iter_mut()
+            .zip(extended.as_slice())
+            .for_each(|(old, new)| *old = *new);
         true
     }
 
@@ -179,7 +190,11 @@ impl Pcrs {
     /// Firmware that was measured before stays in register 0, except that a resume puts back what was there.
     pub(crate) fn start(&mut self, resume: bool) {
         self.reallocated = false;
-        let locality = if self.locality_three && !self.measured { 3 } else { 0 };
+        let locality = if self.locality_three && !self.measured {
+            3
+        } else {
+            0
+        };
         for number in 0..COUNT {
             let kept = number < SAVED && resume || number == HCRTM && self.measured;
             if kept {
@@ -213,7 +228,12 @@ impl Core<'_> {
     ///
     /// # Errors
     /// `FAILURE`: the counter is at its end; the TPM is in failure mode.
-    pub(crate) fn extend_pcr(&mut self, number: PcrNumber, hash: HashAlgorithm, digest: &[u8]) -> Result<()> {
+    pub(crate) fn extend_pcr(
+        &mut self,
+        number: PcrNumber,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<()> {
         match self.pcrs.extend(hash, number.index(), digest) {
             true => self.pcr_changed(number.index()),
             false => Ok(()),

@@ -19,7 +19,10 @@ impl Pcrs {
     }
 
     /// The values selected, in the order of the selections and of the registers.
-    pub(crate) fn selected<'a>(&'a self, selections: &'a PcrSelections) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn selected<'a>(
+        &'a self,
+        selections: &'a PcrSelections,
+    ) -> impl Iterator<Item = &'a [u8]> {
         selections.iter().flat_map(move |selection| {
             let chosen = (0..COUNT).filter(move |number| selection.bits >> number & 1 != 0);
             chosen.filter_map(move |number| self.value(selection.hash, number))
@@ -32,10 +35,16 @@ impl Core<'_> {
     /// (those of banks that are not allocated select nothing) are written back.
     ///
     /// Used by PolicyPCR, Quote and the creation data.
-    pub(crate) fn pcr_digest(&self, hash: HashAlgorithm, selections: &mut PcrSelections) -> DigestBytes {
+    pub(crate) fn pcr_digest(
+        &self,
+        hash: HashAlgorithm,
+        selections: &mut PcrSelections,
+    ) -> DigestBytes {
         *selections = self.pcrs.in_effect(selections);
         let mut digest = Hasher::new(hash);
-        self.pcrs.selected(selections).for_each(|value| digest.update(value));
+        self.pcrs
+            .selected(selections)
+            .for_each(|value| digest.update(value));
         DigestBytes::new(digest.finish().as_slice()).unwrap_or_default()
     }
 }

@@ -17,7 +17,8 @@ impl Core<'_> {
 
     /// By which rule keys are derived from that seed; see `docs/decisions/0012`.
     pub(crate) fn hierarchy_derivation(&self, hierarchy: Hierarchy) -> u8 {
-        self.root(hierarchy).map_or(DERIVATION_ID, |root| root.seed.derivation)
+        self.root(hierarchy)
+            .map_or(DERIVATION_ID, |root| root.seed.derivation)
     }
 
     /// The proof of a hierarchy: the key of its tickets and contexts. A new one makes all of them worthless.

@@ -185,7 +185,9 @@ mod tests {
         clock.advance(100_000);
         assert_eq!(clock.time, 101_000);
         clock.adjustment = -1000;
-        (100_000..=200_000).step_by(11).for_each(|now| clock.advance(now));
+        (100_000..=200_000)
+            .step_by(11)
+            .for_each(|now| clock.advance(now));
         clock.advance(200_000);
         assert_eq!(clock.time, 101_000 + 99_000);
     }

@@ -28,7 +28,12 @@ pub(crate) struct Healing {
 impl Core<'_> {
     /// Failed tries that count now (`TPM_PT_LOCKOUT_COUNTER`).
     pub(crate) fn failed_tries(&self) -> u32 {
-        let tries = self.permanent.get().lockout.failed_tries.saturating_add(self.healing.unkept);
+        let tries = self
+            .permanent
+            .get()
+            .lockout
+            .failed_tries
+            .saturating_add(self.healing.unkept);
         tries.saturating_sub(self.healing.healed)
     }
 
@@ -51,7 +56,9 @@ impl Core<'_> {
             let healed = match self.healing_periods(lockout.recovery_time) {
                 None => tries,
                 Some(periods) => {
-                    let span = periods.saturating_mul(u64::from(lockout.recovery_time)).saturating_mul(1000);
+                    let span = periods
+                        .saturating_mul(u64::from(lockout.recovery_time))
+                        .saturating_mul(1000);
                     self.healing.since = self.healing.since.saturating_add(span);
                     u32::try_from(periods).unwrap_or(u32::MAX).min(tries)
                 }
@@ -72,7 +79,10 @@ impl Core<'_> {
 
     /// Whether wrong auth values of this entity count.
     fn is_guarded(&mut self, handle: Handle) -> bool {
-        handle == Handle::LOCKOUT || self.guard(handle).is_ok_and(|guard| guard.protected_from_guessing)
+        handle == Handle::LOCKOUT
+            || self
+                .guard(handle)
+                .is_ok_and(|guard| guard.protected_from_guessing)
     }
 
     /// To be asked before an auth value is compared. The first guarded try after a start is noted in the store, so

@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn every_number_is_one_state_or_none() {
-        let known: std::vec::Vec<_> = (0..=255).filter_map(|number| Orderly::of(number).map(|it| (number, it))).collect();
+        let known: std::vec::Vec<_> = (0..=255)
+            .filter_map(|number| Orderly::of(number).map(|it| (number, it)))
+            .collect();
         assert_eq!(known.len(), 6);
         for (number, orderly) in known {
             assert_eq!(orderly.number(), number);

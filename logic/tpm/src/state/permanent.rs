@@ -181,7 +181,10 @@ impl Permanent {
                 Some(_) => Err(StartError::Corrupt),
             };
         };
-        let parsed = record.get(..len).ok_or(StartError::Corrupt).and_then(Self::parse);
+        let parsed = record
+            .get(..len)
+            .ok_or(StartError::Corrupt)
+            .and_then(Self::parse);
         wipe(&mut record);
         parsed.map(Some)
     }
@@ -254,7 +257,12 @@ impl Permanent {
         ] {
             out.put(&number)?;
         }
-        for flag in [lockout.auth_enabled, lockout.tried, self.clear_disabled, self.clock_safe] {
+        for flag in [
+            lockout.auth_enabled,
+            lockout.tried,
+            self.clear_disabled,
+            self.clock_safe,
+        ] {
             out.put(&flag)?;
         }
         out.put(&self.reset_count)?;
@@ -292,7 +300,8 @@ impl Permanent {
     }
 
     fn parse_body(input: &mut Input<'_>) -> Result<Self> {
-        let (owner, endorsement, platform) = (read_root(input)?, read_root(input)?, read_root(input)?);
+        let (owner, endorsement, platform) =
+            (read_root(input)?, read_root(input)?, read_root(input)?);
         let lockout_auth = input.get()?;
         let lockout_policy = read_policy(input)?;
         let mut lockout = Lockout {

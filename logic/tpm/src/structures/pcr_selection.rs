@@ -44,12 +44,13 @@ impl PcrSelections {
 impl Unmarshal for PcrSelections {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
         let count = input.get::<u32>()?;
+        // The count is judged before what it counts.
+        if !usize::try_from(count).is_ok_and(|count| count <= MAX_BANKS) {
+            return Err(Rc::SIZE);
+        }
         let mut all = Self::default();
         for _ in 0..count {
-            let selection = input.get()?;
-            if !all.push(selection) {
-                return Err(Rc::SIZE);
-            }
+            all.push(input.get()?);
         }
         Ok(all)
     }

@@ -1,6 +1,10 @@
 //! What tests of state, PCRs, NV and capabilities ask again and again.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(unreachable_pub, missing_docs, reason = "a part of each test binary, not a library")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "a part of each test binary, not a library"
+)]
 
 use super::common::{Auth, Command, Machine, MemoryStore, TestPlatform, alg, crypto, rh};
 use ironroot_tpm::{Memory, ObjectSlot, Profile, SessionSlot, StartError, Tpm};
@@ -13,10 +17,19 @@ pub fn open() -> [Auth<'static>; 1] {
 
 /// `TPM2_PCR_Extend` of the SHA-256 bank with the digest of `data`.
 pub fn extend(machine: &mut Machine, number: u32, data: &[u8]) {
-    let command = Command::new(0x182).handle(number).u32(1).u16(alg::SHA256).raw(&crypto::sha256(&[data]));
+    let command = Command::new(0x182)
+        .handle(number)
+        .u32(1)
+        .u16(alg::SHA256)
+        .raw(&crypto::sha256(&[data]));
     let localities = [0, 2];
-    let sent = localities.iter().map(|locality| machine.send(&command.clone().locality(*locality), &mut open()));
-    assert!(sent.into_iter().any(|reply| reply.is_ok()), "PCR {number} is extended");
+    let sent = localities
+        .iter()
+        .map(|locality| machine.send(&command.clone().locality(*locality), &mut open()));
+    assert!(
+        sent.into_iter().any(|reply| reply.is_ok()),
+        "PCR {number} is extended"
+    );
 }
 
 /// Selection of one PCR of one bank.
@@ -35,7 +48,9 @@ pub fn pcr(machine: &mut Machine, number: u32) -> Vec<u8> {
 
 /// The value of a register, if its bank has it.
 pub fn pcr_of(machine: &mut Machine, bank: u16, number: u32) -> Option<Vec<u8>> {
-    let reply = machine.send(&Command::new(0x17e).raw(&select(bank, number)), &mut []).unwrap();
+    let reply = machine
+        .send(&Command::new(0x17e).raw(&select(bank, number)), &mut [])
+        .unwrap();
     let mut reader = reply.reader();
     reader.u32();
     assert_eq!(reader.u32(), 1);
@@ -72,7 +87,10 @@ pub fn property(machine: &mut Machine, number: u32) -> u32 {
 pub fn handles(machine: &mut Machine, first: u32) -> Vec<u32> {
     let (more, list) = capability(machine, 1, first, 254);
     assert!(!more);
-    list[4..].chunks(4).map(|bytes| u32::from_be_bytes(bytes.try_into().unwrap())).collect()
+    list[4..]
+        .chunks(4)
+        .map(|bytes| u32::from_be_bytes(bytes.try_into().unwrap()))
+        .collect()
 }
 
 /// What ReadClock tells.
@@ -115,8 +133,12 @@ pub fn start_error(records: BTreeMap<u32, Vec<u8>>) -> Option<StartError> {
 
 pub fn start_error_of(store: &MemoryStore) -> Option<StartError> {
     let profile = &Profile::FULL;
-    let mut objects: Vec<_> = (0..profile.loaded_objects).map(|_| ObjectSlot::EMPTY).collect();
-    let mut sessions: Vec<_> = (0..profile.loaded_sessions).map(|_| SessionSlot::EMPTY).collect();
+    let mut objects: Vec<_> = (0..profile.loaded_objects)
+        .map(|_| ObjectSlot::EMPTY)
+        .collect();
+    let mut sessions: Vec<_> = (0..profile.loaded_sessions)
+        .map(|_| SessionSlot::EMPTY)
+        .collect();
     let memory = Memory {
         objects: &mut objects,
         sessions: &mut sessions,
@@ -169,9 +191,23 @@ pub fn nv_public(index: u32, attributes: u32, policy: &[u8], size: u16) -> Vec<u
 }
 
 /// NV_DefineSpace by the owner, or by the platform if the attributes say so.
-pub fn define(machine: &mut Machine, index: u32, attributes: u32, auth: &[u8], size: u16) -> Result<(), u32> {
-    let by = if attributes & nv::PLATFORM_CREATE != 0 { rh::PLATFORM } else { rh::OWNER };
-    let command = Command::new(0x12a).handle(by).sized(auth).sized(&nv_public(index, attributes, &[], size));
+pub fn define(
+    machine: &mut Machine,
+    index: u32,
+    attributes: u32,
+    auth: &[u8],
+    size: u16,
+) -> Result<(), u32> {
+    let by = if attributes & nv::PLATFORM_CREATE != 0 {
+        rh::PLATFORM
+    } else {
+        rh::OWNER
+    };
+    let command =
+        Command::new(0x12a)
+            .handle(by)
+            .sized(auth)
+            .sized(&nv_public(index, attributes, &[], size));
     machine.send(&command, &mut open()).map(|_| ())
 }
 
@@ -186,7 +222,9 @@ pub fn by_itself(code: u32, index: u32) -> Command {
 }
 
 pub fn write(machine: &mut Machine, index: u32, data: &[u8], offset: u16) -> Result<(), u32> {
-    machine.send(&on_index(0x137, index).sized(data).u16(offset), &mut open()).map(|_| ())
+    machine
+        .send(&on_index(0x137, index).sized(data).u16(offset), &mut open())
+        .map(|_| ())
 }
 
 pub fn read(machine: &mut Machine, index: u32, size: u16, offset: u16) -> Result<Vec<u8>, u32> {
@@ -199,7 +237,9 @@ pub fn read(machine: &mut Machine, index: u32, size: u16, offset: u16) -> Result
 
 /// A command on an index without parameters, by the owner.
 pub fn plain(machine: &mut Machine, code: u32, index: u32) -> Result<(), u32> {
-    machine.send(&on_index(code, index), &mut open()).map(|_| ())
+    machine
+        .send(&on_index(code, index), &mut open())
+        .map(|_| ())
 }
 
 /// The public area that NV_ReadPublic tells, and the name.
@@ -218,7 +258,13 @@ pub fn attributes(machine: &mut Machine, index: u32) -> u32 {
 /// Everything that can be seen of a TPM without changing it.
 pub fn picture(machine: &mut Machine) -> Vec<Vec<u8>> {
     let mut seen = Vec::new();
-    for (what, first) in [(1, 0x0100_0000), (1, 0x0200_0000), (1, 0x0300_0000), (1, 0x8000_0000), (1, 0x8100_0000)] {
+    for (what, first) in [
+        (1, 0x0100_0000),
+        (1, 0x0200_0000),
+        (1, 0x0300_0000),
+        (1, 0x8000_0000),
+        (1, 0x8100_0000),
+    ] {
         seen.push(capability(machine, what, first, 254).1);
     }
     for (what, first) in [(5, 0), (6, 0x200), (9, 0x4000_0000)] {

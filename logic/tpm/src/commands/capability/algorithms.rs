@@ -69,7 +69,10 @@ const LINES: &[Line] = &[
 
 /// The lines of this build.
 fn lines() -> impl Iterator<Item = Line> {
-    LINES.iter().copied().filter(|line| line.small || cfg!(feature = "full"))
+    LINES
+        .iter()
+        .copied()
+        .filter(|line| line.small || cfg!(feature = "full"))
 }
 
 /// All algorithms of this build.

@@ -53,7 +53,12 @@ pub(super) const fn identifies(property: u32) -> bool {
 }
 
 /// Properties from `first` on, up to the end of its group.
-pub(super) fn tell(core: &mut Core<'_>, first: u32, wanted: u32, out: &mut Output<'_>) -> Result<bool> {
+pub(super) fn tell(
+    core: &mut Core<'_>,
+    first: u32,
+    wanted: u32,
+    out: &mut Output<'_>,
+) -> Result<bool> {
     let first = first.max(FIXED);
     let end = match first {
         ..VARIABLE => VARIABLE,
@@ -69,7 +74,9 @@ pub(super) fn tell(core: &mut Core<'_>, first: u32, wanted: u32, out: &mut Outpu
             ..VARIABLE => fixed(core, number),
             _ => variable(core, &counts, number),
         };
-        value.filter(|_| !core.has_failed() || identifies(number)).map(|value| Tagged(number, value))
+        value
+            .filter(|_| !core.has_failed() || identifies(number))
+            .map(|value| Tagged(number, value))
     };
     tell_list((first..end).filter_map(known), 8, wanted, out)
 }
@@ -191,7 +198,12 @@ fn variable(core: &Core<'_>, counts: &Counts, number: u32) -> Option<u32> {
 }
 
 fn bits(flags: &[(u32, bool)]) -> u32 {
-    flags.iter().filter(|(_, set)| *set).fold(0, |bits, (number, _)| bits | 1u32.checked_shl(*number).unwrap_or(0))
+    flags
+        .iter()
+        .filter(|(_, set)| *set)
+        .fold(0, |bits, (number, _)| {
+            bits | 1u32.checked_shl(*number).unwrap_or(0)
+        })
 }
 
 /// `TPMA_PERMANENT`
