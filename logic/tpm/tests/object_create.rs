@@ -1,5 +1,7 @@
 //! Objects are made, protected, loaded, read and unsealed; and what must not be is refused with the right code.
 
+#![cfg(feature = "full")]
+
 mod common;
 mod object_common;
 

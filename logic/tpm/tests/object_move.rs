@@ -1,5 +1,7 @@
 //! Objects move between parents, and credentials reach the one they are meant for.
 
+#![cfg(feature = "full")]
+
 mod common;
 mod object_common;
 
@@ -308,6 +310,30 @@ fn objects_that_another_tpm_protects_under_a_parent_are_loaded_under_the_same_pa
         let credential = format!("credential of {label}");
         assert_eq!(reply.reader().sized(), credential.as_bytes());
     }
+}
+
+// What tpm2-tools and openssl send: big numbers without their leading zeros.
+#[test]
+fn a_duplicate_wrapped_with_a_short_coordinate_is_imported() {
+    let mut machine = Machine::new();
+    let root = primary(&mut machine, &Template::storage()).handle;
+    let area = from_outside(&vector("ecc_sensitive"));
+    let key = vector("ecc_public");
+    let private = import(&mut machine, root, b"", &key, &area, b"", &[NULL]).unwrap();
+    let parent = try_load(&mut machine, root, &private, &key).unwrap();
+    let (public, moved) = (vector("short_public"), vector("short_duplicate"));
+    let sent = vector("short_seed");
+    assert_eq!(sent[..2], [0, 31]);
+    let private = import(&mut machine, parent, b"", &public, &moved, &sent, &[NULL]).unwrap();
+    let loaded = try_load(&mut machine, parent, &private, &public).unwrap();
+    assert_eq!(
+        unseal(&mut machine, loaded, b"short").unwrap(),
+        b"wrapped without a TPM"
+    );
+    // The same point, written in full, is another agreement.
+    let whole = [&[0, 32, 0][..], &sent[2..]].concat();
+    let refused = import(&mut machine, parent, b"", &public, &moved, &whole, &[NULL]);
+    assert_eq!(refused.unwrap_err(), parameter(rc::INTEGRITY, 3));
 }
 
 // libtpms issue 619: an auth value longer than the parent's digest made a length wrap around.

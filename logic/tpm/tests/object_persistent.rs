@@ -1,5 +1,7 @@
 //! Objects stay: EvictControl, and what is read again after power was gone.
 
+#![cfg(feature = "full")]
+
 mod common;
 mod object_common;
 

@@ -54,7 +54,7 @@ pub(super) fn check_prime(public: &Public, bits: RsaBits, sensitive: &Sensitive)
     let top_bit = sensitive
         .data
         .expose(|prime| prime.first().is_some_and(|first| *first >= 0x80));
-    if sensitive.data.len() != bits.prime_len() || !top_bit {
+    if sensitive.data.len() != bits.modulus_len() / 2 || !top_bit {
         return Err(Rc::KEY_SIZE);
     }
     let key = public.rsa_public()?;

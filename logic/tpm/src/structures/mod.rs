@@ -26,7 +26,7 @@ pub(crate) use sensitive::{
     MAX_SENSITIVE, MAX_SENSITIVE_AREA, Sensitive, SensitiveCreate, SensitiveData,
 };
 pub(crate) use signature::Signature;
-pub(crate) use symmetric::{AesBits, MODES, SymDef, SymDefObject};
+pub(crate) use symmetric::{AesBits, SymDefObject};
 pub(crate) use ticket::{Ticket, TicketKind};
 
 use crate::profile::MAX_DIGEST;

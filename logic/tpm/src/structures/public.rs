@@ -85,11 +85,6 @@ impl RsaBits {
     pub(crate) const fn modulus_len(self) -> usize {
         (self.0 / 8) as usize
     }
-
-    /// Of one prime, in bytes.
-    pub(crate) const fn prime_len(self) -> usize {
-        (self.0 / 16) as usize
-    }
 }
 
 /// Another length is `VALUE`.

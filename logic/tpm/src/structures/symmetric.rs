@@ -1,15 +1,14 @@
 //! Symmetric definitions (Part 2, section 11.1).
 
-use super::{Alg, hash_of};
+use super::Alg;
 use crate::rc::{Rc, Result};
 use crate::wire::{Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::cipher::Mode;
-use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 const FULL: bool = cfg!(feature = "full");
 
 /// The modes of this build, in the order of their numbers.
-pub(crate) const MODES: &[(Alg, Mode)] = match FULL {
+const MODES: &[(Alg, Mode)] = match FULL {
     true => &[
         (Alg::CTR, Mode::Ctr),
         (Alg::OFB, Mode::Ofb),
@@ -132,45 +131,6 @@ impl Marshal for Option<SymDefObject> {
         match self {
             Some(definition) => out.put(definition),
             None => out.put(&Alg::NULL),
-        }
-    }
-}
-
-/// `TPMT_SYM_DEF`: how a session encrypts parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SymDef {
-    /// Not at all.
-    Null,
-    /// AES; a session takes CFB only.
-    Aes(SymDefObject),
-    /// A mask made with that hash algorithm.
-    Xor(HashAlgorithm),
-}
-
-/// An algorithm that is none of them is `SYMMETRIC`, an unknown hash of XOR is `HASH`.
-impl Unmarshal for SymDef {
-    fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
-        match input.get()? {
-            Alg::NULL => Ok(Self::Null),
-            Alg::XOR => hash_of(input.get()?).map(Self::Xor).ok_or(Rc::HASH),
-            Alg::AES => Ok(Self::Aes(SymDefObject {
-                bits: input.get()?,
-                mode: input.get()?,
-            })),
-            _ => Err(Rc::SYMMETRIC),
-        }
-    }
-}
-
-impl Marshal for SymDef {
-    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
-        match self {
-            Self::Null => out.put(&Alg::NULL),
-            Self::Aes(definition) => out.put(definition),
-            Self::Xor(hash) => {
-                out.put(&Alg::XOR)?;
-                out.put(hash)
-            }
         }
     }
 }

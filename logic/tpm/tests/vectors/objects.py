@@ -17,6 +17,12 @@ import tempfile
 import time
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
+try:
+    from cryptography.hazmat.decrepit.ciphers.modes import CFB as CfbMode
+except ImportError:
+    from cryptography.hazmat.primitives.ciphers.modes import CFB as CfbMode
 
 OWNER, NULL, PASSWORD = 0x40000001, 0x40000007, 0x40000009
 RSA, AES, KEYEDHASH, XOR, HMAC = 0x01, 0x06, 0x08, 0x0A, 0x05
@@ -238,6 +244,39 @@ def derived(tpm, primary):
             tpm.flush(handle)
 
 
+def kdfa(key, label, context, length):
+    """KDFa with SHA-256, up to one digest."""
+    fixed = label + b"\0" + context + u32(8 * length)
+    return hmac.digest(key, u32(1) + fixed, "sha256")[:length]
+
+
+def short_coordinate(tpm, parent):
+    """A duplicate wrapped here, not by a TPM, with an ephemeral key whose x begins with a zero that is not sent."""
+    own = ec.derive_private_key(int.from_bytes(secret("ecc"), "big") >> 1, ec.SECP256R1())
+    numbers = None
+    while numbers is None or numbers.x >> 248 != 0:
+        ephemeral = ec.generate_private_key(ec.SECP256R1())
+        numbers = ephemeral.public_key().public_numbers()
+    x = numbers.x.to_bytes(31, "big")
+    shared = ephemeral.exchange(ec.ECDH(), own.public_key())
+    own_x = own.public_key().public_numbers().x.to_bytes(32, "big")
+    seed = hashlib.sha256(u32(1) + shared + b"DUPLICATE\0" + x + own_x).digest()
+    inner_seed, data = secret("short seed"), b"wrapped without a TPM"
+    area = public(KEYEDHASH, SHA256, USER | NO_DA, u16(NONE), sized(digest(SHA256, inner_seed + data)))
+    plain = sized(sensitive(KEYEDHASH, b"short", inner_seed, data))
+    key = kdfa(seed, b"STORAGE", name(SHA256, area), 16)
+    encryptor = Cipher(algorithms.AES(key), CfbMode(bytes(16))).encryptor()
+    wrapped = encryptor.update(plain) + encryptor.finalize()
+    integrity = hmac.digest(kdfa(seed, b"INTEGRITY", b"", 32), wrapped + name(SHA256, area), "sha256")
+    duplicate = sized(integrity) + wrapped
+    sent = sized(x) + sized(numbers.y.to_bytes(32, "big"))
+    # The other TPM takes it, too.
+    tpm.run(0x156, [parent], sized(b"") + sized(area) + sized(duplicate) + sized(sent) + u16(NONE))
+    show("short_public", area)
+    show("short_duplicate", duplicate)
+    show("short_seed", sent)
+
+
 def main():
     print("# Made by objects.py with swtpm. name = hexadecimal bytes")
     tpm = Tpm()
@@ -260,6 +299,8 @@ def main():
         parent = make(tpm, primary)
         children(tpm, label, parent)
         duplicates(tpm, primary, halves, label, parent)
+        if label == "ecc":
+            short_coordinate(tpm, parent)
         tpm.flush(parent)
     tpm.process.terminate()
 
