@@ -8,6 +8,7 @@ mod crt;
 mod oaep;
 mod pkcs1;
 mod power;
+mod primality;
 mod pss;
 mod schemes;
 mod search;

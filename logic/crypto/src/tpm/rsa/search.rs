@@ -11,24 +11,19 @@
 //! source alone: sieve, tests and their order only find it sooner. That is what a derivation for ever stands
 //! on: `docs/decisions/0012-keys-from-seeds.md`.
 //!
-//! The time that a search takes tells something about the primes, as everywhere. Within one test it does not.
+//! The time that a search takes tells something about the primes, as everywhere.
 
-use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{
-    CheckedAdd, CtAssign, Limb, MontyForm, MontyMultiplier, NonZero, U512, U1024, U1536, U2048,
-    Uint, Word,
-};
+use crypto_bigint::{CheckedAdd, U512, U1024, U1536, U2048, Uint};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::super::source::KeySource;
 use super::power::{read, write};
+use super::primality::{
+    Composite, WINDOW, no_common_divisor, passes_fermat, passes_miller_rabin, remainder, rounds,
+    sieve,
+};
 use super::{DEFAULT_EXPONENT, MAX_PRIME_LEN, RsaPublicKey, RsaSize};
-use crate::rsa::sieve::{BitSet, SmallPrimes};
 use crate::{CryptoError, Secret};
-
-/// Odd numbers looked at behind one start. About 11 of them are prime at 1024 bits, 6 at 2048.
-const WINDOW: u32 = 4096;
-const WINDOW_WORDS: usize = (WINDOW / 32) as usize;
 
 /// The primes of a key differ in one of their first 100 bits (FIPS 186-5, appendix A.1.3, step 5.4).
 const DISTANCE_BITS: u32 = 100;
@@ -131,7 +126,7 @@ struct Search<const HALF: usize> {
     bases: u32,
     start: Uint<HALF>,
     /// The places of the window that a small prime divides.
-    composite: BitSet<WINDOW_WORDS>,
+    composite: Composite,
     /// The place that is looked at.
     place: u32,
     first: Option<Uint<HALF>>,
@@ -147,7 +142,7 @@ impl<const HALF: usize> Search<HALF> {
             starts: 0,
             bases: 0,
             start: Uint::ZERO,
-            composite: BitSet::new(),
+            composite: Composite::new(),
             place: 0,
             first: None,
         }
@@ -296,118 +291,4 @@ impl<const HALF: usize> Drop for Search<HALF> {
         self.composite.zeroize();
         self.place.zeroize();
     }
-}
-
-/// Rounds of Miller-Rabin for random candidates of half the key's size (FIPS 186-5, table B.1; for 512 bits, which
-/// it has no more, those of FIPS 186-4, table C.3, and one).
-const fn rounds(size: RsaSize) -> u32 {
-    match size {
-        RsaSize::Rsa1024 => 8,
-        RsaSize::Rsa2048 => 5,
-        RsaSize::Rsa3072 | RsaSize::Rsa4096 => 4,
-    }
-}
-
-/// Marks the numbers start + 2·place that a small prime divides.
-fn sieve<const HALF: usize>(start: &Uint<HALF>) -> BitSet<WINDOW_WORDS> {
-    let mut composite = BitSet::new();
-    let small_primes = SmallPrimes::new();
-    let mut primes = small_primes.iter();
-    let mut first = primes.next();
-    // A division of the long number takes longest, so as many primes as fit a word share one.
-    while first.is_some() {
-        let mut group = [0; GROUP];
-        let mut product = 1;
-        for place in &mut group {
-            let Some(prime) = first else { break };
-            let Some(larger) = product_with(product, prime) else {
-                break;
-            };
-            (product, *place) = (larger, prime);
-            first = primes.next();
-        }
-        let rest = word_remainder(start, product);
-        for prime in group.into_iter().filter(|prime| *prime != 0) {
-            // Below a prime of 16 bits, so it fits.
-            let rest = rest.checked_rem(Word::from(prime)).unwrap_or(0) as u32;
-            // The distance to the next multiple, made even, in steps of two.
-            let distance = prime.wrapping_sub(rest).checked_rem(prime).unwrap_or(0);
-            let even = if distance & 1 == 0 {
-                distance
-            } else {
-                distance.wrapping_add(prime)
-            };
-            composite.insert_every(even >> 1, prime, WINDOW);
-        }
-    }
-    composite
-}
-
-/// The most primes whose product can fit a word: 3·5·7·… up to 53.
-const GROUP: usize = 15;
-
-fn product_with(product: Word, prime: u32) -> Option<Word> {
-    product.checked_mul(Word::from(prime))
-}
-
-fn word_remainder<const HALF: usize>(number: &Uint<HALF>, divisor: Word) -> Word {
-    let divisor = NonZero::<Limb>::new(Limb(divisor)).into_option();
-    divisor.map_or(0, |divisor| number.rem_limb(divisor).0)
-}
-
-fn remainder<const HALF: usize>(number: &Uint<HALF>, divisor: u32) -> u32 {
-    // Below the divisor, so it fits.
-    word_remainder(number, Word::from(divisor)) as u32
-}
-
-/// Whether the greatest common divisor is 1.
-fn no_common_divisor(mut a: u32, mut b: u32) -> bool {
-    while let Some(rest) = a.checked_rem(b) {
-        (a, b) = (b, rest);
-    }
-    a == 1
-}
-
-/// 2^(number − 1) = 1: nearly all composites fail. Doubling is so much cheaper than multiplying that one bit at a
-/// time beats a window.
-fn passes_fermat<const HALF: usize>(number: &Uint<HALF>) -> bool {
-    let Some(odd) = number.to_odd().into_option() else {
-        return false;
-    };
-    let params = Zeroizing::new(FixedMontyParams::new(odd));
-    let mut multiplier = <FixedMontyForm<HALF> as MontyForm>::Multiplier::from(&*params);
-    let exponent = Zeroizing::new(number.wrapping_sub(&Uint::ONE));
-    let one = FixedMontyForm::one(&params);
-    let mut power = Zeroizing::new(one);
-    for bit in (0..Uint::<HALF>::BITS).rev() {
-        multiplier.square_assign(&mut power);
-        let doubled = Zeroizing::new(power.double().to_montgomery());
-        let is_set = exponent.bit(bit);
-        power.as_montgomery_mut().ct_assign(&doubled, is_set);
-    }
-    *power == one
-}
-
-/// One round (FIPS 186-5, appendix B.3.1).
-fn passes_miller_rabin<const HALF: usize>(number: &Uint<HALF>, base: &Uint<HALF>) -> bool {
-    let Some(odd) = number.to_odd().into_option() else {
-        return false;
-    };
-    let params = Zeroizing::new(FixedMontyParams::new(odd));
-    let minus_1 = Zeroizing::new(number.wrapping_sub(&Uint::ONE));
-    let twos = minus_1.trailing_zeros();
-    let odd_part = Zeroizing::new(minus_1.shr(twos));
-    let one = FixedMontyForm::one(&params);
-    let minus_one = one.neg();
-    let mut power = Zeroizing::new(FixedMontyForm::new(base, &params).pow(&odd_part));
-    if *power == one || *power == minus_one {
-        return true;
-    }
-    for _ in 1..twos {
-        *power = power.square();
-        if *power == minus_one {
-            return true;
-        }
-    }
-    false
 }
