@@ -59,10 +59,6 @@ pub(crate) struct Call<'a> {
     pub(crate) handles: [Handle; 3],
     /// Its parameters, already decrypted.
     pub(crate) params: Params<'a>,
-    /// Its parameters as bytes, for what is computed over them.
-    pub(crate) raw_params: &'a [u8],
-    /// Who authorised it, and how.
-    pub(crate) authorised: &'a mut Authorised,
     /// The parameters of the answer.
     pub(crate) out: Output<'a>,
     /// The handle of the answer, for commands that return one.
@@ -195,59 +191,86 @@ pub(crate) fn run(
     buffer: &[u8],
     response: &mut [u8],
 ) -> Result<usize> {
-    let raw_params = buffer.get(accepted.params.clone()).unwrap_or_default();
-    let with_sessions = accepted.tag == SESSIONS_TAG;
-    let handle_len = if accepted.command.is(RETURNS_HANDLE) {
-        4
-    } else {
-        0
-    };
-    let size_len = if with_sessions { 4 } else { 0 };
-    let params_at = HEADER + handle_len + size_len;
-    let body = response.get_mut(params_at..).ok_or(Rc::FAILURE)?;
+    let params_at = accepted.params_at();
     let mut call = Call {
         code: accepted.command.code,
         locality: accepted.locality,
         handles: accepted.handles,
-        params: Params::new(raw_params),
-        raw_params,
-        authorised: &mut accepted.authorised,
-        out: Output::new(body),
+        params: Params::new(buffer.get(accepted.params.clone()).unwrap_or_default()),
+        out: Output::new(response.get_mut(params_at..).ok_or(Rc::FAILURE)?),
         response_handle: None,
     };
     (accepted.command.run)(core, &mut call)?;
     core.commit()?;
-    let params_len = call.out.len();
-    let response_handle = call.response_handle;
-    let mut end = params_at.checked_add(params_len).ok_or(Rc::FAILURE)?;
-    if with_sessions {
-        let (params, rest) = response
-            .get_mut(params_at..)
-            .and_then(|body| body.split_at_mut_checked(params_len))
-            .ok_or(Rc::FAILURE)?;
-        let mut area = Output::new(rest);
-        authorize::respond(
-            core,
-            &mut accepted.authorised,
-            accepted.command,
-            params,
-            &mut area,
-        )?;
-        end = end.checked_add(area.len()).ok_or(Rc::FAILURE)?;
-    } else {
-        authorize::unaudited(core, accepted.command);
+    let (params_len, handle) = (call.out.len(), call.response_handle);
+    let area_len = session_area_of_answer(core, accepted, params_len, response)?;
+    let ends = params_at
+        .checked_add(params_len)
+        .and_then(|end| end.checked_add(area_len));
+    let end = ends.ok_or(Rc::FAILURE)?;
+    head_of_answer(accepted, handle, params_len, end, response)?;
+    Ok(end)
+}
+
+impl Accepted {
+    fn with_sessions(&self) -> bool {
+        self.tag == SESSIONS_TAG
     }
+
+    /// Where the parameters of the answer begin: behind header, handle and their own size.
+    fn params_at(&self) -> usize {
+        let handle = if self.command.is(RETURNS_HANDLE) {
+            4
+        } else {
+            0
+        };
+        let size = if self.with_sessions() { 4 } else { 0 };
+        HEADER + handle + size
+    }
+}
+
+/// Writes the session area behind the parameters, which it may encrypt; gives its length in bytes.
+fn session_area_of_answer(
+    core: &mut Core<'_>,
+    accepted: &mut Accepted,
+    params_len: usize,
+    response: &mut [u8],
+) -> Result<usize> {
+    if !accepted.with_sessions() {
+        authorize::unaudited(core, accepted.command);
+        return Ok(0);
+    }
+    let body = response.get_mut(accepted.params_at()..).unwrap_or_default();
+    let (params, rest) = body.split_at_mut_checked(params_len).ok_or(Rc::FAILURE)?;
+    let mut area = Output::new(rest);
+    authorize::respond(
+        core,
+        &mut accepted.authorised,
+        accepted.command,
+        params,
+        &mut area,
+    )?;
+    Ok(area.len())
+}
+
+fn head_of_answer(
+    accepted: &Accepted,
+    handle: Option<Handle>,
+    params_len: usize,
+    end: usize,
+    response: &mut [u8],
+) -> Result<()> {
     let mut head = Output::new(response);
     head.put(&accepted.tag)?;
     head.put(&u32::try_from(end).map_err(|_| Rc::FAILURE)?)?;
     head.put(&0u32)?;
     if accepted.command.is(RETURNS_HANDLE) {
-        head.put(&response_handle.ok_or(Rc::FAILURE)?)?;
+        head.put(&handle.ok_or(Rc::FAILURE)?)?;
     }
-    if with_sessions {
-        head.put(&u32::try_from(params_len).map_err(|_| Rc::FAILURE)?)?;
+    match accepted.with_sessions() {
+        true => head.put(&u32::try_from(params_len).map_err(|_| Rc::FAILURE)?),
+        false => Ok(()),
     }
-    Ok(end)
 }
 
 /// Writes the answer that is an error; gives its length in bytes.

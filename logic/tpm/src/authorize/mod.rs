@@ -19,7 +19,7 @@ use crate::dispatch::Locality;
 use crate::handle::Handle;
 use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
-use crate::session::{Direction, Session};
+use crate::session::{Direction, Session, joined};
 use crate::structures::{AuthValue, DigestBytes, Nonce};
 use crate::table::Command;
 use crate::wire::{Bytes, SecretBytes};
@@ -229,18 +229,7 @@ fn audited(core: &Core<'_>, request: &Request<'_>, authorised: &Authorised) -> D
 
 /// The session key, then the auth value if it is wanted.
 fn session_value(session: &Session, auth: Option<&AuthValue>) -> Result<SessionValue> {
-    let auth_len = auth.map_or(0, AuthValue::len);
-    let len = session.key.len().saturating_add(auth_len);
-    let value = SessionValue::filled(len, |value| {
-        let (key, rest) = value
-            .split_at_mut_checked(session.key.len())
-            .unwrap_or_default();
-        session.key.expose(|bytes| key.copy_from_slice(bytes));
-        if let Some(auth) = auth {
-            auth.expose(|bytes| rest.copy_from_slice(bytes));
-        }
-    });
-    value.ok_or(Rc::FAILURE)
+    joined(&session.key, auth.unwrap_or(&AuthValue::EMPTY)).ok_or(Rc::FAILURE)
 }
 
 /// Part 1, section 21: whatever the session is bound to, the auth value of what it authorises is part of the key.

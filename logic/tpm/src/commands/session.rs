@@ -8,7 +8,7 @@ use crate::nv::NvKind;
 use crate::object::exchange::MAX_ENCRYPTED_SECRET;
 use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
-use crate::session::{Cipher, PolicyState, Session};
+use crate::session::{Cipher, PolicyState, Session, joined};
 use crate::structures::{AuthValue, Nonce, ObjectKind};
 use crate::table::{Command, DECRYPT, ENCRYPT, Place, RETURNS_HANDLE};
 use crate::wire::{Input, SecretBytes, Unmarshal};
@@ -178,13 +178,7 @@ fn session_key(
     nonce_tpm: &Nonce,
     nonce_caller: &Nonce,
 ) -> Result<SecretBytes<MAX_DIGEST>> {
-    let len = auth.len().saturating_add(salt.len());
-    let both = SecretBytes::<{ 2 * MAX_DIGEST }>::filled(len, |both| {
-        let (first, second) = both.split_at_mut_checked(auth.len()).unwrap_or_default();
-        auth.expose(|auth| first.copy_from_slice(auth));
-        salt.expose(|salt| second.copy_from_slice(salt));
-    });
-    let both = both.ok_or(Rc::FAILURE)?;
+    let both = joined(auth, salt).ok_or(Rc::FAILURE)?;
     let bits = u32::try_from(hash.digest_len().saturating_mul(8)).map_err(|_| Rc::FAILURE)?;
     let mut derived = Ok(());
     let key = SecretBytes::filled(hash.digest_len(), |key| {

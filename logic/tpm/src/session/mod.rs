@@ -63,6 +63,24 @@ impl Session {
     }
 }
 
+/// Two secrets, one behind the other; `None`: they do not fit.
+pub(crate) fn joined(
+    first: &SecretBytes<MAX_DIGEST>,
+    second: &SecretBytes<MAX_DIGEST>,
+) -> Option<SecretBytes<{ 2 * MAX_DIGEST }>> {
+    let len = first.len().saturating_add(second.len());
+    SecretBytes::filled(len, |both| {
+        first.expose(|first| {
+            second.expose(|second| {
+                let bytes = first.iter().chain(second);
+                both.iter_mut()
+                    .zip(bytes)
+                    .for_each(|(to, from)| *to = *from);
+            });
+        });
+    })
+}
+
 /// A computed digest as the wire type.
 pub(crate) fn bytes_of(digest: &Digest) -> DigestBytes {
     DigestBytes::new(digest.as_slice()).unwrap_or_default()

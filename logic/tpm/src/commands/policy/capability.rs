@@ -2,7 +2,6 @@
 
 use super::compare::{Comparison, Terms};
 use super::{policy, session};
-use crate::authorize::Authorised;
 use crate::commands::capability::get_capability;
 use crate::core::Core;
 use crate::dispatch::{Call, Locality};
@@ -81,8 +80,6 @@ fn ask(core: &mut Core<'_>, capability: u32, property: u32, answer: &mut [u8]) -
         locality: Locality::ZERO,
         handles: [Handle::UNASSIGNED; 3],
         params: Params::new(out.written()),
-        raw_params: &[],
-        authorised: &mut Authorised::default(),
         out: Output::new(answer),
         response_handle: None,
     };
