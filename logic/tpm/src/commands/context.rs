@@ -53,7 +53,7 @@ fn save_object(core: &mut Core<'_>, handle: Handle, out: &mut Output<'_>) -> Res
         hierarchy: core.objects.hierarchy_of(handle).ok_or(Rc::FAILURE)?,
     };
     core.context(label)?
-        .protect(out, |out| core.objects.save(handle, out).map(|_| ()))?;
+        .protect(out, |out| core.objects.save(handle, out))?;
     core.volatile.object_context_id = next;
     Ok(())
 }

@@ -24,6 +24,10 @@ use ironroot_crypto::tpm::source::{DERIVATION_ID, KeySource, Purpose};
 const MAX_CREATION_DATA: usize = 512;
 
 /// Where the numbers of a new object come from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is no heap to put the larger one on"
+)]
 pub(crate) enum Origin {
     /// A primary key: from the seed of its hierarchy. May be kept ready.
     Seed(KeySource),

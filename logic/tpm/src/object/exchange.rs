@@ -101,7 +101,13 @@ impl Object {
             .ec_private()?
             .multiply(&ephemeral)
             .map_err(|_| Rc::ECC_POINT)?;
-        seed_of(hash, &shared, label, sender.x.as_slice(), self.public.ec_x()?)
+        seed_of(
+            hash,
+            &shared,
+            label,
+            sender.x.as_slice(),
+            self.public.ec_x()?,
+        )
     }
 }
 
@@ -172,15 +178,7 @@ fn seed_of(
     let label = label.as_slice().strip_suffix(&[0]).ok_or(Rc::FAILURE)?;
     let mut derived = Ok(());
     let seed = Seed::filled(hash.digest_len(), |seed| {
-        derived = kdfe(
-            hash,
-            shared.x(),
-            label,
-            sender,
-            receiver,
-            bits,
-            seed,
-        );
+        derived = kdfe(hash, shared.x(), label, sender, receiver, bits, seed);
     });
     derived.map_err(|_| Rc::FAILURE)?;
     seed.ok_or(Rc::FAILURE)

@@ -43,7 +43,7 @@ pub(crate) use persistent::find;
 pub(crate) use search::Search;
 pub(crate) use sequence::Sequence;
 pub use slots::ObjectSlot;
-pub(crate) use slots::{Objects, SavedKind};
+pub(crate) use slots::Objects;
 
 /// The longest object as it is saved, in bytes.
 pub(crate) const MAX_SAVED: usize = 8 + MAX_PUBLIC + 2 + (2 + MAX_DIGEST) * 2 + MAX_SENSITIVE_AREA;

@@ -63,10 +63,9 @@ impl Core<'_> {
     /// `HANDLE`
     pub(crate) fn check_persistent(&mut self, handle: Handle) -> Result<()> {
         let hierarchy = self.with_object(handle, |object| object.hierarchy)?;
-        let platform_range = handle >= Handle::PLATFORM_PERSISTENT_FIRST;
-        match self.is_enabled(hierarchy)
-            && !(platform_range && !self.is_enabled(Hierarchy::Platform))
-        {
+        let range_is_on =
+            handle < Handle::PLATFORM_PERSISTENT_FIRST || self.is_enabled(Hierarchy::Platform);
+        match range_is_on && self.is_enabled(hierarchy) {
             true => Ok(()),
             false => Err(Rc::HANDLE),
         }

@@ -9,6 +9,10 @@ use crate::rc::{Rc, Result};
 use ironroot_crypto::tpm::rsa::{RsaKey, RsaSearch, Step};
 
 /// Where the search stands. Wiped when dropped.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is no heap to put the larger one on"
+)]
 #[derive(Default)]
 pub(crate) enum Search {
     /// None was begun.

@@ -12,10 +12,6 @@ pub struct ObjectSlot {
     content: Content,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to put the larger one on"
-)]
 enum Content {
     Empty,
     Object(Object),
@@ -27,17 +23,6 @@ impl ObjectSlot {
     pub const EMPTY: Self = Self {
         content: Content::Empty,
     };
-}
-
-/// What a saved context holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SavedKind {
-    /// An object.
-    Object,
-    /// An object that dies with the next Startup(CLEAR).
-    StClear,
-    /// A sequence.
-    Sequence,
 }
 
 /// First byte of what [`Objects::save`] writes.
@@ -204,20 +189,15 @@ impl<'m> Objects<'m> {
     ///
     /// # Errors
     /// `REFERENCE_H0`; `FAILURE`: it does not fit.
-    pub(crate) fn save(&self, handle: Handle, out: &mut Output<'_>) -> Result<SavedKind> {
+    pub(crate) fn save(&self, handle: Handle, out: &mut Output<'_>) -> Result<()> {
         match self.content(handle) {
             Some(Content::Object(object)) => {
                 out.put(&OBJECT)?;
-                object.write(out)?;
-                Ok(match object.st_clear {
-                    true => SavedKind::StClear,
-                    false => SavedKind::Object,
-                })
+                object.write(out)
             }
             Some(Content::Sequence(sequence)) => {
                 out.put(&SEQUENCE)?;
-                sequence.write(out)?;
-                Ok(SavedKind::Sequence)
+                sequence.write(out)
             }
             Some(Content::Empty) | None => Err(Rc::REFERENCE_H0),
         }

@@ -231,6 +231,13 @@ impl Marshal for Parameters {
 }
 
 /// What tells this object from others of the same parameters (`TPMU_PUBLIC_ID`).
+#[cfg_attr(
+    feature = "full",
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is no heap to put the larger one on"
+    )
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unique {
     /// The modulus.

@@ -88,11 +88,6 @@ impl<'a> Output<'a> {
         self.0.written().len()
     }
 
-    /// Whether nothing was written.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// What was written.
     pub(crate) fn written(&self) -> &[u8] {
         self.0.written()
