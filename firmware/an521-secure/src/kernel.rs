@@ -13,7 +13,7 @@ use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::key_tree::KeyTree;
 use ironroot_image::{AddressRange, suites};
 use ironroot_platform::{FlashCounter, FlashRegion, HardwareCounter};
-use ironroot_port_armv8m::boards::an521::{map, protect, psram::PsramFlash};
+use ironroot_port_armv8m::boards::an521::{map, protect, psram::PsramFlash, recovery};
 use ironroot_port_armv8m::cpu::{scb, start};
 use ironroot_port_armv8m::secure::memory::Memory;
 use ironroot_port_armv8m::secure::runner::{IsolationLevel, PartitionImage, Runner, TimeBudget};
@@ -73,6 +73,9 @@ static TABLES: Tables = match Tables::new(
     Err(_) => panic!("the services and partitions do not fit together"),
 };
 
+/// What the bootloader told: not the two words behind it, which ask for its recovery mode.
+const BOOT_DATA: map::Range = (map::SHARED_DATA.0, map::SHARED_DATA.1 - 8);
+
 /// Stored objects, keys and faults that the vault's index has room for.
 const RECORDS: usize = 64;
 
@@ -99,6 +102,11 @@ pub(crate) struct Board;
 impl System for Board {
     fn reset(&mut self) {
         scb::system_reset()
+    }
+
+    fn ask_for_recovery(&mut self) -> bool {
+        recovery::ask();
+        true
     }
 }
 
@@ -192,7 +200,7 @@ fn services(mut otp: Otp, boot_count: u32) -> Result<Services, Step> {
     let mut drbg = Drbg::new(&otp.secrets.entropy_seed, &boot_count.to_le_bytes());
     let vault = mount(&key_tree, &mut drbg)?;
     // SAFETY: the bootloader filled it and is gone; nobody writes it any more.
-    let shared_data = unsafe { areas::bytes(map::SHARED_DATA) };
+    let shared_data = unsafe { areas::bytes(BOOT_DATA) };
     let mut services = RootOfTrust::new(Parts {
         vault,
         slots: ImageSlots::new(flash(), AN521, IMAGE_RULES)

@@ -14,7 +14,7 @@ use ironroot_crypto::key_tree::KeyTree;
 use ironroot_platform::MemoryOwner;
 use ironroot_platform::{Flash, FlashCounter, FlashRegion, PartitionIndex};
 use ironroot_port_host::{
-    Call, ClientMemories, OsEntropy, ProcessRunner, Server, memory_base,
+    Call, ClientMemories, OsEntropy, ProcessRunner, Server, end_with_parent, memory_base,
 };
 use ironroot_psa::{ImageSlots, Parts, RootOfTrust, System};
 use ironroot_psa_api::{ClientId, Error, svc};
@@ -74,6 +74,8 @@ pub fn run(path: &Path, cut_power_after: Option<u32>) -> ExitCode {
 }
 
 fn serve(path: &Path, cut_power_after: Option<u32>) -> Result<(), DeviceError> {
+    end_with_parent()
+        .map_err(|error| DeviceError::Process("the end of the device would go unseen", error))?;
     let mut hand_over = Vec::new();
     let read = std::io::stdin().lock().read_to_end(&mut hand_over);
     read.map_err(|error| DeviceError::Process("nothing was handed over", error))?;

@@ -91,7 +91,10 @@ fn staged(path: &Path, mode: UpdateMode) -> DeviceFiles {
         let bytes = signed(program, image, 2);
         let component = image.number();
         fwu::start(&mut service, component, &[]).unwrap();
-        for (at, block) in (0..).step_by(MAX_WRITE_SIZE).zip(bytes.chunks(MAX_WRITE_SIZE)) {
+        for (at, block) in (0..)
+            .step_by(MAX_WRITE_SIZE)
+            .zip(bytes.chunks(MAX_WRITE_SIZE))
+        {
             fwu::write(&mut service, component, at as u32, block).unwrap();
         }
         fwu::finish(&mut service, component).unwrap();
@@ -110,9 +113,17 @@ struct Ran {
 impl Ran {
     fn version(&self, image: &str) -> u8 {
         let start = format!("app: firmware: {image} ");
-        let line = self.application.lines().find(|line| line.starts_with(&start));
+        let line = self
+            .application
+            .lines()
+            .find(|line| line.starts_with(&start));
         let line = line.unwrap_or_else(|| panic!("{self:#?}"));
-        line[start.len()..].split('.').next().unwrap().parse().unwrap()
+        line[start.len()..]
+            .split('.')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     fn versions(&self) -> [u8; 2] {
@@ -192,6 +203,34 @@ fn sweep(mode: UpdateMode, answer: &[&str], operations: impl Iterator<Item = u32
     assert!(cuts > 2, "{mode:?}: {cuts}");
     assert_eq!(kept > 0, answer.is_empty(), "{mode:?}");
     println!("{mode:?} {answer:?}: {cuts} cuts of a whole run, {kept} of them kept version 2");
+}
+
+/// `ironroot device boot` that is killed leaves nothing of its device running, whose flash would stay locked.
+#[test]
+fn the_secure_world_does_not_outlive_the_process_that_started_it() {
+    let directory = folder();
+    let files = staged(&directory.path().join("dev"), UpdateMode::RamLoad);
+    let hand_over = directory.path().join("hand-over");
+    // Boot number 1, and nothing told by a bootloader.
+    std::fs::write(&hand_over, 1_u32.to_le_bytes()).unwrap();
+    let mut starter = std::process::Command::new("sh")
+        .args(["-c", "\"$0\" --device \"$1\" < \"$2\"; true", SECURE])
+        .args([files.path(), &hand_over])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 5];
+    let mut stdout = starter.stdout.take().unwrap();
+    stdout.read_exact(&mut ready).unwrap();
+    assert_eq!(&ready, b"ready");
+    assert!(files.open_flash().is_err(), "it runs");
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    let gone = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        files.open_flash().is_ok()
+    });
+    assert!(gone, "it is left behind");
 }
 
 fn thoroughly() -> bool {

@@ -2,7 +2,7 @@
 
 use crate::transport::{Transport, call_for};
 use ironroot_psa_api::Error;
-use ironroot_psa_api::platform::{NV_INCREMENT, NV_READ, SYSTEM_RESET};
+use ironroot_psa_api::platform::{IOCTL, IOCTL_RECOVERY, NV_INCREMENT, NV_READ, SYSTEM_RESET};
 use ironroot_psa_api::service::PLATFORM;
 
 /// Resets the system. Returns only if that was refused.
@@ -12,6 +12,17 @@ use ironroot_psa_api::service::PLATFORM;
 pub fn system_reset<T: Transport>(transport: &mut T) -> Result<(), Error> {
     transport
         .call(PLATFORM.handle, SYSTEM_RESET, &[], &mut [])
+        .ok()
+}
+
+/// Has the next reset enter the bootloader's recovery mode, which waits for images on a serial line.
+///
+/// # Errors
+/// `NotSupported` on a board where nobody can ask for it.
+pub fn request_recovery<T: Transport>(transport: &mut T) -> Result<(), Error> {
+    let request = IOCTL_RECOVERY.to_le_bytes();
+    transport
+        .call(PLATFORM.handle, IOCTL, &[&request], &mut [])
         .ok()
 }
 

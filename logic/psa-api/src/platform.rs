@@ -22,6 +22,10 @@ pub const IOCTL_LIFECYCLE: u32 = 1;
 /// back from the newest (4; absent means none). Output: the record (64, `ironroot-boot`'s format).
 pub const IOCTL_FAULT: u32 = 2;
 
+/// Request of [`IOCTL`]: the next reset enters the bootloader's recovery mode, if it has one. `NOT_SUPPORTED` on boards
+/// that keep no memory over a reset.
+pub const IOCTL_RECOVERY: u32 = 3;
+
 /// Status values of the platform service that are not `psa_status_t` (`tfm_platform_err_t`).
 pub mod platform_error {
     /// Done.

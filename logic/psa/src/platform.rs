@@ -6,7 +6,7 @@ use crate::store::Store;
 use ironroot_boot::otp::Lifecycle;
 use ironroot_psa_api::Error;
 use ironroot_psa_api::platform::{
-    IOCTL, IOCTL_FAULT, IOCTL_LIFECYCLE, NV_INCREMENT, NV_READ, SYSTEM_RESET,
+    IOCTL, IOCTL_FAULT, IOCTL_LIFECYCLE, IOCTL_RECOVERY, NV_INCREMENT, NV_READ, SYSTEM_RESET,
 };
 use ironroot_spm::Message;
 
@@ -22,7 +22,7 @@ pub(crate) fn call(
             system.reset();
             Ok(())
         }
-        IOCTL => ioctl(store, lifecycle, message),
+        IOCTL => ioctl(store, lifecycle, system, message),
         // The counters that there are belong to the bootloader and the vault.
         NV_READ | NV_INCREMENT => Err(Error::NotSupported),
         _ => Err(Error::NotSupported),
@@ -32,6 +32,7 @@ pub(crate) fn call(
 fn ioctl(
     store: &mut impl Store,
     lifecycle: Lifecycle,
+    system: &mut impl System,
     message: &mut Message<'_>,
 ) -> Result<(), Error> {
     let request = message
@@ -42,6 +43,11 @@ fn ioctl(
         IOCTL_LIFECYCLE => message
             .write(0, &u32::from(lifecycle as u16).to_le_bytes())
             .map_err(Error::from),
+        // Whoever may reset the device may have it wait for an image: none is taken that it would not boot.
+        IOCTL_RECOVERY => match system.ask_for_recovery() {
+            true => Ok(()),
+            false => Err(Error::NotSupported),
+        },
         IOCTL_FAULT => {
             let back = message.read_whole(1).map_or(0, u32::from_le_bytes);
             let (record, sequence) = faults::newest(store, back)?;

@@ -22,6 +22,11 @@ pub trait System {
     /// Resets the system. On a device this does not return; where the answer to the request must
     /// still get out, it may return and reset a moment later.
     fn reset(&mut self);
+
+    /// Has the next reset enter the bootloader's recovery mode. False where nobody can ask for it.
+    fn ask_for_recovery(&mut self) -> bool {
+        false
+    }
 }
 
 /// What the Root of Trust is built from.

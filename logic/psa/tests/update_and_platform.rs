@@ -184,12 +184,25 @@ fn the_lifecycle_can_be_asked_for() {
         ioctl(&mut rig, IOCTL_LIFECYCLE, &[], 3).0,
         Error::BufferTooSmall.status()
     );
-    for request in [0, 3, 4, u32::MAX] {
+    for request in [0, 4, u32::MAX] {
         assert_eq!(
             ioctl(&mut rig, request, &[], 64).0,
             Error::NotSupported.status()
         );
     }
+}
+
+#[test]
+fn the_recovery_mode_is_asked_for_where_the_board_can() {
+    let mut rig = Rig::default();
+    assert_eq!(
+        platform::request_recovery(&mut rig),
+        Err(Error::NotSupported)
+    );
+    rig.root.system_mut().recoveries = Some(0);
+    assert_eq!(platform::request_recovery(&mut rig), Ok(()));
+    assert_eq!(rig.root.system_mut().recoveries, Some(1));
+    assert_eq!(rig.root.system_mut().resets, 0, "the reset is the caller's");
 }
 
 fn fault(rig: &mut Rig, back: u32) -> Result<(FaultRecord, u32), Error> {

@@ -3,7 +3,7 @@
 use ironroot_demo_scenario::Options;
 use ironroot_host_device::{Marshal, SOCKET_VARIABLE};
 use ironroot_platform::MemoryOwner;
-use ironroot_port_host::{Connection, DEFAULT_CLIENT, memory_base};
+use ironroot_port_host::{Connection, DEFAULT_CLIENT, end_with_parent, memory_base};
 use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -59,6 +59,8 @@ impl fmt::Write for Console {
 }
 
 fn main() -> ExitCode {
+    // Without it the application would only find out at its next call.
+    let _ = end_with_parent();
     let Some(arguments) = arguments() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);

@@ -37,11 +37,18 @@ pub(crate) type Root = RootOfTrust<'static, ModelFlash, ModelCounter, ModelFlash
 #[derive(Default)]
 pub(crate) struct FakeSystem {
     pub(crate) resets: u32,
+    /// How often the recovery mode was asked for; nothing on a board that has no way to ask.
+    pub(crate) recoveries: Option<u32>,
 }
 
 impl System for FakeSystem {
     fn reset(&mut self) {
         self.resets += 1;
+    }
+
+    fn ask_for_recovery(&mut self) -> bool {
+        self.recoveries = self.recoveries.map(|asked| asked + 1);
+        self.recoveries.is_some()
     }
 }
 
