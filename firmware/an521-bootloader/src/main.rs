@@ -130,7 +130,11 @@ fn prepare() -> u32 {
         };
         layout::boot(&mut device, &place)
     });
-    let launch = launch.unwrap_or_else(|error| halt(&Stop::Boot(error)));
+    // Where it is: a copy would lie under the verification.
+    let launch = match &launch {
+        Ok(launch) => launch,
+        Err(error) => halt(&Stop::Boot(*error)),
+    };
     // The secure image starts the non-secure one at its fixed place: what was verified must lie there.
     let expected = |window: map::Range| window.0 + map::HEADER_SIZE;
     if launch.entry(Image::NonSecure) != expected(map::NON_SECURE_IMAGE)
@@ -138,7 +142,7 @@ fn prepare() -> u32 {
     {
         halt(&Stop::Part(8));
     }
-    hand_over(&launch);
+    hand_over(launch);
     launch.entry(Image::Secure)
 }
 

@@ -26,7 +26,7 @@ use crate::strategy::{Standing, Strategy};
 use crate::trailer_ops;
 use ironroot_image::encryption::Decryption;
 use ironroot_image::trailer::{Alignment, FlagState, Layout};
-use ironroot_image::{Refusal, Suite, Version};
+use ironroot_image::{ImageSource, Refusal, Suite, Version};
 use ironroot_platform::{CounterError, Flash, FlashError, HardwareCounter};
 
 /// Why nothing can be started.
@@ -232,7 +232,26 @@ fn settle_trials<F: Flash, C, S: Strategy, K: SetRecord>(
     over.write(record)
 }
 
-pub(crate) fn read_counter<F, C: HardwareCounter>(
+/// Compares an image's counter with the hardware's, once more, and raises that if the image `counts`: the new value.
+pub(crate) fn settle_counter<S: ImageSource, C: HardwareCounter>(
+    image: Image,
+    chosen: &Chosen<S>,
+    counts: bool,
+    counter: &mut C,
+) -> Result<Option<u32>, BootError> {
+    let failed = |error| BootError::Counter(image, error);
+    let least = counter.read().map_err(failed)?;
+    let value = chosen.verified.security_counter();
+    let value = value.filter(|value| *value >= least);
+    let value = value.ok_or(BootError::FaultDetected)?;
+    if counts && value > least {
+        counter.advance_to(value).map_err(failed)?;
+        return Ok(Some(value));
+    }
+    Ok(None)
+}
+
+fn read_counter<F, C: HardwareCounter>(
     device: &Device<'_, F, C>,
     image: Image,
 ) -> Result<u32, BootError> {
@@ -532,23 +551,17 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         Ok(None)
     }
 
-    /// Only a confirmed image raises its counter.
+    /// Only a confirmed image raises its counter. None starts whose counter is below what the hardware says now:
+    /// what the verification compared it with went through many hands.
     fn raise_counters(&mut self) -> Result<(), BootError> {
         for image in Image::ALL {
             let Some(chosen) = self.chosen.get(image) else {
                 continue;
             };
-            let (Standing::Confirmed, Some(value)) =
-                (chosen.standing, chosen.verified.security_counter())
-            else {
-                continue;
-            };
-            let counts = self.strategy.raises_counter(chosen.slot);
-            if counts && value > *self.minimums.get(image) {
-                let counter = self.device.counters.get_mut(image);
-                counter
-                    .advance_to(value)
-                    .map_err(|error| BootError::Counter(image, error))?;
+            let confirmed = chosen.standing == Standing::Confirmed;
+            let counts = confirmed && self.strategy.raises_counter(chosen.slot);
+            let counter = self.device.counters.get_mut(image);
+            if let Some(value) = settle_counter(image, chosen, counts, counter)? {
                 self.report.report(&Event::CounterRaised { image, value });
             }
         }
@@ -561,8 +574,7 @@ impl<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R: Re
         }
         for image in self.images.iter().copied() {
             let chosen = self.chosen.get(image).as_ref();
-            let least = read_counter(self.device, image)?;
-            if !chosen.is_some_and(|chosen| chosen.stands(least)) {
+            if !chosen.is_some_and(|chosen| chosen.verified.still_stands()) {
                 return Err(BootError::FaultDetected);
             }
         }

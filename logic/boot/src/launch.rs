@@ -31,16 +31,6 @@ pub(crate) struct Chosen<S> {
     pub(crate) verified: Verified<S>,
 }
 
-impl<S: ImageSource> Chosen<S> {
-    /// Asked right before the start: whether the decisions stand, and whether the image's counter is no lower than
-    /// `least`, which the hardware says now. What the verification compared it with went through many hands.
-    #[inline(never)]
-    pub(crate) fn stands(&self, least: u32) -> bool {
-        let counter = self.verified.security_counter();
-        self.verified.still_stands() && counter.is_some_and(|counter| counter >= least)
-    }
-}
-
 /// Images in memory, and images on flash that run where they lie.
 pub trait Located: ImageSource {
     /// Where the processor sees the first byte.

@@ -1,7 +1,7 @@
 //! What runs in the end: primary slots verified, counters raised, or another round.
 
 use super::{InPlace, Memory, Phase, is_confirmed, is_member};
-use crate::boot::{BootError, read_counter};
+use crate::boot::{BootError, settle_counter};
 use crate::flash_map::{Image, PerImage, Slot};
 use crate::install::decide;
 use crate::install::set::SetRecord;
@@ -44,8 +44,7 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         }
         for image in self.setup.images.iter().copied() {
             let chosen: Option<&Chosen<FlashImage<F>>> = chosen.get(image).as_ref();
-            let least = read_counter(self.device, image)?;
-            if !chosen.is_some_and(|chosen| chosen.stands(least)) {
+            if !chosen.is_some_and(|chosen| chosen.verified.still_stands()) {
                 return Err(BootError::FaultDetected);
             }
         }
@@ -117,7 +116,8 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
         })
     }
 
-    /// Only a confirmed image raises its counter, and in a set only when all are.
+    /// Only a confirmed image raises its counter, and in a set only when all are. None starts whose counter is below
+    /// what the hardware says now.
     pub(super) fn raise_counters(
         &mut self,
         chosen: &PerImage<Option<Chosen<FlashImage<F>>>>,
@@ -126,15 +126,9 @@ impl<M: Method, F: Flash + Clone, C: HardwareCounter, K: SetRecord, R: Report>
             let Some(chosen) = chosen.get(image) else {
                 continue;
             };
-            let (Standing::Confirmed, Some(value)) =
-                (chosen.standing, chosen.verified.security_counter())
-            else {
-                continue;
-            };
-            if value > *self.minimums.get(image) {
-                let counter = self.device.counters.get_mut(image);
-                let raised = counter.advance_to(value);
-                raised.map_err(|error| BootError::Counter(image, error))?;
+            let counts = chosen.standing == Standing::Confirmed;
+            let counter = self.device.counters.get_mut(image);
+            if let Some(value) = settle_counter(image, chosen, counts, counter)? {
                 self.report.report(&Event::CounterRaised { image, value });
             }
         }
