@@ -670,10 +670,7 @@ fn an_audit_is_exclusive_until_another_command_comes_between() {
     assert_eq!(send(&mut machine, &mut audit, on), Ok(on));
     // Its audit begins anew.
     let reset = on | attribute::AUDIT_RESET;
-    assert_eq!(
-        send(&mut machine, &mut audit, reset),
-        Ok(reset | attribute::AUDIT_EXCLUSIVE)
-    );
+    assert_eq!(send(&mut machine, &mut audit, reset), Ok(exclusive));
     assert_eq!(send(&mut machine, &mut audit, exclusive), Ok(exclusive));
     // Commands that take no sessions cannot be audited, and leave it.
     let flushed = machine.start(Start::hmac());
@@ -694,6 +691,15 @@ fn an_audit_is_exclusive_until_another_command_comes_between() {
     let refused = machine.send(&change_owner(b"x"), &mut [Auth::password(b"wrong")]);
     assert_eq!(refused.unwrap_err(), rc::session(rc::BAD_AUTH, 1));
     assert_eq!(send(&mut machine, &mut other, exclusive), Ok(exclusive));
+    // Both say something about an audit.
+    for bits in [attribute::AUDIT_EXCLUSIVE, attribute::AUDIT_RESET] {
+        let bits = bits | attribute::CONTINUE;
+        let used = audit.auth(b"").attributes(bits);
+        let refused = machine
+            .send(&change_owner(b""), &mut [used.into()])
+            .unwrap_err();
+        assert_eq!(refused, rc::session(rc::ATTRIBUTES, 1));
+    }
     // One audit at a time, and none by a policy session.
     let mut auths = [
         audit.plain_use().attributes(on).into(),

@@ -119,9 +119,10 @@ fn audit(
         (None, _) => Some(entry.handle),
         (Some(_), exclusive) => exclusive.filter(|handle| *handle == entry.handle),
     };
+    let told = entry.attributes.without(SessionAttributes::AUDIT_RESET);
     entry.attributes = match core.sessions.exclusive {
-        Some(_) => entry.attributes.with(SessionAttributes::AUDIT_EXCLUSIVE),
-        None => entry.attributes.without(SessionAttributes::AUDIT_EXCLUSIVE),
+        Some(_) => told.with(SessionAttributes::AUDIT_EXCLUSIVE),
+        None => told.without(SessionAttributes::AUDIT_EXCLUSIVE),
     };
     Ok(())
 }

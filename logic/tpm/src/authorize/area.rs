@@ -71,6 +71,11 @@ fn judge(
     if entry.attributes.has(SessionAttributes::ENCRYPT) {
         may_encrypt(command.is(ENCRYPT), authorised.encrypt.replace(at), session)?;
     }
+    let only_with_audit = SessionAttributes::AUDIT_EXCLUSIVE.with(SessionAttributes::AUDIT_RESET);
+    if !entry.attributes.has(SessionAttributes::AUDIT) && entry.attributes.has_any(only_with_audit)
+    {
+        return Err(Rc::ATTRIBUTES);
+    }
     if entry.attributes.has(SessionAttributes::AUDIT) {
         may_audit(
             core,

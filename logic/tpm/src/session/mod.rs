@@ -7,7 +7,7 @@ mod table;
 
 pub(crate) use cipher::{Cipher, Direction};
 pub(crate) use policy::{Limit, LimitKind, PolicyState};
-pub(crate) use table::Sessions;
+pub(crate) use table::{MAX_CONTEXT_GAP, Sessions};
 
 use crate::handle::Handle;
 use crate::profile::MAX_DIGEST;

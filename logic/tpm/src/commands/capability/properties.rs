@@ -29,7 +29,7 @@ const PLATFORM_REVISION: u32 = 105;
 const PLATFORM_DAY_OF_YEAR: u32 = 248;
 const PLATFORM_YEAR: u32 = 2020;
 /// How far two saved session contexts may be apart.
-const CONTEXT_GAP: u32 = 0xffff;
+const CONTEXT_GAP: u32 = crate::session::MAX_CONTEXT_GAP;
 /// `sharedNV`, `objectCopiedToRam`
 const MEMORY: u32 = 0b110;
 /// What a saved context has besides its object or session, in bytes: header, integrity value, sizes.
