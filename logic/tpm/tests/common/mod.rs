@@ -24,6 +24,7 @@
 mod client;
 mod codes;
 pub mod crypto;
+#[cfg(feature = "full")]
 pub mod keys;
 mod machine;
 mod session;
