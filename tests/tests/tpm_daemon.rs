@@ -3,7 +3,7 @@
 use ironroot_tests::tpm_client::{
     TpmDaemon, ironroot_tpm, over_simulator, over_simulator_frames, over_unix, serve, unix,
 };
-use ironroot_tpm_client::{Client, Error, Template};
+use ironroot_tpm_client::{Client, Error, Parts, Template};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -249,6 +249,30 @@ fn before_init_every_command_fails_and_after_it_the_tpm_starts() {
     assert_eq!(refused(place.client().get_random(8)), 0x101);
     assert_eq!(ask(&[0, 0, 0, 3]), 0);
     assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn startup_state_goes_on_after_shutdown_state_and_is_refused_without() {
+    let place = Place::new();
+    let daemon = place.start(&[]);
+    let mut client = place.client();
+    client.pcr_extend(3, &[5; 32]).unwrap();
+    let pcr = client.pcr_read(&[3]).unwrap();
+    let state = Parts {
+        params: &[0, 1],
+        ..Parts::default()
+    };
+    client.command(0x145, &state).unwrap();
+    // The daemon does not shut down once more: that would be a Shutdown(CLEAR).
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let daemon = place.start(&["--startup", "state"]);
+    // The answer of PCR_Read begins with a counter of changes.
+    assert_eq!(place.client().pcr_read(&[3]).unwrap()[4..], pcr[4..]);
+    daemon.kill();
+    let said = place.try_start(&["--startup", "state"]).unwrap_err();
+    assert!(said.contains("--startup clear"), "{said}");
+    let _daemon = place.start(&[]);
+    assert_ne!(place.client().pcr_read(&[3]).unwrap()[4..], pcr[4..]);
 }
 
 #[test]
