@@ -91,9 +91,10 @@ impl<'m> Tpm<'m> {
         self.core.power_on()
     }
 
-    /// Power off. Without a Shutdown before, the next start is not an orderly one.
+    /// Power off: objects are wiped. Without a Shutdown before, the next start is not an orderly one.
     pub fn power_off(&mut self) {
         self.forget();
+        self.core.objects.flush_all();
         self.core.mode = Mode::Off;
     }
 

@@ -236,6 +236,13 @@ impl<'m> Objects<'m> {
     }
 }
 
+/// The memory of the slots is the wiring's, and outlives the TPM.
+impl Drop for Objects<'_> {
+    fn drop(&mut self) {
+        self.flush_all();
+    }
+}
+
 fn slot_index(handle: Handle) -> Option<usize> {
     match handle.kind() {
         Kind::Transient => usize::try_from(handle.index()).ok(),

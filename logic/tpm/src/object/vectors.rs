@@ -485,3 +485,87 @@ fn derived_keys_are_those_of_the_other_tpm() {
         }
     }
 }
+
+fn saved(object: &Object) -> Vec<u8> {
+    let mut bytes = vec![0; super::MAX_SAVED];
+    let mut out = Output::new(&mut bytes);
+    object.write(&mut out).unwrap();
+    out.written().to_vec()
+}
+
+fn restored(bytes: &[u8]) -> Result<Object, Rc> {
+    let mut input = Input::new(bytes);
+    let object = Object::read(&mut input)?;
+    match input.is_empty() {
+        true => Ok(object),
+        false => Err(Rc::SIZE),
+    }
+}
+
+#[test]
+fn an_object_that_was_saved_is_the_same_and_nothing_else_is_one() {
+    for label in ["ecc", "rsa", "derivation"] {
+        for (external, st_clear, whole) in [
+            (false, false, true),
+            (false, true, true),
+            (true, false, false),
+        ] {
+            let mut object = parent(label);
+            (object.external, object.st_clear) = (external, st_clear);
+            object.qualified_name =
+                qualified_name(object.public.name_alg, b"parent", &object.name).unwrap();
+            if !whole {
+                object.sensitive = None;
+            }
+            let bytes = saved(&object);
+            let again = restored(&bytes).unwrap();
+            assert_eq!(again.public, object.public);
+            assert_eq!(
+                (again.name, again.qualified_name),
+                (object.name, object.qualified_name)
+            );
+            assert_eq!(again.hierarchy, Hierarchy::Owner);
+            assert_eq!((again.external, again.st_clear), (external, st_clear));
+            assert_eq!(again.sensitive.is_some(), whole);
+            assert_eq!(saved(&again), bytes);
+            for len in 0..bytes.len() {
+                assert!(restored(&bytes[..len]).is_err(), "{label}, {len} bytes");
+            }
+            assert!(restored(&[&bytes[..], &[0]].concat()).is_err());
+            let mut other_version = bytes.clone();
+            other_version[0] += 1;
+            assert!(restored(&other_version).is_err());
+            let mut unknown_flag = bytes.clone();
+            unknown_flag[1] |= 0x80;
+            assert!(restored(&unknown_flag).is_err());
+            let mut no_hierarchy = bytes.clone();
+            no_hierarchy[2..6].copy_from_slice(&Handle::LOCKOUT.0.to_be_bytes());
+            assert!(restored(&no_hierarchy).is_err());
+        }
+    }
+    // Halves of two objects.
+    let mut mixed = parent("ecc");
+    mixed.sensitive = parent("derivation").sensitive;
+    assert!(restored(&saved(&mixed)).is_err());
+}
+
+#[test]
+fn the_longest_object_fits_what_is_made_for_it() {
+    let mut object = parent("rsa");
+    object.public.policy = Bytes::new(&[1; 64]).unwrap();
+    object.public.unique = Unique::Rsa(Bytes::new(&[0xff; 512]).unwrap());
+    object.qualified_name = Bytes::new(&[1; 66]).unwrap();
+    object.sensitive = Some(Sensitive {
+        kind: object.public.kind(),
+        auth: SecretBytes::new(&[1; 64]).unwrap(),
+        seed: SecretBytes::new(&[1; 64]).unwrap(),
+        data: SecretBytes::new(&[0xff; 256]).unwrap(),
+    });
+    assert!(restored(&saved(&object)).is_ok());
+    let (public, sensitive) = (&object.public, object.sensitive.as_ref().unwrap());
+    let mut bytes = vec![0; 2 + super::protect::MAX_PRIVATE];
+    let mut out = Output::new(&mut bytes);
+    protector(&parent("rsa"))
+        .wrap_child(b"name", public, sensitive, &mut drbg(), &mut out)
+        .unwrap();
+}
