@@ -53,7 +53,7 @@ impl PrivateDirectory {
     /// Opens a file for reading, and for writing if `writable`.
     ///
     /// # Errors
-    /// What the operating system says; [`check_regular`]'s.
+    /// What the operating system says; what is not a regular file of this user's, with one name.
     pub fn open_file(&self, name: &str, writable: bool) -> io::Result<File> {
         let access = if writable {
             OFlags::RDWR
@@ -129,7 +129,7 @@ impl PrivateDirectory {
 /// Opens `path` for appending, for its owner alone if it is made now, following no link.
 ///
 /// # Errors
-/// What the operating system says; [`check_regular`]'s.
+/// What the operating system says; what is not a regular file of this user's, with one name.
 pub fn open_log(path: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
     open_at(CWD, path, flags)
@@ -138,7 +138,7 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 /// Opens or makes `path` for reading and writing, following no link.
 ///
 /// # Errors
-/// What the operating system says; [`check_regular`]'s.
+/// What the operating system says; what is not a regular file of this user's, with one name.
 pub fn open_private(path: &Path) -> io::Result<File> {
     open_at(CWD, path, OFlags::RDWR | OFlags::CREATE)
 }
