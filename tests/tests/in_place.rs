@@ -2,9 +2,10 @@
 
 use ironroot_boot::{Area, Image, Slot, UpdateLayout, UpdateMode, flash_map};
 use ironroot_icount::{Counter, Log, POWER_CUT};
-use ironroot_qemu::{End, Run};
+use ironroot_qemu::{End, Qemu, Run, Session};
 use ironroot_tests::{Device, Firmware, ironroot, keys};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Orders for the demonstration application: accept an update on trial, or leave it.
 const ACCEPT: u32 = 0;
@@ -363,4 +364,53 @@ fn a_swap_goes_on_wherever_power_failed_forward_and_back() {
     assert_eq!(primary(&device), before, "a revert is exact");
     println!("{CUTS} power cuts each way in {LONG} sectors; resumed {there} forward, {back} back");
     assert!(there >= 8 && back >= 8, "{there} and {back} of {CUTS}");
+}
+
+/// Where the bootloader looks for the request for its recovery mode: "RCVR", and its inverse.
+const REQUEST: u32 = 0x3000_03F8;
+const ASKED: u32 = u32::from_le_bytes(*b"RCVR");
+
+/// Starts a machine whose bootloader can recover, with its serial port on a socket; it ends where it would reset.
+fn recovering(device: &Device, firmware: &Firmware) -> (Session, String) {
+    let path = device.file("serial");
+    let bootloader = firmware.file("bootloader-in-place-recovery.elf");
+    let machine = Qemu::an521(bootloader, device.flash());
+    let machine = machine.word(REQUEST, ASKED).word(REQUEST + 4, !ASKED);
+    let machine = machine.no_reboot().deadline(Duration::from_secs(120));
+    let serial = format!("unix:{},server=on,wait=off", path.display());
+    let session = machine.arg("-serial").arg(serial).start();
+    let begun = Instant::now();
+    while !path.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no serial port");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let port = format!("unix:{}", path.display());
+    (session.expect("QEMU starts"), port)
+}
+
+#[test]
+fn the_recovery_mode_takes_a_candidate_for_the_swap_and_leaves_slot_a() {
+    let Some(firmware) = Firmware::product() else {
+        return;
+    };
+    let device = Device::in_place(&firmware, "nonsecure");
+    let before = primary(&device);
+    let file = Candidate::NEXT.sign(&device, &firmware);
+    let (session, port) = recovering(&device, &firmware);
+    let load = ["device", "load", "--port", &port];
+    let refused = ironroot(
+        &[
+            &load[..],
+            &["--ymodem", text(&firmware.file("nonsecure.bin"))],
+        ]
+        .concat(),
+    );
+    assert!(!refused.status.success(), "no image at all");
+    must(&[&load, &["--ymodem", "--reset", text(&file)]]);
+    let _ = session.finish();
+    assert_eq!(primary(&device), before);
+    let run = device.run(LEAVE, 0);
+    assert_eq!(application(&run), "2.0.0, on trial", "{run}");
+    let run = device.run(LEAVE, 0);
+    assert_eq!(application(&run), "1.0.0, confirmed", "{run}");
 }

@@ -219,6 +219,11 @@ pub(crate) fn build(place: &Place, configuration: Configuration) -> Result<Image
             ("recovery", recovery),
             ("hybrid", &["p256", "lms"]),
             ("in-place", in_place),
+            // SMP is 768 bytes too much beside the swap.
+            (
+                "in-place-recovery",
+                &["p256", "recovery-ymodem", "in-place"],
+            ),
             // With encrypted images as well it would not fit into its place.
             ("in-place-sets", &["p256", "in-place", "sets"]),
         ] {

@@ -8,9 +8,6 @@ use ironroot_platform::HardwareCounter;
 use ironroot_port_armv8m::boards::an521::code_flash::{CodeFlash, WINDOWS};
 use ironroot_port_armv8m::boards::an521::map;
 
-#[cfg(any(feature = "recovery-smp", feature = "recovery-ymodem"))]
-compile_error!("the recovery mode writes slots as they are with RAM-load");
-
 /// Where the processor that runs an image sees offset 0 of the flash that holds its slot A.
 const ADDRESS: PerImage<u32> = PerImage {
     secure: map::SECURE_IMAGE.0 - slot_a(Image::Secure).offset,

@@ -3,33 +3,50 @@
 //! Entered when the words that ask for it are in memory, when button 0 is held at reset, or when no image is
 //! acceptable. It ends with a reset, so everything after it is an ordinary boot.
 
-use crate::SUITES;
+#[cfg(feature = "in-place")]
+#[path = "recovery_in_place.rs"]
+mod slots;
+#[cfg(not(feature = "in-place"))]
+#[path = "recovery_ram_load.rs"]
+mod slots;
+
 use ironroot_an521_common::say;
 use ironroot_boot::fault::Cause;
-use ironroot_boot::{FlashMap, Image, PerImage, RamLoad, flash_map, otp};
-use ironroot_image::AddressRange;
+use ironroot_boot::otp::{self, RootKeys};
+use ironroot_boot::{FlashMap, Image, PerImage, flash_map};
+use ironroot_image::encryption::Decryption;
 use ironroot_platform::HardwareCounter as _;
-use ironroot_port_armv8m::boards::an521::{map, recovery as board, uart::Uart};
+use ironroot_port_armv8m::boards::an521::recovery::{self as board, Request};
+use ironroot_port_armv8m::boards::an521::uart::Uart;
 use ironroot_port_armv8m::cpu::scb;
-use ironroot_recovery::{Event, Recovery, Slots, Store};
+use ironroot_recovery::{Event, Recovery, Store};
+
+/// What images are judged by.
+struct Rules<'d> {
+    map: &'d FlashMap,
+    root_keys: &'d PerImage<RootKeys>,
+    /// Each image's hardware counter: present value, highest possible value.
+    counters: PerImage<(u32, u32)>,
+    decryption: Option<Decryption<'d>>,
+}
 
 /// Goes into the recovery mode if somebody asked for it.
 pub(crate) fn if_requested() {
-    if board::take_request() {
-        serve(&flash_map::AN521);
+    if let Some(request) = board::take_request() {
+        serve(&flash_map::AN521, request);
     }
 }
 
 /// Nothing boots: from a fresh start, with the whole stack, somebody may load an image.
 pub(crate) fn last_resort(cause: Cause) {
     if cause == Cause::NothingToBoot {
-        board::ask();
+        board::ask(Request::NothingBoots);
         scb::system_reset();
     }
 }
 
 #[inline(never)]
-fn serve(map: &FlashMap) {
+fn serve(map: &FlashMap, request: Request) {
     let mut flash = crate::flash();
     let facts = map.otp.of(&mut flash).ok();
     let facts = facts.and_then(|area| otp::read_boot_facts(&area).ok());
@@ -37,19 +54,13 @@ fn serve(map: &FlashMap) {
     let Some(facts) = facts else { return };
     let (secure, non_secure) = (counter(map, Image::Secure), counter(map, Image::NonSecure));
     crate::encrypted::opening(map, |decryption| {
-        listen(&mut Slots {
-            flash,
+        let rules = Rules {
             map,
-            strategy: RamLoad,
             root_keys: &facts.root_keys,
-            suites: SUITES,
             counters: PerImage { secure, non_secure },
-            windows: PerImage {
-                secure: window(map::SECURE_IMAGE),
-                non_secure: window(map::NON_SECURE_IMAGE),
-            },
             decryption,
-        });
+        };
+        listen(&mut slots::slots(rules, request));
     });
 }
 
@@ -99,11 +110,4 @@ fn counter(map: &FlashMap, image: Image) -> (u32, u32) {
     let mut flash = crate::flash();
     let counter = crate::counter(map, image, &mut flash);
     (crate::part(9, counter.read()), counter.limit())
-}
-
-const fn window(range: map::Range) -> Option<AddressRange> {
-    Some(AddressRange {
-        start: range.0,
-        len: range.1 - range.0,
-    })
 }

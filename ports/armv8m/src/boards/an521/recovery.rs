@@ -18,23 +18,43 @@ const REQUEST: [Register; 2] = [
 
 /// "RCVR" in the order of memory.
 const ASKED: u32 = u32::from_le_bytes(*b"RCVR");
+/// "HELP" in the order of memory.
+const NEEDED: u32 = u32::from_le_bytes(*b"HELP");
 
-/// Asks for the recovery mode after the next warm reset. The secure image does the same with its own code.
-pub fn ask() {
-    REQUEST[0].write(ASKED);
-    REQUEST[1].write(!ASKED);
+/// Why the recovery mode is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// The firmware or a person asked for it.
+    Asked,
+    /// The bootloader found nothing to start.
+    NothingBoots,
 }
 
-/// Whether somebody asked: the words, or button 0 held during the reset. The words are gone afterwards.
+/// Asks for the recovery mode after the next warm reset. The secure image does the same with its own code.
+pub fn ask(request: Request) {
+    let word = match request {
+        Request::Asked => ASKED,
+        Request::NothingBoots => NEEDED,
+    };
+    REQUEST[0].write(word);
+    REQUEST[1].write(!word);
+}
+
+/// What was asked: by the words, or by button 0 held during the reset. The words are gone afterwards.
 #[must_use]
-pub fn take_request() -> bool {
+pub fn take_request() -> Option<Request> {
     // FPGA I/O block, secure alias (Arm Application Note AN521, section 3.6: buttons). QEMU has none to press.
     const BUTTONS: Register = register(0x5030_2008);
     let [first, second] = REQUEST.map(Register::read);
     for word in REQUEST {
         word.write(0);
     }
-    (first == ASKED && second == !ASKED) || BUTTONS.read() & 1 != 0
+    match first {
+        ASKED if second == !ASKED => Some(Request::Asked),
+        NEEDED if second == !NEEDED => Some(Request::NothingBoots),
+        _ if BUTTONS.read() & 1 != 0 => Some(Request::Asked),
+        _ => None,
+    }
 }
 
 /// SysTick without its interrupt. Arm v8-M Architecture Reference Manual, B11.
