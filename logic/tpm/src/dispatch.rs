@@ -173,7 +173,7 @@ fn session_area(
     let len = usize::try_from(size).map_err(|_| Rc::AUTHSIZE)?;
     // Nine bytes are the shortest session there can be.
     let area = match len >= 9 {
-        true => input.take(len).map_err(|_| Rc::AUTHSIZE)?,
+        true => input.take(len).map_err(|_| Rc::SIZE)?,
         false => return Err(Rc::AUTHSIZE),
     };
     let start = at.saturating_add(4);

@@ -120,18 +120,18 @@ const FULL: bool = cfg!(feature = "full");
 /// The longest command and answer, in bytes.
 pub const MAX_COMMAND: usize = if FULL { 4096 } else { 2048 };
 /// The longest digest, in bytes.
-pub const MAX_DIGEST: usize = if FULL { 64 } else { 48 };
+pub(crate) const MAX_DIGEST: usize = if FULL { 64 } else { 48 };
 /// The longest RSA modulus, in bytes; 0 without RSA.
-pub const MAX_RSA: usize = if FULL { 512 } else { 0 };
+pub(crate) const MAX_RSA: usize = if FULL { 512 } else { 0 };
 /// The longest coordinate of a curve, in bytes.
-pub const MAX_COORDINATE: usize = if FULL { 66 } else { 32 };
+pub(crate) const MAX_COORDINATE: usize = if FULL { 66 } else { 32 };
 /// The longest buffer of hash, HMAC and symmetric commands, in bytes (`MAX_DIGEST_BUFFER`).
-pub const MAX_BUFFER: usize = 1024;
+pub(crate) const MAX_BUFFER: usize = 1024;
 /// The largest NV index, in bytes.
-pub const MAX_NV_INDEX: usize = if FULL { 2048 } else { 768 };
+pub(crate) const MAX_NV_INDEX: usize = if FULL { 2048 } else { 768 };
 /// What one NV read or write may move, in bytes.
-pub const MAX_NV_BUFFER: usize = if FULL { 1024 } else { 512 };
+pub(crate) const MAX_NV_BUFFER: usize = if FULL { 1024 } else { 512 };
 /// The most data that a sealed object holds, in bytes.
-pub const MAX_SEALED: usize = 128;
+pub(crate) const MAX_SEALED: usize = 128;
 /// How many banks of PCRs there can be.
-pub const MAX_BANKS: usize = if FULL { 4 } else { 2 };
+pub(crate) const MAX_BANKS: usize = if FULL { 4 } else { 2 };

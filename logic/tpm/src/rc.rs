@@ -7,7 +7,7 @@
 pub struct Rc(u32);
 
 /// What every fallible function of this crate returns.
-pub type Result<T> = core::result::Result<T, Rc>;
+pub(crate) type Result<T> = core::result::Result<T, Rc>;
 
 const FORMAT_ONE: u32 = 0x080;
 const VERSION_ONE: u32 = 0x100;

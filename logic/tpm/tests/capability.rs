@@ -69,7 +69,9 @@ fn algorithms_come_in_order_with_their_attributes() {
         (alg::XOR, 0x6),
         (alg::SHA256, 0x4),
         (alg::ECC, 0x9),
-        (0x25, 0xa),
+        (0x25, 0x8),
+        (0x17, 0x201),
+        (0x18, 0x101),
         (alg::CFB, 0x202),
     ] {
         assert_eq!(attributes(number), Some(expected), "{number:x}");
@@ -200,7 +202,7 @@ fn properties_fixed_and_variable_are_listed_each_to_the_end_of_its_group() {
         (0x10d, 1024),
         (0x112, 24),
         (0x113, 3),
-        (0x114, 0xffff),
+        (0x114, u32::MAX),
         (0x117, 2048),
         (0x11e, 4096),
         (0x120, 64),

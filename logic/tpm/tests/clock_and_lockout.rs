@@ -123,7 +123,9 @@ fn the_rate_is_adjusted_in_steps_and_within_limits() {
         machine.send(&adjust(step), &mut open()).unwrap();
         assert_eq!(gained(&mut machine), expected);
     }
-    (0..40).for_each(|_| drop(machine.send(&adjust(3), &mut open()).unwrap()));
+    (0..40).for_each(|_| {
+        machine.send(&adjust(3), &mut open()).unwrap();
+    });
     assert_eq!(gained(&mut machine), 115_000);
 }
 
@@ -189,7 +191,9 @@ fn failed_tries_survive_restarts_and_unguarded_entities_never_count() {
         .unwrap_err();
     assert_eq!(refused, rc::session(rc::BAD_AUTH, 1));
     assert_eq!(property(&mut machine, 0x20e), 1);
-    (0..2).for_each(|_| drop(guess(&mut machine, b"wrong")));
+    (0..2).for_each(|_| {
+        let _ = guess(&mut machine, b"wrong");
+    });
     machine.send(&command, &mut open()).unwrap();
     assert_eq!(
         guess(&mut machine, b"right").unwrap_err(),
@@ -265,7 +269,9 @@ fn no_auth_value_is_tried_that_could_not_be_noted() {
 fn lockouts_own_auth_value_gets_one_try_and_resets_the_others() {
     let mut machine = guarded();
     machine.change_auth(rh::LOCKOUT, b"", b"key");
-    (0..3).for_each(|_| drop(guess(&mut machine, b"wrong")));
+    (0..3).for_each(|_| {
+        let _ = guess(&mut machine, b"wrong");
+    });
     let reset = Command::new(0x139).handle(rh::LOCKOUT);
     machine.send(&reset, &mut [Auth::password(b"key")]).unwrap();
     guess(&mut machine, b"right").unwrap();

@@ -325,7 +325,9 @@ fn no_acknowledged_write_is_lost_and_no_refused_one_is_found() {
                 }
             }
             3 => counter += u64::from(plain(&mut machine, 0x134, NV + 1).is_ok()),
-            4 | 5 => drop(plain(&mut machine, 0x134, NV + 2)),
+            4 | 5 => {
+                let _ = plain(&mut machine, 0x134, NV + 2);
+            }
             6 if dice.roll(4) == 0 => {
                 if dice.roll(2) == 0 {
                     let _ = machine.shutdown(dice.roll(2) as u16);

@@ -30,7 +30,7 @@ fn an_index_is_written_read_and_gone() {
     write(&mut machine, INDEX, b"data", 4).unwrap();
     assert_eq!(
         read(&mut machine, INDEX, 10, 2).unwrap(),
-        b"\0\0data\0\0\0\0"
+        b"\xff\xffdata\xff\xff\xff\xff"
     );
     assert_eq!(attributes(&mut machine, INDEX), PLAIN | WRITTEN);
     machine.reset();
@@ -393,7 +393,7 @@ fn a_counter_never_shows_a_value_again_even_after_it_was_deleted() {
     define(&mut machine, INDEX, PLAIN | COUNTER, b"", 8).unwrap();
     assert_eq!(
         write(&mut machine, INDEX, &[0; 8], 0).unwrap_err(),
-        rc::handle(rc::ATTRIBUTES, 2)
+        rc::ATTRIBUTES
     );
     let clear = Command::new(0x126).handle(rh::LOCKOUT);
     plain(&mut machine, 0x134, INDEX).unwrap();
@@ -541,7 +541,7 @@ fn bits_are_set_and_never_cleared() {
     );
     assert_eq!(
         write(&mut machine, INDEX, &[0; 8], 0).unwrap_err(),
-        rc::handle(rc::ATTRIBUTES, 2)
+        rc::ATTRIBUTES
     );
 }
 
@@ -559,7 +559,7 @@ fn an_extended_index_is_the_hash_chain_of_what_it_was_given() {
     }
     assert_eq!(
         write(&mut machine, INDEX, &[0; 32], 0).unwrap_err(),
-        rc::handle(rc::ATTRIBUTES, 2)
+        rc::ATTRIBUTES
     );
     let set = on_index(0x135, INDEX).u64(1);
     assert_eq!(
@@ -637,7 +637,10 @@ fn what_is_cleared_by_startup_clear_survives_a_resume_only() {
         NV_UNINITIALIZED
     );
     write(&mut machine, INDEX, b"x", 1).unwrap();
-    assert_eq!(read(&mut machine, INDEX, 8, 0).unwrap(), b"\0x\0\0\0\0\0\0");
+    assert_eq!(
+        read(&mut machine, INDEX, 8, 0).unwrap(),
+        b"\xffx\xff\xff\xff\xff\xff\xff"
+    );
 }
 
 #[test]
@@ -867,7 +870,8 @@ impl Model {
 
     fn set(&mut self, at: usize, data: &[u8]) {
         if !self.written {
-            self.data.fill(0);
+            self.data
+                .fill(if self.bits & ORDERLY != 0 { 0 } else { 0xff });
         }
         self.data[at..at + data.len()].copy_from_slice(data);
         self.written = true;

@@ -116,7 +116,8 @@ fn the_session_area_is_as_long_as_it_says_and_holds_one_to_three_sessions() {
     for size in (0..9).chain([u32::MAX, 0x8000_0000, 14, 100]) {
         let mut wrong = good.clone();
         wrong[14..18].copy_from_slice(&size.to_be_bytes());
-        assert_eq!(machine.code(&wrong), rc::AUTHSIZE, "{size} bytes");
+        let expected = if size < 9 { rc::AUTHSIZE } else { rc::SIZE };
+        assert_eq!(machine.code(&wrong), expected, "{size} bytes");
     }
     // Ten bytes: the second session ends after one byte.
     let mut wrong = good.clone();
@@ -898,4 +899,44 @@ fn a_malformed_command_is_no_guess() {
             .unwrap_err(),
         rc::LOCKOUT
     );
+}
+
+// The C code encrypted as many bytes of its answer as a size said that nobody had checked (2023, no number).
+#[test]
+fn cve_2023_of_an_answer_the_first_parameter_is_encrypted_and_nothing_behind_it() {
+    for cipher in CIPHERS {
+        let mut machine = Machine::new();
+        let mut session = machine.start(Start::hmac().cipher(cipher));
+        let encrypt = attribute::CONTINUE | attribute::ENCRYPT;
+        // Nothing to encrypt.
+        let used = session.plain_use().attributes(encrypt);
+        let reply = machine.send(&get_random(0), &mut [used.into()]).unwrap();
+        assert_eq!(reply.params, [0, 0]);
+        // An empty first parameter, and a ticket behind it that stays as it is.
+        let policy = machine.start(Start::policy());
+        let command = Command::new(cc::POLICY_SECRET)
+            .handle(rh::OWNER)
+            .handle(policy.handle);
+        let command = command.sized(b"").sized(b"").sized(b"").u32(0);
+        let used = session.plain_use().attributes(encrypt);
+        let reply = machine
+            .send(&command, &mut [Auth::password(b""), used.into()])
+            .unwrap();
+        let null = [&[0, 0, 0x80, 0x23][..], &rh::NULL.to_be_bytes(), &[0, 0]].concat();
+        assert_eq!(reply.params, null, "{cipher:?}");
+        // A digest, and a ticket behind it: the client decrypts the first parameter only.
+        let command = Command::new(cc::HASH).sized(b"abc").u16(0x0b).u32(rh::NULL);
+        let used = session.plain_use().attributes(encrypt);
+        let reply = machine.send(&command, &mut [used.into()]).unwrap();
+        let digest = common::crypto::sha256(&[b"abc"]);
+        let wanted = [
+            &[0, 32][..],
+            &digest,
+            &[0x80, 0x24],
+            &rh::NULL.to_be_bytes(),
+            &[0, 0],
+        ]
+        .concat();
+        assert_eq!(reply.params, wanted, "{cipher:?}");
+    }
 }

@@ -363,3 +363,37 @@ fn random_extends_sessions_and_reads_never_write() {
     }
     assert_eq!(machine.store.commits(), commits);
 }
+
+#[test]
+fn a_record_that_is_not_whole_ends_in_failure_mode_which_tells_little() {
+    let mut machine = Machine::new();
+    define(&mut machine, 0x0100_0001, nv::PLAIN, b"", 8).unwrap();
+    let mut records = machine.store.records();
+    records.insert(0x0100_0001, vec![0, 1, 2, 3]);
+    machine.store.replace(records);
+    machine.reset();
+    assert_eq!(
+        read(&mut machine, 0x0100_0001, 8, 0).unwrap_err(),
+        rc::FAILURE
+    );
+    for code in [0x17b, 0x17e, 0x145, 0x169] {
+        assert_eq!(
+            machine.send(&Command::new(code), &mut []).unwrap_err(),
+            rc::FAILURE
+        );
+    }
+    let result = machine.send(&Command::new(0x17c), &mut []).unwrap();
+    let mut reader = result.reader();
+    reader.sized();
+    assert_eq!(reader.u32(), rc::FAILURE);
+    assert_eq!(property(&mut machine, 0x105), u32::from_be_bytes(*b"IBM\0"));
+    let (more, list) = capability(&mut machine, 6, 0x105, 100);
+    assert!(!more);
+    assert_eq!(list.len(), 4 + 8 * 8, "who made it, and no more");
+    for (what, first) in [(6, 0x100), (6, 0x200), (1, 0), (5, 0)] {
+        let command = Command::new(0x17a).u32(what).u32(first).u32(1);
+        assert_eq!(machine.send(&command, &mut []).unwrap_err(), rc::FAILURE);
+    }
+    machine.power_cycle();
+    machine.startup(0).unwrap();
+}

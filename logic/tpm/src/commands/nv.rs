@@ -155,7 +155,7 @@ fn write(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         public.kind(),
         NvKind::Counter | NvKind::Bits | NvKind::Extend
     ) {
-        return Err(Rc::ATTRIBUTES.handle(2));
+        return Err(Rc::ATTRIBUTES);
     }
     let room = public
         .len()

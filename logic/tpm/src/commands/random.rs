@@ -4,7 +4,7 @@ use crate::core::Core;
 use crate::dispatch::Call;
 use crate::profile::MAX_DIGEST;
 use crate::rc::Result;
-use crate::table::{Command, DECRYPT, ENCRYPT};
+use crate::table::{Command, DECRYPT, ENCRYPT, NV};
 use ironroot_crypto::wipe;
 
 /// Lines of the command table.
@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
         code: 0x146,
         handles: &[],
         roles: &[],
-        traits: DECRYPT,
+        traits: NV | DECRYPT,
         run: stir_random,
     },
 ];

@@ -12,7 +12,7 @@ use crate::dispatch::{Call, Locality};
 use crate::pcr::Pcrs;
 use crate::rc::{Rc, Result};
 use crate::state::{CLOCK_UPDATE, Orderly, Volatile};
-use crate::store::{MAX_RECORD, RecordId};
+use crate::store::{MAX_RECORD, RecordId, StoreError};
 use crate::table::{Command, NO_SESSIONS, NV};
 use crate::wire::Input;
 use ironroot_crypto::Secret;
@@ -78,7 +78,7 @@ fn startup(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         core.may_resume(before, call.locality)?;
     }
     let saved = match before {
-        Orderly::State { .. } => core.read_saved(),
+        Orderly::State { .. } => core.read_saved()?,
         Orderly::No | Orderly::Clear => None,
     };
     let start = match (kind, &saved) {
@@ -142,7 +142,10 @@ impl Core<'_> {
     }
 
     /// Reads what Shutdown(STATE) kept; `None`: it is not whole, and a reset is all that is left.
-    fn read_saved(&mut self) -> Option<Saved> {
+    ///
+    /// # Errors
+    /// `NV_UNAVAILABLE`: it cannot be read just now, and must not be given up for that.
+    fn read_saved(&mut self) -> Result<Option<Saved>> {
         let mut saved = Saved {
             volatile: Volatile::default(),
             record: Secret::zeroed(),
@@ -153,8 +156,21 @@ impl Core<'_> {
         let store = &mut *self.store;
         let len = saved
             .record
-            .expose_mut(|record| store.read(RecordId::RESUME, record))
-            .ok()??;
+            .expose_mut(|record| store.read(RecordId::RESUME, record));
+        let pcrs_len = self.store.read(RecordId::PCRS, &mut saved.pcrs);
+        match (len, pcrs_len) {
+            (Err(StoreError::Unavailable), _) | (_, Err(StoreError::Unavailable)) => {
+                Err(Rc::NV_UNAVAILABLE)
+            }
+            (Ok(Some(len)), Ok(Some(pcrs_len))) => {
+                saved.pcrs_len = pcrs_len;
+                Ok(self.parse_saved(saved, len))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn parse_saved(&self, mut saved: Saved, len: usize) -> Option<Saved> {
         let (volatile, at) = saved.record.expose(|record| {
             let mut input = Input::new(record.get(..len)?);
             let version: u16 = input.get().ok()?;
@@ -165,7 +181,6 @@ impl Core<'_> {
         })?;
         saved.volatile = volatile;
         saved.sessions = (at, len);
-        saved.pcrs_len = self.store.read(RecordId::PCRS, &mut saved.pcrs).ok()??;
         // A trial of what is to come: after the commit nothing may fail.
         let mut trial = Pcrs::new(self.permanent.get().banks);
         let mut input = Input::new(saved.pcrs.get(..saved.pcrs_len)?);

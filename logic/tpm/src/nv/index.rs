@@ -159,10 +159,12 @@ impl NvIndex {
             .expose(|data| look(data.get(..len).unwrap_or_default()))
     }
 
-    /// Writes `bytes` at `offset`; what was never written reads as zeroes. `None`: beyond its end.
+    /// Writes `bytes` at `offset`. `None`: beyond its end. What was never written then reads as ones, like erased
+    /// flash, or as zeroes if it lives in memory: as the reference code has it.
     pub(crate) fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<()> {
         let len = self.public.len();
         let fresh = !self.public.has(NvAttributes::WRITTEN);
+        let erased = if self.is_orderly() { 0 } else { 0xff };
         self.data.expose_mut(|data| {
             let data = data.get_mut(..len)?;
             let end = offset.checked_add(bytes.len())?;
@@ -170,7 +172,7 @@ impl NvIndex {
                 return None;
             }
             if fresh {
-                data.fill(0);
+                data.fill(erased);
             }
             data.get_mut(offset..end)?.copy_from_slice(bytes);
             Some(())

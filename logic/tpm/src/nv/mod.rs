@@ -10,7 +10,7 @@ mod rules;
 
 pub(crate) use index::{NvIndex, NvKind, NvPublic};
 pub(crate) use orderly::{ORDERLY_COUNT, OrderlyNv};
-pub(crate) use rules::{Access, NvAccess};
+pub(crate) use rules::Access;
 
 use crate::attributes::NvAttributes;
 use crate::core::Core;

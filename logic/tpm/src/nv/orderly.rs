@@ -177,10 +177,10 @@ impl OrderlyNv {
         for entry in entries.iter_mut().take(*count) {
             entry.attributes = started(entry.attributes, reset);
             let counts = NvKind::of(entry.attributes) == Some(NvKind::Counter);
-            if lost && counts && entry.attributes.has(NvAttributes::WRITTEN) {
-                if let Some(value) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-                    *value = (u64::from_be_bytes(*value) | ORDERLY_COUNT).to_be_bytes();
-                }
+            let value = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut());
+            let written = entry.attributes.has(NvAttributes::WRITTEN);
+            if let Some(value) = value.filter(|_| lost && counts && written) {
+                *value = (u64::from_be_bytes(*value) | ORDERLY_COUNT).to_be_bytes();
             }
             at = at.saturating_add(usize::from(entry.len));
         }

@@ -193,14 +193,6 @@ impl Core<'_> {
         Ok(index.expose(|data| look(&index.public, data)))
     }
 
-    /// The attributes of an index, as they are now.
-    ///
-    /// # Errors
-    /// `HANDLE`
-    pub(crate) fn nv_attributes(&mut self, handle: Handle) -> Result<NvAttributes> {
-        Ok(self.nv_index(handle)?.public.attributes)
-    }
-
     /// Whether an index was written (PolicyNvWritten).
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod orderly;
 mod permanent;
 mod volatile;
 
-pub(crate) use clock::{CLOCK_UPDATE, Clock, ClockInfo, TimeInfo};
+pub(crate) use clock::{CLOCK_UPDATE, Clock, ClockInfo};
 pub(crate) use journalled::Journalled;
 pub(crate) use lockout::Healing;
 pub(crate) use orderly::Orderly;
