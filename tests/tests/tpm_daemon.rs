@@ -5,6 +5,7 @@ use ironroot_tests::tpm_client::{
 };
 use ironroot_tpm_client::{Client, Error, Parts, Template};
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -45,6 +46,16 @@ impl Place {
         TpmDaemon::start(&arguments)
     }
 
+    /// The same, at a TCP port as well, with the platform port after it.
+    fn start_at_a_port(&self) -> (TpmDaemon, u16) {
+        // The port after a free one may be taken.
+        let daemon = (0..20).find_map(|_| self.try_start(&["--tcp", "127.0.0.1:0"]).ok());
+        let daemon = daemon.unwrap();
+        let address = daemon.ready.split([' ', ',']).nth(1).unwrap();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        (daemon, port)
+    }
+
     fn client(&self) -> Client {
         over_unix(&self.path("data"))
     }
@@ -53,24 +64,7 @@ impl Place {
 #[test]
 fn every_framing_reaches_the_same_tpm() {
     let place = Place::new();
-    let (state, socket) = (place.text("state"), place.text("data"));
-    let daemon = (0..20).find_map(|_| {
-        // The port after a free one may be taken.
-        TpmDaemon::start(&[
-            "--state",
-            &state,
-            "--unix",
-            &socket,
-            "--tcp",
-            "127.0.0.1:0",
-            "--durability",
-            "none",
-        ])
-        .ok()
-    });
-    let daemon = daemon.unwrap();
-    let port = daemon.ready.split(['\u{20}', ',']).nth(1).unwrap();
-    let port: u16 = port.rsplit(':').next().unwrap().parse().unwrap();
+    let (_daemon, port) = place.start_at_a_port();
     let mut clients = [
         over_simulator(port).unwrap(),
         Client::tcp(port).unwrap(),
@@ -249,6 +243,34 @@ fn before_init_every_command_fails_and_after_it_the_tpm_starts() {
     assert_eq!(refused(place.client().get_random(8)), 0x101);
     assert_eq!(ask(&[0, 0, 0, 3]), 0);
     assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn where_nothing_can_be_written_the_tpm_says_so_and_loses_nothing() {
+    let place = Place::new();
+    let (_daemon, port) = place.start_at_a_port();
+    let mut platform = TcpStream::connect(("127.0.0.1", port + 1)).unwrap();
+    let mut nv_memory = |signal: u8| {
+        platform.write_all(&[0, 0, 0, signal]).unwrap();
+        let mut answer = [0xff; 4];
+        platform.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [0; 4]);
+    };
+    let mut client = place.client();
+    client.nv_define(INDEX, 8, ORDINARY).unwrap();
+    client.nv_write(INDEX, b"before..").unwrap();
+    nv_memory(12);
+    match client.nv_write(INDEX, b"refused!") {
+        // TPM_RC_NV_UNAVAILABLE
+        Err(Error::Refused { code, .. }) => assert_eq!(code, 0x923),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.nv_read(INDEX, 8).unwrap(), b"before..");
+    client.get_random(8).unwrap();
+    nv_memory(11);
+    assert_eq!(client.nv_read(INDEX, 8).unwrap(), b"before..");
+    client.nv_write(INDEX, b"after...").unwrap();
+    assert_eq!(client.nv_read(INDEX, 8).unwrap(), b"after...");
 }
 
 #[test]

@@ -12,9 +12,10 @@ use std::process::ExitCode;
 pub(super) const ABOUT: &str = "\
 Serve a TPM whose state is a directory
 
-The directory is made if there is none. The TPM gets power and Startup(CLEAR) by itself; with --ctrl it
-waits for INIT, as QEMU expects. When it can be used, one line on standard output says where. SIGTERM and
-SIGINT end it in order; after a kill, a crash or a loss of power nothing is lost that was answered.
+The directory is made if there is none. The TPM gets power and Startup(CLEAR) by itself; with --ctrl \
+it waits for INIT, as QEMU expects. When it can be used, one line on standard output says where. \
+SIGTERM and SIGINT end it in order; after a kill, a crash or a loss of power nothing is lost that was \
+answered.
 
 Once everything is open, the process gives up every system call that serving does not take.";
 
@@ -22,33 +23,37 @@ pub(super) const HELP: &str = "\
 Reach it with tpm2-tools, OpenSSL's and PKCS#11's tpm2 modules, anything on tpm2-tss:
   ironroot tpm serve --state ~/mytpm
   export TPM2TOOLS_TCTI=mssim:host=127.0.0.1,port=2321      (or TPM2OPENSSL_TCTI, TPM2_PKCS11_TCTI)
-
-the same by swtpm's protocol, with its control channel where tpm2-tss looks for it:
-  ironroot tpm serve --state ~/mytpm --tcp 127.0.0.1:2321 --ctrl tcp:127.0.0.1:2322 --startup clear
+or, at the same port, by swtpm's protocol:
   export TPM2TOOLS_TCTI=swtpm:host=127.0.0.1,port=2321
 
+with swtpm's control channel where programs for swtpm look for it:
+  ironroot tpm serve --state ~/mytpm --tcp 127.0.0.1:2321 --ctrl tcp:127.0.0.1:2322 --startup clear
+
 over a Unix socket that only you can use:
-  ironroot tpm serve --state ~/mytpm --unix ~/mytpm/socket
-  export TPM2TOOLS_TCTI='cmd:socat - UNIX-CONNECT:/home/me/mytpm/socket'
+  ironroot tpm serve --state ~/mytpm --unix ~/mytpm.socket
+  export TPM2TOOLS_TCTI='cmd:socat - UNIX-CONNECT:/home/me/mytpm.socket'
 
 in a virtual machine:
   ironroot tpm serve --state ~/vmtpm --ctrl unix:/tmp/vmtpm.sock --terminate &
   qemu-system-x86_64 … -chardev socket,id=chrtpm,path=/tmp/vmtpm.sock \\
       -tpmdev emulator,id=tpm0,chardev=chrtpm -device tpm-crb,tpmdev=tpm0
 
-The state. Without --key its protection is integrity against accident only: whoever reads the directory has
-the TPM's secrets, whoever writes it can change them. With a key it is encrypted and authenticated:
+The state. Without --key its protection is integrity against accident only: whoever reads the
+directory has the TPM's secrets, whoever writes it can change them. With a key it is encrypted and
+authenticated:
   head -c 32 /dev/urandom > ~/tpm.key && chmod 600 ~/tpm.key
   ironroot tpm serve --state ~/mytpm --key ~/tpm.key
   ironroot tpm serve --state ~/mytpm --key 'exec:systemd-creds decrypt /etc/tpm.cred -'
-Without --anchor nobody notices an old copy of the directory put back. The anchor is a small file outside
-(on another disk, another machine), or a command that keeps a line for you: it reads `get` and answers
-`none` or what was set last; it reads `set HEX` and answers `ok`. A change is answered when both have it.
+Without --anchor nobody notices an old copy of the directory put back. The anchor is a small file
+outside (on another disk, another machine), or a command that keeps a line for you: it reads `get`
+and answers `none` or what was set last; it reads `set HEX` and answers `ok`. A change is answered
+when both have it.
   ironroot tpm serve --state ~/mytpm --key ~/tpm.key --anchor /mnt/elsewhere/tpm.anchor
 
 --durability=none answers before the disk has a change: for tests, and machines that never crash.
 
-Who can reach a TCP port can use the TPM: on 127.0.0.1 that is every user of the machine. Prefer --unix.";
+Who can reach a TCP port can use the TPM: on 127.0.0.1 that is every user of the machine. Prefer
+--unix.";
 
 /// Options of `ironroot tpm serve`.
 #[derive(Args)]
