@@ -176,8 +176,13 @@ fn start<F: Flash, C: HardwareCounter, S: Strategy, G: Stage<F>, K: SetRecord, R
         report,
     };
     for image in images.iter().copied() {
-        *boot.contenders.get_mut(image) =
-            survey(strategy, boot.device, boot.report, image, trials)?;
+        *boot.contenders.get_mut(image) = survey(
+            strategy,
+            boot.device,
+            boot.report,
+            image,
+            (boot.record, trials),
+        )?;
         *boot.minimums.get_mut(image) = read_counter(boot.device, image)?;
     }
     boot.choose()?;
@@ -263,12 +268,12 @@ fn read_counter<F, C: HardwareCounter>(
 }
 
 /// Looks at both slots of an image. A slot that holds something and takes no part is reported.
-fn survey<F: Flash, C, S: Strategy, R: Report>(
+fn survey<F: Flash, C, S: Strategy, K: SetRecord, R: Report>(
     strategy: &S,
     device: &mut Device<'_, F, C>,
     report: &mut R,
     image: Image,
-    trials: Trials,
+    (record, trials): (&K, Trials),
 ) -> Result<PerSlot<Contender>, BootError> {
     let mut look = |slot| -> Result<Contender, BootError> {
         if strategy.preference(slot).is_none() {
@@ -281,12 +286,17 @@ fn survey<F: Flash, C, S: Strategy, R: Report>(
         let region = device.map.slot(image, slot).of(&mut device.flash)?;
         let state = SlotState::read(&region);
         let standing = state.trailer.map_or(Standing::Unmarked, |trailer| {
-            let marked = trailer.copy_done != FlagState::Unset;
-            match trials.failed.contains(image, slot) && marked {
-                _ if trials.accepted(image, slot) => Standing::Confirmed,
-                true => Standing::TrialFailed,
-                false => strategy.standing(slot, &trailer),
+            // Asked of the record, so that a bootloader without one has none of this.
+            if record.together() {
+                let marked = trailer.copy_done != FlagState::Unset;
+                if trials.accepted(image, slot) {
+                    return Standing::Confirmed;
+                }
+                if marked && trials.failed.contains(image, slot) {
+                    return Standing::TrialFailed;
+                }
             }
+            strategy.standing(slot, &trailer)
         });
         report.report(&Event::Found {
             image,
