@@ -1,6 +1,7 @@
 //! ContextSave, ContextLoad, FlushContext (Part 1, section 30; Part 3, section 28).
 
 mod common;
+mod object_common;
 
 use common::{Auth, Cipher, Command, Machine, Session, Start, attribute, cc, keys, rc, rh};
 use ironroot_tpm::Profile;
@@ -502,4 +503,58 @@ fn context_commands_take_no_sessions() {
         Err(rc::handle(rc::VALUE, 1))
     );
     assert_eq!(save(&mut machine, rh::OWNER), Err(rc::handle(rc::VALUE, 1)));
+}
+
+#[test]
+fn an_object_with_st_clear_survives_a_resume_and_no_other_start() {
+    use object_common::{Template, attr, primary};
+    for (kind, survives) in [(1, true), (0, false)] {
+        let mut machine = Machine::new();
+        let key = primary(&mut machine, &Template::storage().with(attr::ST_CLEAR));
+        let context = save(&mut machine, key.handle).unwrap();
+        assert_eq!(context.saved_handle, 0x8000_0002);
+        machine.shutdown(1).unwrap();
+        machine.power_cycle();
+        machine.startup(kind).unwrap();
+        let loaded = load(&mut machine, &context).map(|_| ());
+        let wanted = if survives {
+            Ok(())
+        } else {
+            Err(with_one(rc::INTEGRITY))
+        };
+        assert_eq!(loaded, wanted);
+        // Nor does another label help.
+        let other = Context {
+            saved_handle: 0x8000_0000,
+            ..context
+        };
+        assert_eq!(load(&mut machine, &other), Err(with_one(rc::INTEGRITY)));
+    }
+}
+
+#[test]
+fn the_largest_things_that_can_be_loaded_can_be_saved() {
+    use object_common::{Template, attr, load_external};
+    let mut machine = Machine::new();
+    // An event sequence runs a hash for every bank.
+    let start = Command::new(cc::HASH_SEQUENCE_START)
+        .sized(&[7; 64])
+        .u16(0x10);
+    let handle = machine.send(&start, &mut []).unwrap().handle;
+    let context = save(&mut machine, handle).unwrap();
+    assert!(load(&mut machine, &context).is_ok());
+    // A public key of RSA-4096 with a policy of SHA-512.
+    let mut modulus = vec![0xff; 512];
+    modulus[511] = 0xfd;
+    let template = Template::signing_rsa(4096)
+        .without(attr::FIXED | attr::ORIGIN)
+        .name_alg(object_common::SHA512)
+        .policy(&[9; 64])
+        .unique(&object_common::sized(&modulus));
+    let handle =
+        load_external(&mut machine, b"", &template.bytes(), rh::NULL).expect("it is loaded");
+    let context = save(&mut machine, handle).unwrap();
+    let again = load(&mut machine, &context).unwrap();
+    let names = [handle, again].map(|handle| name_of(&mut machine, handle).unwrap());
+    assert_eq!(names[0], names[1]);
 }
