@@ -120,15 +120,21 @@ pub const SECURE_SIZES: [Row; 4] = [
 /// Bytes of the bootloader's variants on AN521, beside MCUboot's own code and beside the whole BL2 of
 /// TF-M's profile_medium.
 #[rustfmt::skip]
-pub const BOOTLOADER_SIZES: [Row; 16] = [
+pub const BOOTLOADER_SIZES: [Row; 22] = [
     bytes("hash-only-flash",  "bootloader, hash only: flash",  MCUBOOT, [Some(10_384), None],         None),
     bytes("hash-only-ram",    "bootloader, hash only: RAM",    MCUBOOT, [None, None],                 None),
     bytes("p256-flash",       "bootloader, P-256: flash",      MCUBOOT, [Some(13_581), Some(18_500)], Some((40_000, 18_000))),
     bytes("p256-ram",         "bootloader, P-256: RAM",        MCUBOOT, [None, Some(25_728)],         Some((16_000, 8_000))),
     bytes("p256-ecies-flash", "bootloader, P-256 and ECIES-P256: flash", MCUBOOT, [Some(18_708), None], None),
     bytes("p256-ecies-ram",   "bootloader, P-256 and ECIES-P256: RAM",   MCUBOOT, [None, None],         None),
+    bytes("p256-smp-flash",   "bootloader, P-256 and SMP recovery: flash", MCUBOOT, [None, None],    None),
+    bytes("p256-smp-ram",     "bootloader, P-256 and SMP recovery: RAM",   MCUBOOT, [None, None],    None),
+    bytes("p256-ymodem-flash", "bootloader, P-256 and Ymodem recovery: flash", MCUBOOT, [None, None], None),
+    bytes("p256-ymodem-ram",  "bootloader, P-256 and Ymodem recovery: RAM",   MCUBOOT, [None, None], None),
     bytes("p256-in-place-flash", "bootloader, P-256, swap-offset: flash", MCUBOOT, [None, None], None),
     bytes("p256-in-place-ram",   "bootloader, P-256, swap-offset: RAM",   MCUBOOT, [None, None], None),
+    bytes("p256-ecies-in-place-flash", "bootloader, P-256 and ECIES-P256, swap-offset: flash", MCUBOOT, [None, None], None),
+    bytes("p256-ecies-in-place-ram",   "bootloader, P-256 and ECIES-P256, swap-offset: RAM",   MCUBOOT, [None, None], None),
     bytes("p256-lms-flash",   "bootloader, P-256 and LMS: flash", MCUBOOT, [None, None],               None),
     bytes("p256-lms-ram",     "bootloader, P-256 and LMS: RAM",   MCUBOOT, [None, None],               None),
     bytes("rsa-flash",        "bootloader, RSA: flash",        MCUBOOT, [Some(17_930), None],         None),

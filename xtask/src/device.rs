@@ -123,6 +123,12 @@ impl Device {
         self.run(&["install"], &[&signed, "--image", image, "--slot", "a"])
     }
 
+    /// Puts an application into its free slot, on trial.
+    pub(crate) fn update_application(&self, signed: &Path) -> Result<()> {
+        let signed = signed.to_string_lossy();
+        self.run(&["update"], &[&signed, "--image", "1"])
+    }
+
     /// The flash file.
     pub(crate) fn flash(&self) -> &Path {
         &self.flash

@@ -25,7 +25,7 @@ const SHA512: &str = "sha512";
 const LMS: &str = "lms";
 
 /// Each, the smallest first.
-pub(crate) const VARIANTS: [Variant; 8] = [
+pub(crate) const VARIANTS: [Variant; 11] = [
     Variant {
         name: "hash-only",
         features: &[],
@@ -42,6 +42,18 @@ pub(crate) const VARIANTS: [Variant; 8] = [
         name: "p256-ecies",
         features: &["p256", "encryption-p256"],
         without: &[ED25519, RSA, SHA512, LMS],
+        schemes: &[Scheme::P256, Scheme::P256Encrypted],
+    },
+    Variant {
+        name: "p256-smp",
+        features: &["p256", "recovery-smp"],
+        without: &[ED25519, RSA, SHA512, LMS],
+        schemes: &[Scheme::P256],
+    },
+    Variant {
+        name: "p256-ymodem",
+        features: &["p256", "recovery-ymodem"],
+        without: &[ED25519, RSA, SHA512, LMS],
         schemes: &[Scheme::P256],
     },
     Variant {
@@ -51,10 +63,16 @@ pub(crate) const VARIANTS: [Variant; 8] = [
         schemes: &[Scheme::P256],
     },
     Variant {
+        name: "p256-ecies-in-place",
+        features: &["p256", "encryption-p256", "in-place"],
+        without: &[ED25519, RSA, SHA512, LMS],
+        schemes: &[Scheme::P256Encrypted],
+    },
+    Variant {
         name: "p256-lms",
         features: &["p256", "lms"],
         without: &[ED25519, RSA, SHA512],
-        schemes: &[Scheme::P256],
+        schemes: &[Scheme::P256AndLms],
     },
     Variant {
         name: "rsa",

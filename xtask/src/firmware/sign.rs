@@ -38,9 +38,14 @@ pub(crate) enum Scheme {
     Ed25519Pure,
     Rsa2048,
     Rsa3072,
+    /// By a P-256 key and an LMS key; a device that demands both.
+    P256AndLms,
+    /// By a P-256 key, and encrypted for a device with another (ECIES).
+    P256Encrypted,
 }
 
 impl Scheme {
+    /// Each with one key alone.
     pub(crate) const ALL: [Self; 6] = [
         Self::P256,
         Self::Ed25519Sha256,
@@ -59,15 +64,27 @@ impl Scheme {
             Self::Ed25519Pure => "ed25519-pure",
             Self::Rsa2048 => "rsa-2048",
             Self::Rsa3072 => "rsa-3072",
+            Self::P256AndLms => "p256-lms",
+            Self::P256Encrypted => "p256-ecies",
         }
     }
 
     const fn key_type(self) -> &'static str {
         match self {
-            Self::P256 => "ecdsa-p256",
+            Self::P256 | Self::P256AndLms | Self::P256Encrypted => "ecdsa-p256",
             Self::Ed25519Sha256 | Self::Ed25519Sha512 | Self::Ed25519Pure => "ed25519",
             Self::Rsa2048 => "rsa-2048",
             Self::Rsa3072 => "rsa-3072",
+        }
+    }
+
+    /// A further development key: its file, and its type.
+    const fn further_key(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            // Every build signs twice, so it lasts for 500 builds.
+            Self::P256AndLms => Some(("development-lms.pem", "lms-h10-w8")),
+            Self::P256Encrypted => Some(("development-decryption.pem", "ecdsa-p256")),
+            _ => None,
         }
     }
 
@@ -97,6 +114,8 @@ pub(crate) struct Signer {
     pub(crate) ironroot: PathBuf,
     pub(crate) keys: Keys,
     scheme: Scheme,
+    /// The second signer's key, or the device's.
+    further: Option<PathBuf>,
     /// The option that says where an image runs: copied to memory, or in place.
     address: &'static str,
 }
@@ -118,7 +137,7 @@ impl Signer {
         let ironroot = build_ironroot(place)?;
         let directory = place.work().join("keys");
         let beside = match scheme {
-            Scheme::P256 => String::new(),
+            Scheme::P256 | Scheme::P256AndLms | Scheme::P256Encrypted => String::new(),
             other => format!("-{}", other.key_type()),
         };
         let keys = Keys {
@@ -126,13 +145,15 @@ impl Signer {
             non_secure: directory.join(format!("development-non-secure{beside}.pem")),
         };
         std::fs::create_dir_all(&directory)?;
-        for key in [&keys.secure, &keys.non_secure] {
+        let further = scheme.further_key();
+        let further = further.map(|(file, kind)| (directory.join(file), kind));
+        let own = [&keys.secure, &keys.non_secure].map(|key| (key, scheme.key_type()));
+        let further_one = further.iter().map(|(key, kind)| (key, *kind));
+        for (key, kind) in own.into_iter().chain(further_one) {
             if !key.exists() {
                 say!("making a development key (worth nothing outside this checkout)");
                 let mut command = Command::new(&ironroot);
-                command
-                    .args(["image", "keygen", "-t", scheme.key_type(), "-k"])
-                    .arg(key);
+                command.args(["image", "keygen", "-t", kind, "-k"]).arg(key);
                 output(&mut command)?;
             }
         }
@@ -140,6 +161,7 @@ impl Signer {
             ironroot,
             keys,
             scheme,
+            further: further.map(|(key, _)| key),
             address: "--load-addr",
         })
     }
@@ -150,6 +172,15 @@ impl Signer {
             address: "--rom-fixed",
             ..self.clone()
         }
+    }
+
+    /// The same without encryption: where images run in place, the first ones lie in the clear.
+    pub(crate) fn in_the_clear(&self) -> Self {
+        let mut signer = self.clone();
+        if signer.scheme == Scheme::P256Encrypted {
+            signer.scheme = Scheme::P256;
+        }
+        signer
     }
 
     /// Arguments that tell a device whose images to take.
@@ -167,6 +198,20 @@ impl Signer {
                 .iter()
                 .map(|word| (*word).to_owned()),
         );
+        if let Some(key) = self.further.as_deref().map(text) {
+            let words = match self.scheme {
+                Scheme::P256AndLms => vec![
+                    "--key",
+                    &key,
+                    "--application-key",
+                    &key,
+                    "--require",
+                    "each-type",
+                ],
+                _ => vec!["--decryption-key", &key],
+            };
+            arguments.extend(words.into_iter().map(str::to_owned));
+        }
         arguments
     }
 
@@ -187,7 +232,7 @@ impl Signer {
                 .arg("--component")
                 .arg(format!("{name}:{version}:{measurement}"));
         }
-        finish(command, binary, version, security_counter, out)
+        self.finish(command, binary, version, security_counter, out)
     }
 
     /// Signs an application.
@@ -204,7 +249,7 @@ impl Signer {
             NON_SECURE_BASE,
             NON_SECURE_SLOT,
         );
-        finish(command, binary, version, security_counter, out)
+        self.finish(command, binary, version, security_counter, out)
     }
 
     fn sign(&self, key: &Path, record: &str, base: u32, slot: u32) -> Command {
@@ -229,22 +274,32 @@ impl Signer {
             .args(self.scheme.signing())
             .arg("--key")
             .arg(key);
+        if let (Scheme::P256Encrypted, Some(key)) = (self.scheme, &self.further) {
+            command.arg("--encrypt").arg(key);
+        }
         command
     }
-}
 
-fn finish(
-    mut command: Command,
-    binary: &Path,
-    version: &str,
-    security_counter: u32,
-    out: &Path,
-) -> Result<()> {
-    command.args([
-        "--version",
-        version,
-        "--security-counter",
-        &security_counter.to_string(),
-    ]);
-    output(command.arg(binary).arg(out)).map(drop)
+    fn finish(
+        &self,
+        mut command: Command,
+        binary: &Path,
+        version: &str,
+        security_counter: u32,
+        out: &Path,
+    ) -> Result<()> {
+        command.args([
+            "--version",
+            version,
+            "--security-counter",
+            &security_counter.to_string(),
+        ]);
+        output(command.arg(binary).arg(out))?;
+        if let (Scheme::P256AndLms, Some(key)) = (self.scheme, &self.further) {
+            let mut second = Command::new(&self.ironroot);
+            second.args(["image", "add-signature", "--key"]).arg(key);
+            output(second.args([out, out]))?;
+        }
+        Ok(())
+    }
 }

@@ -51,7 +51,7 @@ pub(super) fn show(
         directory,
     };
     println!(
-        "{:<34} {:>10} {:>12}",
+        "{:<56} {:>10} {:>12}",
         "stack", "configured", "highest seen"
     );
     for (variant, elf) in bootloaders {
@@ -67,7 +67,7 @@ pub(super) fn show(
 }
 
 fn line(name: &str, size: u32, deepest: u32) {
-    println!("{name:<34} {size:>10} {deepest:>12}");
+    println!("{name:<56} {size:>10} {deepest:>12}");
 }
 
 impl Watcher<'_> {
@@ -83,12 +83,41 @@ impl Watcher<'_> {
         let secure = folder.join("secure.signed");
         let application = folder.join("nonsecure.signed");
         let binary = images.file("secure.bin");
-        signer.secure(&binary, &images.partitions, "1.0.0", 1, &secure)?;
-        signer.non_secure(&images.file("nonsecure.bin"), "1.0.0", 1, &application)?;
+        let first = match variant.in_place() {
+            true => signer.in_the_clear(),
+            false => signer.clone(),
+        };
+        first.secure(&binary, &images.partitions, "1.0.0", 1, &secure)?;
+        first.non_secure(&images.file("nonsecure.bin"), "1.0.0", 1, &application)?;
         let flash = folder.join("an521.flash");
         let device = Device::signed_by(&signer, &secure, &flash, strategy)?;
         device.install_application(&application)?;
+        let mut stacks = self.boot_once(variant, elf, scheme, &device)?;
+        if variant.in_place() {
+            // A swap goes deeper: the candidate is verified where it is, opened and sealed.
+            let next = folder.join("nonsecure-2.signed");
+            signer.non_secure(&images.file("nonsecure.bin"), "2.0.0", 1, &next)?;
+            device.update_application(&next)?;
+            let again = self.boot_once(variant, elf, scheme, &device)?;
+            for ((_, _, deepest), (_, _, other)) in stacks.iter_mut().zip(again) {
+                *deepest = other.max(*deepest);
+            }
+        }
+        for (kind, size, deepest) in stacks {
+            let name = format!("bootloader {}, {}, {kind}", variant.name, scheme.name());
+            line(&name, size, deepest);
+        }
+        Ok(())
+    }
 
+    /// One boot: each of the bootloader's stacks, its size, and how deep it got.
+    fn boot_once(
+        &self,
+        variant: Variant,
+        elf: &Path,
+        scheme: Scheme,
+        device: &Device,
+    ) -> Result<Vec<(String, u32, u32)>> {
         let bootloader = Elf::read(elf)?;
         // Before it jumps, the bootloader wipes all its memory, stacks included.
         let until = disassembly::functions(self.place, &bootloader)?
@@ -113,15 +142,11 @@ impl Watcher<'_> {
             );
         }
         let log = Log::read(&log)?;
-        for (kind, stack) in stacks {
-            let name = format!("bootloader {}, {}, {kind}", variant.name, scheme.name());
-            line(
-                &name,
-                stack.high - stack.low,
-                log.stack_used(stack).unwrap_or(0),
-            );
-        }
-        Ok(())
+        let used = |(kind, stack): (String, Stack)| {
+            let deepest = log.stack_used(stack).unwrap_or(0);
+            (kind, stack.high - stack.low, deepest)
+        };
+        Ok(stacks.into_iter().map(used).collect())
     }
 
     /// All workloads; the deepest of each stack counts.
