@@ -105,7 +105,7 @@ impl System for Board {
     }
 
     fn ask_for_recovery(&mut self) -> bool {
-        recovery::ask();
+        recovery::ask(recovery::Request::Asked);
         true
     }
 }
