@@ -1,5 +1,6 @@
 use super::*;
 use crate::listen::Address;
+use crate::protocol::control;
 use crate::toy::{Toy, command};
 use rustix::net::SendFlags;
 use std::io::{Read as _, Write as _};

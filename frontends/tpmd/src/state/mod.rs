@@ -224,7 +224,10 @@ impl StateDirectory {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        if folder.canonicalize()?.starts_with(self.path.canonicalize()?) {
+        if folder
+            .canonicalize()?
+            .starts_with(self.path.canonicalize()?)
+        {
             bail!(
                 "the anchor {} lies in the state directory: an old copy would bring its own anchor. \
                  Keep it elsewhere",
