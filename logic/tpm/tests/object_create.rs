@@ -666,7 +666,7 @@ fn what_does_not_fit_together_is_not_made() {
         ),
         (
             made(Template::signing(3).unique(&[0; 3]), b"", b""),
-            rc::INSUFFICIENT,
+            rc::SIZE,
             2,
         ),
         (
@@ -1012,7 +1012,7 @@ fn a_public_key_is_loaded_into_any_hierarchy_and_a_pair_into_the_null_one_only()
     let refused = load_external(&mut machine, &kind, &pair, rh::NULL).unwrap_err();
     assert_eq!(refused, parameter(bad::TYPE, 1));
     let refused = load_external(&mut machine, &sensitive[..9], &pair, rh::NULL).unwrap_err();
-    assert_eq!(refused, parameter(rc::INSUFFICIENT, 1));
+    assert_eq!(refused, parameter(rc::SIZE, 1));
     let refused = load_external(&mut machine, &[], &ecc, rh::LOCKOUT).unwrap_err();
     assert_eq!(refused, parameter(rc::VALUE, 3));
     let refused = load_external(&mut machine, &[], &[], rh::NULL).unwrap_err();

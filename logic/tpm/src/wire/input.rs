@@ -59,7 +59,13 @@ impl<'a> Input<'a> {
             return Err(Rc::SIZE);
         }
         let mut inner = Input::new(self.take(len)?);
-        let value = inner.get()?;
+        // If the structure ends early although more bytes are here, it is the size that is wrong.
+        let value = inner
+            .get()
+            .map_err(|rc| match rc == Rc::INSUFFICIENT && !self.is_empty() {
+                true => Rc::SIZE,
+                false => rc,
+            })?;
         match inner.is_empty() {
             true => Ok(value),
             false => Err(Rc::SIZE),
