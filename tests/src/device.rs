@@ -40,7 +40,7 @@ impl Device {
     /// When a command fails.
     #[must_use]
     pub fn blank(firmware: &Firmware) -> Self {
-        Self::provisioned(Self::unprovisioned(firmware))
+        Self::provisioned(Self::unprovisioned(firmware), &[])
     }
 
     /// The same for the layout whose images run in place.
@@ -49,13 +49,20 @@ impl Device {
     /// When a command fails.
     #[must_use]
     pub fn blank_in_place(firmware: &Firmware) -> Self {
-        Self::provisioned(Self::made_for(
-            firmware.bootloader_in_place(),
-            "swap-offset",
-        ))
+        Self::blank_in_place_with(firmware, &[])
     }
 
-    fn provisioned(device: Self) -> Self {
+    /// The same with more arguments of `device provision`.
+    ///
+    /// # Panics
+    /// When a command fails.
+    #[must_use]
+    pub fn blank_in_place_with(firmware: &Firmware, more: &[&str]) -> Self {
+        let bootloader = firmware.bootloader_in_place();
+        Self::provisioned(Self::made_for(bootloader, "swap-offset"), more)
+    }
+
+    fn provisioned(device: Self, more: &[&str]) -> Self {
         let (secure, application) = (keys("secure"), keys("non-secure"));
         let arguments = [
             "--key",
@@ -65,7 +72,7 @@ impl Device {
         ];
         device.command(
             &["provision"],
-            &[&arguments[..], &["--seed", &"5a".repeat(32)]].concat(),
+            &[&arguments[..], &["--seed", &"5a".repeat(32)], more].concat(),
         );
         device
     }
@@ -104,7 +111,13 @@ impl Device {
     /// Makes one that runs `application` in place.
     #[must_use]
     pub fn in_place(firmware: &Firmware, application: &str) -> Self {
-        let device = Self::blank_in_place(firmware);
+        Self::in_place_with(firmware, application, &[])
+    }
+
+    /// The same, provisioned with more arguments.
+    #[must_use]
+    pub fn in_place_with(firmware: &Firmware, application: &str, more: &[&str]) -> Self {
+        let device = Self::blank_in_place_with(firmware, more);
         device.install(&firmware.in_place("secure"), 0, "a");
         device.install(&firmware.in_place(application), 1, "a");
         device

@@ -28,6 +28,8 @@ struct Candidate<'a> {
     key: Option<&'a Path>,
     /// Bytes of its payload, at least those of the application.
     length: usize,
+    /// Encrypted for a device with this key.
+    encrypt: Option<&'a Path>,
 }
 
 impl Candidate<'_> {
@@ -36,6 +38,7 @@ impl Candidate<'_> {
         counter: "2",
         key: None,
         length: 0,
+        encrypt: None,
     };
 
     fn sign(&self, device: &Device, firmware: &Firmware) -> PathBuf {
@@ -50,8 +53,10 @@ impl Candidate<'_> {
         }
         std::fs::write(&payload, bytes).expect("a file beside the flash");
         let key = self.key.map_or_else(|| keys("non-secure"), Path::to_owned);
+        let encrypt = self.encrypt.map(|key| ["--encrypt", text(key)]);
         must(&[
             &["image", "sign", "--key", text(&key)],
+            encrypt.as_ref().map_or(&[], |words| &words[..]),
             &["--public-key-format", "full", "--align", "4"],
             &["--header-size", "0x400", "--pad-header"],
             &["--version", self.version],
@@ -150,12 +155,8 @@ fn an_update_is_swapped_in_on_trial_and_back_unless_it_is_accepted() {
     assert_eq!(application(&device.run(LEAVE, 0)), "2.0.0, confirmed");
 }
 
-#[test]
-fn a_secure_image_is_updated_the_same_way() {
-    let Some(firmware) = Firmware::product() else {
-        return;
-    };
-    let device = Device::in_place(&firmware, "nonsecure");
+/// Version 2.0.0 of the secure image.
+fn sign_secure(device: &Device, firmware: &Firmware) -> PathBuf {
     let (key, out) = (keys("secure"), device.file("secure-2"));
     let payload = firmware.file("secure.bin");
     must(&[
@@ -166,6 +167,16 @@ fn a_secure_image_is_updated_the_same_way() {
         &["--rom-fixed", "0x10010000", "--slot-size", "0x80000"],
         &["--boot-record", "SPE", text(&payload), text(&out)],
     ]);
+    out
+}
+
+#[test]
+fn a_secure_image_is_updated_the_same_way() {
+    let Some(firmware) = Firmware::product() else {
+        return;
+    };
+    let device = Device::in_place(&firmware, "nonsecure");
+    let out = sign_secure(&device, &firmware);
     device.update(&out, 0);
     let run = device.run(LEAVE, 0);
     assert!(run.has("boot: secure slot a: 2.0.0 verified"), "{run}");
@@ -210,7 +221,7 @@ fn a_candidate_that_is_not_acceptable_never_touches_what_runs() {
         version: "3.0.0",
         counter: "9",
         key: Some(&thief),
-        length: 0,
+        ..Candidate::NEXT
     };
     let rollback = Candidate {
         version: "9.0.0",
@@ -364,6 +375,47 @@ fn a_swap_goes_on_wherever_power_failed_forward_and_back() {
     assert_eq!(primary(&device), before, "a revert is exact");
     println!("{CUTS} power cuts each way in {LONG} sectors; resumed {there} forward, {back} back");
     assert!(there >= 8 && back >= 8, "{there} and {back} of {CUTS}");
+}
+
+#[test]
+fn an_encrypted_candidate_is_in_the_clear_only_where_it_runs() {
+    let Some(firmware) = Firmware::product() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = folder.path().join("device.pem");
+    must(&[&[
+        "image",
+        "keygen",
+        "--type",
+        "ecdsa-p256",
+        "--key",
+        text(&key),
+    ]]);
+    let more = ["--decryption-key", text(&key)];
+    let device = Device::in_place_with(&firmware, "nonsecure", &more);
+    let encrypted = Candidate {
+        encrypt: Some(&key),
+        length: LONG * SECTOR,
+        ..Candidate::NEXT
+    };
+    let file = encrypted.sign(&device, &firmware);
+    let clear = std::fs::read(device.file("payload.bin")).expect("the payload");
+    let sealed = std::fs::read(&file).expect("the image");
+    let candidate = || {
+        let slot = slot_bytes(&device, Image::NonSecure, Slot::B);
+        slot[SECTOR..][..sealed.len()].to_vec()
+    };
+    assert_ne!(sealed[0x400..][..clear.len()], clear);
+
+    device.update(&file, 1);
+    assert_eq!(candidate(), sealed);
+    let run = device.run(LEAVE, 0);
+    assert_eq!(application(&run), "2.0.0, on trial", "{run}");
+    assert_eq!(primary(&device)[0x400..][..clear.len()], clear);
+    let run = device.run(LEAVE, 0);
+    assert_eq!(application(&run), "1.0.0, confirmed", "{run}");
+    assert_eq!(candidate(), sealed, "sealed again, bit for bit");
 }
 
 /// Where the bootloader looks for the request for its recovery mode: "RCVR", and its inverse.
