@@ -212,7 +212,10 @@ impl Programs {
         loop {
             let failed = |error| DeviceError::Process("the device's processes were lost", error);
             let application = application.0.try_wait().map_err(failed)?;
-            // The application may have ended because the secure world did.
+            if application.is_some() && self.cut_power_after.is_some() {
+                // It may have ended because the secure world is about to.
+                std::thread::sleep(Duration::from_millis(500));
+            }
             if let Some(status) = secure.0.try_wait().map_err(failed)? {
                 let error = io::Error::other(status.to_string());
                 return match status.code() {

@@ -105,7 +105,8 @@ fn staged(path: &Path, mode: UpdateMode) -> DeviceFiles {
 
 #[derive(Debug)]
 struct Ran {
-    result: Result<(), DeviceError>,
+    /// The application's exit code.
+    result: Result<Option<i32>, DeviceError>,
     console: Vec<String>,
     application: String,
 }
@@ -136,7 +137,7 @@ impl Ran {
 }
 
 fn boot(files: &DeviceFiles, arguments: &[&str], cut_power_after: Option<u32>) -> Ran {
-    let mut output = tempfile::tempfile().unwrap();
+    let mut output = tempfile::tempfile_in(files.path()).unwrap();
     let options = BootOptions {
         application_arguments: arguments.iter().map(ToString::to_string).collect(),
         application_output: Some(output.try_clone().unwrap()),
@@ -149,7 +150,7 @@ fn boot(files: &DeviceFiles, arguments: &[&str], cut_power_after: Option<u32>) -
     let mut application = String::new();
     output.read_to_string(&mut application).unwrap();
     Ran {
-        result: result.map(|_| ()),
+        result: result.map(|report| report.exit_code),
         console,
         application,
     }
@@ -185,7 +186,7 @@ fn sweep(mode: UpdateMode, answer: &[&str], operations: impl Iterator<Item = u32
         let mut versions = [0; 2];
         for _ in 0..3 {
             let after = boot(&files, &["--no-accept"], None);
-            assert!(after.result.is_ok(), "{what}: {:?}", after.result);
+            assert!(matches!(after.result, Ok(Some(0))), "{what}: {after:#?}");
             versions = after.versions();
             assert_eq!(versions[0], versions[1], "{what}: {:#?}", after.console);
         }
@@ -195,8 +196,8 @@ fn sweep(mode: UpdateMode, answer: &[&str], operations: impl Iterator<Item = u32
         kept += u32::from(versions == [2, 2]);
         std::fs::remove_dir_all(path).unwrap();
         match first.result {
-            Err(DeviceError::PowerCut) => cuts += 1,
-            Ok(()) => break,
+            Ok(Some(0)) => break,
+            Ok(_) | Err(DeviceError::PowerCut) => cuts += 1,
             Err(error) => panic!("{what}: {error} {:#?}", first.console),
         }
     }
