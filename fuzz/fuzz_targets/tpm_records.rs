@@ -4,6 +4,7 @@
 
 #![no_main]
 
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../logic/tpm/tests/common/store.rs"]
 mod store;
 

@@ -43,6 +43,8 @@ const PCR_PROPERTIES: u32 = 7;
 const CURVES_LIST: u32 = 8;
 const AUTH_POLICIES: u32 = 9;
 const ACTS: u32 = 10;
+/// There are none.
+const VENDOR_PROPERTIES: u32 = 0x100;
 
 /// A list being written: how many may stand in it, how many do, whether more would.
 struct List {
@@ -103,8 +105,12 @@ fn tell<T: Marshal>(
 }
 
 pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let (capability, property, wanted) =
-        (call.params.get()?, call.params.get()?, call.params.get()?);
+    // What there is not is refused before the rest is read.
+    let capability = call.params.with(|input| match input.get::<u32>()? {
+        known @ (ALGORITHMS..=ACTS | VENDOR_PROPERTIES) => Ok(known),
+        _ => Err(Rc::VALUE),
+    })?;
+    let (property, wanted) = (call.params.get()?, call.params.get()?);
     call.params.end()?;
     if core.has_failed() && !(capability == TPM_PROPERTIES && properties::identifies(property)) {
         return Err(Rc::FAILURE);

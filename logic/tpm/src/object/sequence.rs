@@ -16,9 +16,12 @@ pub(crate) struct Sequence {
 }
 
 /// What a sequence works out.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to put the larger one on"
+#[cfg_attr(
+    feature = "full",
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is no heap to put the larger one on"
+    )
 )]
 pub(crate) enum Work {
     /// A digest. A restricted key may sign it if the message does not look like one of the TPM's own structures.

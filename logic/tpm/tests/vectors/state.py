@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes state.txt: random commands on NV, PCRs, hierarchies, lockout and capabilities, answered by Debian's swtpm.
 
-Each line is a command and its answer, in hexadecimal, or `reset`: power off and on. `tests/against_swtpm.rs` gives the
+Each line is a command and its answer, in hexadecimal, or one of `reset` (power off and on), `locality N` (for what
+follows), `measure DATA` (the signals of a measurement by hardware). `tests/against_swtpm.rs` gives the
 commands to our TPM and wants the same answers. Commands whose answers must differ (random numbers, clocks, keys) are
 not asked. Needs swtpm and Python's standard library:
 
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 
-PORT = 29911
+PORT = 29931
 OWNER, NULL, LOCKOUT, ENDORSEMENT, PLATFORM = 0x40000001, 0x40000007, 0x4000000A, 0x4000000B, 0x4000000C
 SHA1, SHA256, SHA384, SHA512 = 4, 11, 12, 13
 LEN = {SHA1: 20, SHA256: 32, SHA384: 48, SHA512: 64}
@@ -39,6 +40,15 @@ class Swtpm:
     def init(self):
         self.control.sendall(struct.pack(">II", 2, 0))
         assert self.control.recv(4) == bytes(4)
+
+    def locality(self, number):
+        self.control.sendall(struct.pack(">IB3x", 5, number))
+        assert self.control.recv(4) == bytes(4)
+
+    def measure(self, data):
+        for request in (struct.pack(">I", 6), struct.pack(">II", 7, len(data)) + data, struct.pack(">I", 8)):
+            self.control.sendall(request)
+            assert self.control.recv(4) == bytes(4)
 
     def send(self, command):
         self.data.sendall(command)
@@ -144,6 +154,12 @@ def capability():
     return frame(0x17A, [], u(what, first, count))
 
 
+def allocate():
+    banks = [(dice.choice(list(LEN)), dice.choice([0xFFFFFF, 0xFFFFFF, 0x020001, 0, 0x1FFFF])) for _ in range(2)]
+    return frame(0x12B, [PLATFORM], u(len(banks)) + b"".join(
+        struct.pack(">HB", bank, 3) + struct.pack("<I", bits)[:3] for bank, bits in banks), [b""])
+
+
 def hierarchy_control():
     return frame(0x121, [dice.choice([OWNER, ENDORSEMENT, PLATFORM, PLATFORM, PLATFORM])],
                  u(dice.choice([OWNER, ENDORSEMENT, 0x4000000D, NULL])) + bytes([dice.choice([0] + [1] * 8 + [2])]), [b""])
@@ -205,17 +221,44 @@ def main():
         return answer
 
     ask(frame(0x144, [], bytes(2)))
-    for _ in range(2000):
+    allocated = False
+    for _ in range(2300):
+        if dice.random() < 0.05:
+            number = dice.choice([0, 0, 1, 2, 2, 3])
+            tpm.locality(number)
+            lines.append("locality %d" % number)
+        if dice.random() < 0.01:
+            data = dice.randbytes(12)
+            tpm.measure(data)
+            lines.append("measure " + data.hex())
+            for number in (0, 17, 20):
+                ask(frame(0x17E, [], u(1) + struct.pack(">HB", SHA256, 3) + struct.pack("<I", 1 << number)[:3]))
+        if dice.random() < 0.004:
+            ask(allocate())
+            allocated = True
         if dice.random() < 0.015:
-            state = dice.choice([0, 1, 1])
+            state = 0 if allocated else dice.choice([0, 1, 1])
+            allocated = False
             ask(frame(0x145, [], struct.pack(">H", state)))
             if dice.random() < 0.3:
                 ask(capability())
             tpm.init()
             lines.append("reset")
+            number = dice.choice([0, 0, 0, 3, 1])
+            tpm.locality(number)
+            lines.append("locality %d" % number)
+            if dice.random() < 0.25:
+                data = dice.randbytes(8)
+                tpm.measure(data)
+                lines.append("measure " + data.hex())
             started = ask(frame(0x144, [], struct.pack(">H", dice.choice([0, 1]))))
             if started[6:10] != bytes(4):
+                tpm.locality(0)
+                lines.append("locality 0")
                 ask(frame(0x144, [], bytes(2)))
+            tpm.locality(0)
+            lines.append("locality 0")
+            ask(frame(0x17E, [], u(1) + struct.pack(">HB", SHA256, 3) + b"\1\0\2"))
         elif dice.random() < 0.06:
             ask(spoilt())
         else:
