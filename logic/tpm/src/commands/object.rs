@@ -187,9 +187,12 @@ fn object_change_auth(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     sensitive.auth =
         fitting_auth(new_auth.without_trailing_zeros(), &public).map_err(|rc| rc.parameter(1))?;
     // Its qualified name tells whose child it is.
-    let (family, protector) = core
-        .storage_parent(parent)
-        .map_err(|_| Rc::TYPE.handle(2))?;
+    let (family, protector) =
+        core.storage_parent(parent)
+            .map_err(|rc| match rc == Rc::TYPE.handle(1) {
+                true => Rc::TYPE.handle(2),
+                false => rc,
+            })?;
     if qualified_name(public.name_alg, family.qualified_name.as_slice(), &own_name)?
         != own_qualified_name
     {

@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::handle::Handle;
 use crate::profile::{MAX_COORDINATE, MAX_RSA};
 use crate::rc::{Rc, Result};
-use crate::structures::{EccPoint, Parameters, Public, Unique};
+use crate::structures::{EccPoint, Parameters, Public, Unique, longer};
 use crate::wire::{Bytes, Input, Output};
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::tpm::ec::{Curve, EcPoint, EcScalar};
@@ -16,11 +16,7 @@ use ironroot_crypto::tpm::kdf::kdfe;
 
 const MAX_POINT: usize = 2 * (2 + MAX_COORDINATE);
 /// The longest `TPM2B_ENCRYPTED_SECRET`, without its size.
-pub(crate) const MAX_ENCRYPTED_SECRET: usize = if MAX_RSA > MAX_POINT {
-    MAX_RSA
-} else {
-    MAX_POINT
-};
+pub(crate) const MAX_ENCRYPTED_SECRET: usize = longer(MAX_RSA, MAX_POINT);
 /// Room for a label and its final zero.
 pub(super) const LABEL_LEN: usize = 16;
 

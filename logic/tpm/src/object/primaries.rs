@@ -57,9 +57,11 @@ impl Primaries {
             unique: unique.clone(),
             data: data.duplicate(),
         });
-        self.next = match self.next.saturating_add(1) {
-            next if next < COUNT => next,
-            _ => 0,
+        let next = self.next.saturating_add(1);
+        self.next = if self.kept.get(next).is_some() {
+            next
+        } else {
+            0
         };
     }
 }

@@ -40,3 +40,8 @@ pub(crate) type Name = Bytes<{ MAX_DIGEST + 2 }>;
 pub(crate) type Nonce = Bytes<MAX_DIGEST>;
 /// `TPM2B_AUTH`.
 pub(crate) type AuthValue = SecretBytes<MAX_DIGEST>;
+
+/// The longer of two lengths, for constants.
+pub(crate) const fn longer(one: usize, other: usize) -> usize {
+    if one > other { one } else { other }
+}

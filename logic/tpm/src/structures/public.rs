@@ -6,7 +6,7 @@
 use super::{
     Alg, AsymScheme, Coordinate, DigestBytes, EccPoint, EccScheme, KdfScheme, KeyedHashScheme, Name,
 };
-use super::{RsaScheme, SymDefObject};
+use super::{RsaScheme, SymDefObject, longer};
 use crate::attributes::ObjectAttributes;
 use crate::profile::{MAX_COORDINATE, MAX_DIGEST, MAX_RSA};
 use crate::rc::{Rc, Result};
@@ -14,11 +14,7 @@ use crate::wire::{Bytes, Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::ec::Curve;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, Hasher};
 
-const MAX_UNIQUE: usize = if MAX_RSA > 2 * MAX_COORDINATE + 2 {
-    MAX_RSA
-} else {
-    2 * MAX_COORDINATE + 2
-};
+const MAX_UNIQUE: usize = longer(MAX_RSA, 2 * MAX_COORDINATE + 2);
 /// The longest marshalled `TPMT_PUBLIC`, in bytes.
 pub(crate) const MAX_PUBLIC: usize = 2 + 2 + 4 + (2 + MAX_DIGEST) + 16 + (2 + MAX_UNIQUE);
 

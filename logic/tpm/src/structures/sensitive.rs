@@ -1,16 +1,12 @@
 //! The secret half of an object (Part 2, section 12.3).
 
-use super::{AuthValue, ObjectKind};
+use super::{AuthValue, ObjectKind, longer};
 use crate::profile::{MAX_COORDINATE, MAX_DIGEST, MAX_RSA, MAX_SEALED};
 use crate::rc::{Rc, Result};
 use crate::wire::{Input, Marshal, Output, SecretBytes, Unmarshal};
 
 /// The longest secret of an object, in bytes: a prime of RSA, or sealed data.
-pub(crate) const MAX_SENSITIVE: usize = if MAX_RSA / 2 > MAX_SEALED {
-    MAX_RSA / 2
-} else {
-    MAX_SEALED
-};
+pub(crate) const MAX_SENSITIVE: usize = longer(MAX_RSA / 2, MAX_SEALED);
 /// The longest marshalled `TPMT_SENSITIVE`, in bytes.
 pub(crate) const MAX_SENSITIVE_AREA: usize = 2 + (2 + MAX_DIGEST) * 2 + 2 + MAX_SENSITIVE;
 /// The longest key of a symmetric cipher, in bytes.

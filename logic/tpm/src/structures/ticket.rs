@@ -47,9 +47,9 @@ impl Ticket {
     /// # Errors
     /// `TAG`, `VALUE`, `SIZE`, `INSUFFICIENT`.
     pub(crate) fn of_kind(kind: TicketKind, input: &mut Input<'_>) -> Result<Self> {
-        let ticket: Self = input.get()?;
-        match ticket.kind == kind {
-            true => Ok(ticket),
+        // The tag is judged before what follows it.
+        match Input::new(input.rest()).get::<u16>()? == kind as u16 {
+            true => input.get(),
             false => Err(Rc::TAG),
         }
     }

@@ -158,6 +158,10 @@ impl<const N: usize> SecretBytes<N> {
     }
 
     /// Keeps the first `len` bytes; no more than there are.
+    #[cfg_attr(
+        not(feature = "full"),
+        allow(dead_code, reason = "only RSA has secrets whose length shows late")
+    )]
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(u16::try_from(len).unwrap_or(u16::MAX));
     }
