@@ -5,6 +5,7 @@
 //! small part of the time of the operation that follows.
 
 mod crt;
+mod montgomery;
 mod oaep;
 mod pkcs1;
 mod power;

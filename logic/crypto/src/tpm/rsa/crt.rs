@@ -4,6 +4,7 @@ use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{CtEq, Limb, NonZero, Odd, U64, Uint};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::montgomery::power;
 use super::power::{read, small_power, write};
 use super::random_bytes;
 use crate::drbg::Drbg;
@@ -108,8 +109,8 @@ impl<const FULL: usize, const HALF: usize> Crt<FULL, HALF> {
     fn power_by_remainders(&self, input: &Uint<FULL>) -> Result<Uint<FULL>, CryptoError> {
         let params_p = Zeroizing::new(FixedMontyParams::new(odd(&self.p)?));
         let params_q = Zeroizing::new(FixedMontyParams::new(odd(&self.q)?));
-        let m1 = Zeroizing::new(reduce(input, &params_p).pow(&self.dp));
-        let m2 = Zeroizing::new(reduce(input, &params_q).pow(&self.dq).retrieve());
+        let m1 = Zeroizing::new(power(&reduce(input, &params_p), &self.dp));
+        let m2 = Zeroizing::new(power(&reduce(input, &params_q), &self.dq).retrieve());
         // Into the form of p any number of its length goes, below p or not.
         let m2_mod_p = Zeroizing::new(FixedMontyForm::new(&m2, &params_p));
         let q_inverse = Zeroizing::new(FixedMontyForm::new(&self.q_inverse, &params_p));

@@ -3,10 +3,11 @@
 //! One test takes the same time for all numbers of a length. How many tests a search takes does not.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{CtAssign, Limb, MontyForm, MontyMultiplier, NonZero, Uint, Word};
+use crypto_bigint::{Limb, NonZero, Uint, Word};
 use zeroize::Zeroizing;
 
 use super::RsaSize;
+use super::montgomery::power;
 use crate::rsa::sieve::{BitSet, SmallPrimes};
 
 /// Odd numbers looked at behind one start. About 11 of them are prime at 1024 bits, 6 at 2048.
@@ -86,24 +87,15 @@ pub(super) fn no_common_divisor(mut a: u32, mut b: u32) -> bool {
     a == 1
 }
 
-/// 2^(number − 1) = 1: nearly all composites fail. Doubling is so much cheaper than multiplying that one bit at a
-/// time beats a window.
+/// 2^(number − 1) = 1: nearly all composites fail.
 pub(super) fn passes_fermat<const HALF: usize>(number: &Uint<HALF>) -> bool {
     let Some(odd) = number.to_odd().into_option() else {
         return false;
     };
     let params = Zeroizing::new(FixedMontyParams::new(odd));
-    let mut multiplier = <FixedMontyForm<HALF> as MontyForm>::Multiplier::from(&*params);
     let exponent = Zeroizing::new(number.wrapping_sub(&Uint::ONE));
-    let one = FixedMontyForm::one(&params);
-    let mut power = Zeroizing::new(one);
-    for bit in (0..Uint::<HALF>::BITS).rev() {
-        multiplier.square_assign(&mut power);
-        let doubled = Zeroizing::new(power.double().to_montgomery());
-        let is_set = exponent.bit(bit);
-        power.as_montgomery_mut().ct_assign(&doubled, is_set);
-    }
-    *power == one
+    let two = Zeroizing::new(FixedMontyForm::one(&params).double());
+    power(&two, &exponent) == FixedMontyForm::one(&params)
 }
 
 /// One round (FIPS 186-5, appendix B.3.1).
@@ -120,13 +112,13 @@ pub(super) fn passes_miller_rabin<const HALF: usize>(
     let odd_part = Zeroizing::new(minus_1.shr(twos));
     let one = FixedMontyForm::one(&params);
     let minus_one = one.neg();
-    let mut power = Zeroizing::new(FixedMontyForm::new(base, &params).pow(&odd_part));
-    if *power == one || *power == minus_one {
+    let mut value = Zeroizing::new(power(&FixedMontyForm::new(base, &params), &odd_part));
+    if *value == one || *value == minus_one {
         return true;
     }
     for _ in 1..twos {
-        *power = power.square();
-        if *power == minus_one {
+        *value = value.square();
+        if *value == minus_one {
             return true;
         }
     }
