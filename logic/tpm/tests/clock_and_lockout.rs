@@ -107,7 +107,7 @@ fn the_rate_is_adjusted_in_steps_and_within_limits() {
             rc::parameter(rc::VALUE, 1)
         );
     }
-    let mut gained = |machine: &mut Machine| {
+    let gained = |machine: &mut Machine| {
         let before = clock(machine).time;
         machine.platform.advance(100_000);
         clock(machine).time - before
