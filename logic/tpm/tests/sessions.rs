@@ -606,7 +606,7 @@ fn a_session_that_is_none_is_named_by_its_number() {
     );
     assert_eq!(
         code(&mut machine, &[session.handle | 0x0100_0000]),
-        rc::REFERENCE_S0
+        rc::session(rc::HANDLE, 1)
     );
     for handle in [0x8000_0000, rh::OWNER, 0, 0x0100_0000, 0x4000_0008] {
         assert_eq!(

@@ -56,7 +56,12 @@ fn judge(
     if entry.handle == Handle::PASSWORD {
         return judge_password(entry);
     }
-    let session = core.sessions.get(entry.handle).ok_or(Rc::REFERENCE_S0)?;
+    let session = match core.sessions.get(entry.handle) {
+        Some(session) => session,
+        // The place is taken by a session of the other type.
+        None if core.sessions.is_place_loaded(entry.handle) => return Err(Rc::HANDLE),
+        None => return Err(Rc::REFERENCE_S0),
+    };
     if authorised
         .entries()
         .iter()

@@ -62,7 +62,11 @@ fn start_auth_session(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let nonce_caller: Nonce = call.params.get()?;
     let encrypted_salt = call.params.sized(MAX_ENCRYPTED_SECRET)?;
     let kind: SessionKind = call.params.get()?;
-    let cipher: Cipher = call.params.get()?;
+    // That the mode is CFB is asked for after all else is known to be right.
+    let cipher = call.params.with(|input| match input.get::<Cipher>() {
+        Err(rc) if rc == Rc::MODE => Ok(None),
+        read => read.map(Some),
+    })?;
     let hash: HashAlgorithm = call.params.get()?;
     call.params.end()?;
     if nonce_caller.len() < MIN_NONCE || nonce_caller.len() > hash.digest_len() {
@@ -70,6 +74,7 @@ fn start_auth_session(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     }
     let salt = salt(core, key, encrypted_salt)?;
     let bound = bind_value(core, bind)?;
+    let cipher = cipher.ok_or(Rc::MODE.parameter(4))?;
     let first = match kind {
         SessionKind::Hmac => Handle::HMAC_SESSION_FIRST,
         SessionKind::Policy | SessionKind::Trial => Handle::POLICY_SESSION_FIRST,

@@ -66,6 +66,12 @@ impl<'m> Sessions<'m> {
         self.iter().find(|session| session.handle == handle)
     }
 
+    /// Whether a session is loaded in the place of that handle, of whatever type.
+    pub(crate) fn is_place_loaded(&self, handle: Handle) -> bool {
+        self.iter()
+            .any(|session| session.handle.index() == handle.index())
+    }
+
     /// The loaded session of that handle, to be changed.
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut Session> {
         let mut sessions = self

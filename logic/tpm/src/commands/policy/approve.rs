@@ -4,7 +4,7 @@ use super::{policy, session};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::rc::{Rc, Result};
-use crate::structures::{Alg, Data, DigestBytes, Name, Ticket, TicketKind, hash_of};
+use crate::structures::{Alg, DigestBytes, Name, Nonce, Ticket, TicketKind, hash_of};
 use crate::wire::{Input, Unmarshal};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest_parts};
 
@@ -55,7 +55,7 @@ pub(super) fn policy_or(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> 
 pub(super) fn policy_authorize(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let [handle, ..] = call.handles;
     let approved: DigestBytes = call.params.get()?;
-    let reference: Data = call.params.get()?;
+    let reference: Nonce = call.params.get()?;
     let key: Name = call.params.get()?;
     let ticket = call
         .params
@@ -81,7 +81,7 @@ pub(super) fn policy_authorize(core: &mut Core<'_>, call: &mut Call<'_>) -> Resu
 /// The algorithm that a name begins with; a digest of just its length must follow.
 fn name_algorithm(name: &Name) -> Result<HashAlgorithm> {
     let mut input = Input::new(name.as_slice());
-    let hash = hash_of(input.get::<Alg>()?).ok_or(Rc::HASH)?;
+    let hash = hash_of(input.get::<Alg>().map_err(|_| Rc::HASH)?).ok_or(Rc::HASH)?;
     match input.rest().len() == hash.digest_len() {
         true => Ok(hash),
         false => Err(Rc::SIZE),

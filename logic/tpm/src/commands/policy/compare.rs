@@ -145,14 +145,13 @@ pub(super) fn policy_counter_timer(core: &mut Core<'_>, call: &mut Call<'_>) -> 
     Ok(())
 }
 
+/// Offset and operand must fit for a trial session, too.
 fn check_time(core: &mut Core<'_>, handle: Handle, terms: &Terms) -> Result<()> {
-    if session(core, handle)?.1.trial {
-        return Ok(());
-    }
     let mut bytes = [0; TIME_INFO];
     let mut out = Output::new(&mut bytes);
     out.put(&core.time_info()?)?;
-    match terms.hold_for(out.written(), Rc::RANGE.parameter(1))? {
+    let holds = terms.hold_for(out.written(), Rc::RANGE)?;
+    match holds || session(core, handle)?.1.trial {
         true => Ok(()),
         false => Err(Rc::POLICY),
     }

@@ -1,6 +1,6 @@
 //! Digests that limit the command a session can be used for. There is room for one.
 
-use super::{policy, session};
+use super::policy;
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::handle::Handle;
@@ -24,14 +24,8 @@ pub(super) fn policy_template(core: &mut Core<'_>, call: &mut Call<'_>) -> Resul
     add(core, call, LimitKind::Template)
 }
 
-/// Unlike the others it does not bear being said twice (Part 3, section 23.24).
 pub(super) fn policy_parameters(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let [handle, ..] = call.handles;
-    match session(core, handle)?.1.limit {
-        // What stands after it is not looked at: the session cannot take it anyway.
-        Some(_) => Err(Rc::CPHASH),
-        None => add(core, call, LimitKind::Parameters),
-    }
+    add(core, call, LimitKind::Parameters)
 }
 
 fn add(core: &mut Core<'_>, call: &mut Call<'_>, kind: LimitKind) -> Result<()> {
@@ -39,13 +33,29 @@ fn add(core: &mut Core<'_>, call: &mut Call<'_>, kind: LimitKind) -> Result<()> 
     let digest: DigestBytes = call.params.get()?;
     call.params.end()?;
     let (hash, policy) = policy(core, handle)?;
+    if kind == LimitKind::Template {
+        check_template(policy.limit, &digest)?;
+    }
     if digest.len() != hash.digest_len() {
         return Err(Rc::SIZE.parameter(1));
     }
-    policy.may_limit(kind, &digest)?;
+    match (kind, policy.limit) {
+        // These do not bear being said twice.
+        (LimitKind::Names | LimitKind::Parameters, Some(_)) => return Err(Rc::CPHASH),
+        _ => policy.may_limit(kind, &digest)?,
+    }
     policy.limit = Some(Limit { kind, digest });
     policy.extend(hash, call.code, &[digest.as_slice()]);
     Ok(())
+}
+
+/// Another template has a code of its own, and comes before a wrong size.
+fn check_template(limit: Option<Limit>, digest: &DigestBytes) -> Result<()> {
+    match limit {
+        Some(limit) if limit.kind != LimitKind::Template => Err(Rc::CPHASH),
+        Some(limit) if limit.digest != *digest => Err(Rc::VALUE.parameter(1)),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// For Duplicate of one object to one new parent; the object itself need not be part of the policy.

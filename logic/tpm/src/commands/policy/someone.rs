@@ -7,8 +7,8 @@ use crate::handle::{Handle, Hierarchy, Kind};
 use crate::nv::NvKind;
 use crate::rc::{Rc, Result};
 use crate::session::{Limit, LimitKind};
-use crate::structures::{Data, DigestBytes, Name, Nonce, Signature, Ticket, TicketKind};
-use crate::wire::Output;
+use crate::structures::{DigestBytes, Name, Nonce, Signature, Ticket, TicketKind};
+use crate::wire::{Input, Output};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest_parts};
 
 /// In a timeout on the wire: it ends with the next reset, too.
@@ -22,7 +22,7 @@ struct Approval {
     nonce: Nonce,
     /// The command it is for; empty: any.
     cp_hash: DigestBytes,
-    reference: Data,
+    reference: Nonce,
     /// Seconds until it ends; 0: never. Negative: a ticket is asked for.
     expiration: i32,
 }
@@ -209,7 +209,7 @@ fn extend(
     core: &mut Core<'_>,
     handle: Handle,
     code: u32,
-    (name, reference): (&Name, &Data),
+    (name, reference): (&Name, &Nonce),
     cp_hash: &DigestBytes,
     timeout: Option<u64>,
 ) -> Result<()> {
@@ -249,7 +249,7 @@ impl Parts {
     fn list<'a>(
         &'a self,
         cp_hash: &'a DigestBytes,
-        reference: &'a Data,
+        reference: &'a Nonce,
         name: &'a Name,
     ) -> [&'a [u8]; 4] {
         [
@@ -261,22 +261,25 @@ impl Parts {
     }
 }
 
+/// A ticket of PolicySigned or PolicySecret, and the code of that command.
+fn read_ticket(input: &mut Input<'_>) -> Result<(u32, Ticket)> {
+    let tag: u16 = Input::new(input.rest()).get()?;
+    let (code, kind) = match tag == TicketKind::AuthSecret as u16 {
+        true => (POLICY_SECRET, TicketKind::AuthSecret),
+        false => (POLICY_SIGNED, TicketKind::AuthSigned),
+    };
+    Ok((code, Ticket::of_kind(kind, input)?))
+}
+
 /// In place of PolicySigned or PolicySecret, which gave the ticket. A trial session uses those instead.
 pub(super) fn policy_ticket(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let [handle, ..] = call.handles;
     let timeout = call.params.sized(TIMEOUT)?;
     let cp_hash: DigestBytes = call.params.get()?;
-    let reference: Data = call.params.get()?;
+    let reference: Nonce = call.params.get()?;
     let name: Name = call.params.get()?;
-    let ticket: Ticket = call.params.get()?;
+    let (code, ticket) = call.params.with(read_ticket)?;
     call.params.end()?;
-    let code = match ticket.kind {
-        TicketKind::AuthSigned => POLICY_SIGNED,
-        TicketKind::AuthSecret => POLICY_SECRET,
-        TicketKind::Creation | TicketKind::Verified | TicketKind::HashCheck => {
-            return Err(Rc::TAG.parameter(5));
-        }
-    };
     let (session, state) = session(core, handle)?;
     if state.trial {
         return Err(Rc::ATTRIBUTES.handle(1));
@@ -301,7 +304,7 @@ mod tests {
         Approval {
             nonce: Nonce::new(nonce).unwrap(),
             cp_hash: DigestBytes::EMPTY,
-            reference: Data::EMPTY,
+            reference: Nonce::EMPTY,
             expiration,
         }
     }
