@@ -146,17 +146,28 @@ impl<'m> Tpm<'m> {
     }
 
     /// Answers a command while another is suspended, if it is one of the few that may overtake; `None`: it has to wait.
-    pub fn meanwhile(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize> {
+    pub fn meanwhile(
+        &mut self,
+        locality: Locality,
+        command: &[u8],
+        response: &mut [u8],
+    ) -> Option<usize> {
         let mut copy = [0; MAX_MEANWHILE];
         let buffer = copy.get_mut(..command.len())?;
         buffer.copy_from_slice(command);
         let code = command.get(6..10)?;
         let plain = command.get(..2)? == [0x80, 0x01];
-        if !plain || !MEANWHILE.iter().any(|allowed| allowed.to_be_bytes() == code) {
+        if !plain
+            || !MEANWHILE
+                .iter()
+                .any(|allowed| allowed.to_be_bytes() == code)
+        {
             return None;
         }
-        let answered = dispatch::accept(&mut self.core, locality, buffer)
-            .and_then(|mut accepted| dispatch::run(&mut self.core, &mut accepted, buffer, response));
+        let answered =
+            dispatch::accept(&mut self.core, locality, buffer).and_then(|mut accepted| {
+                dispatch::run(&mut self.core, &mut accepted, buffer, response)
+            });
         Some(answered.unwrap_or_else(|rc| dispatch::refuse(rc, response)))
     }
 
@@ -245,4 +256,3 @@ impl Progress {
         }
     }
 }
-

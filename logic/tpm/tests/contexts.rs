@@ -1,5 +1,8 @@
 //! ContextSave, ContextLoad, FlushContext (Part 1, section 30; Part 3, section 28).
 
+// RSA, SHA-1 and SHA-512 are part of what is tried.
+#![cfg(feature = "full")]
+
 mod common;
 mod object_common;
 

@@ -1,6 +1,9 @@
 //! Policies of objects and NV indices, and the roles that ask for them (Part 1, section 19.2); approvals by keys and
 //! by NV (Part 3, sections 23.3, 23.9, 23.16, 23.22).
 
+// RSA, SHA-1 and SHA-512 are part of what is tried.
+#![cfg(feature = "full")]
+
 mod common;
 mod object_common;
 mod state_common;

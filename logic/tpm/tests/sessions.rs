@@ -2,6 +2,9 @@
 //!
 //! Every good answer's HMACs were checked by the test kit's own arithmetic before a test sees it.
 
+// RSA, SHA-1 and SHA-512 are part of what is tried.
+#![cfg(feature = "full")]
+
 mod common;
 
 use common::crypto::Hash;
