@@ -35,5 +35,7 @@ pub use object::ObjectSlot;
 pub use profile::{Identity, MAX_COMMAND, Profile};
 pub use rc::Rc;
 pub use session::SessionSlot;
-pub use store::{Change, Entropy, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks, UniqueKey};
+pub use store::{
+    Change, Entropy, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks, UniqueKey,
+};
 pub use tpm::{Memory, Progress, StartError, Tpm};

@@ -31,11 +31,11 @@ with swtpm's control channel where programs for swtpm look for it:
 
 over a Unix socket that only you can use:
   ironroot tpm serve --state ~/mytpm --unix ~/mytpm.socket
-  export TPM2TOOLS_TCTI='cmd:socat - UNIX-CONNECT:/home/me/mytpm.socket'
+  export TPM2TOOLS_TCTI='cmd:socat - UNIX-CONNECT:mytpm.socket'
 
 in a virtual machine:
-  ironroot tpm serve --state ~/vmtpm --ctrl unix:/tmp/vmtpm.sock --terminate &
-  qemu-system-x86_64 … -chardev socket,id=chrtpm,path=/tmp/vmtpm.sock \\
+  ironroot tpm serve --state ~/vmtpm --ctrl unix:vmtpm.sock --terminate &
+  qemu-system-x86_64 … -chardev socket,id=chrtpm,path=vmtpm.sock \\
       -tpmdev emulator,id=tpm0,chardev=chrtpm -device tpm-crb,tpmdev=tpm0
 
 The state. Without --key its protection is integrity against accident only: whoever reads the
