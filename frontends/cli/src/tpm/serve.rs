@@ -30,7 +30,7 @@ with swtpm's control channel where programs for swtpm look for it:
   ironroot tpm serve --state ~/mytpm --tcp 127.0.0.1:2321 --ctrl tcp:127.0.0.1:2322 --startup clear
 
 over a Unix socket that only you can use:
-  ironroot tpm serve --state ~/mytpm --unix ~/mytpm.socket
+  ironroot tpm serve --state ~/mytpm --unix mytpm.socket
   export TPM2TOOLS_TCTI='cmd:socat - UNIX-CONNECT:mytpm.socket'
 
 in a virtual machine:
