@@ -95,10 +95,11 @@ impl Configuration {
 }
 
 /// The applications, by short name and package. The C one is built apart.
-pub(crate) const APPLICATIONS: [(&str, &str); 3] = [
+pub(crate) const APPLICATIONS: [(&str, &str); 4] = [
     ("nonsecure", "ironroot-an521-nonsecure"),
     ("bench", "ironroot-an521-bench"),
     ("attacks", "ironroot-an521-attacks"),
+    ("tpm", "ironroot-an521-tpm"),
 ];
 
 /// Everything that one build made.

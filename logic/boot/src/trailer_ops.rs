@@ -167,9 +167,8 @@ fn write_magic<F: Flash>(slot: &mut F, layout: &Layout) -> Result<(), TrailerErr
     let fill = usize::try_from(fill).map_err(|_| TrailerError::NoTrailer)?;
     let magic = layout.alignment().magic();
     let end = fill.saturating_add(magic.len());
-    unit.get_mut(fill..end)
-        .ok_or(TrailerError::NoTrailer)?
-        .copy_from_slice(magic);
+    let place = unit.iter_mut().skip(fill);
+    place.zip(magic).for_each(|(to, from)| *to = *from);
     let unit = unit.get(..end).ok_or(TrailerError::NoTrailer)?;
     Ok(slot.program(layout.magic_unit(), unit)?)
 }

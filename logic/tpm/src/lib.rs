@@ -36,6 +36,7 @@ pub use profile::{Identity, MAX_COMMAND, Profile};
 pub use rc::Rc;
 pub use session::SessionSlot;
 pub use store::{
-    Change, Entropy, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks, UniqueKey,
+    Change, Entropy, EntropyError, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks,
+    UniqueKey,
 };
 pub use tpm::{Memory, Progress, StartError, Tpm};

@@ -1,6 +1,6 @@
 //! What the engine asks of its surroundings. A port or a front end implements these; each says what it must keep.
 
-pub use ironroot_platform::Entropy;
+pub use ironroot_platform::{Entropy, EntropyError};
 
 /// The name of a record. NV indices and persistent objects are filed under their TPM handle, the TPM's own
 /// state under small numbers: no two can meet.
