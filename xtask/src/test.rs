@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// Only the firmware: ELF checks and the scenarios on QEMU
     #[arg(long, conflicts_with = "host")]
     device: bool,
-    /// Only the update strategies, with every pair of power cuts (an hour or so); prints what was cut
+    /// Only the update strategies, with every pair of power cuts (about ten minutes); prints what was cut
     #[arg(long, conflicts_with_all = ["host", "device"])]
     sweep: bool,
     /// Only tests whose name contains this
