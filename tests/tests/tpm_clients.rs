@@ -64,6 +64,7 @@ fn main() {
             "/usr/lib/python3/dist-packages/tpm2_pytss",
             Way::Swtpm,
         ),
+        ("kernel_session.py", "bash", Way::Swtpm),
     ] {
         let script = folder.join("clients").join(name);
         if !on_peer() {
