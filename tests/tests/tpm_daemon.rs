@@ -4,15 +4,18 @@ use ironroot_tests::tpm_client::{
     TpmDaemon, ironroot_tpm, over_simulator, over_simulator_frames, over_unix, serve, unix,
 };
 use ironroot_tpm_client::{Client, Error, Parts, Template};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// ownerwrite, authwrite, ownerread, authread, no dictionary attack logic.
 const ORDINARY: u32 = 0x0206_0006;
 const INDEX: u32 = 0x0180_0001;
+/// TPM2_FlushContext of a handle that is none.
+const FLUSH_NOTHING: [u8; 14] = [0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x65, 0x80, 0, 0, 0];
+/// The control channel's command 9.
+const CANCEL_TPM_CMD: [u8; 4] = [0, 0, 0, 9];
 
 /// A place with a state directory and sockets.
 struct Place {
@@ -117,50 +120,49 @@ fn an_orderly_end_leaves_neither_sockets_nor_a_pid_file() {
     assert!(log.contains("integrity against accident only"));
 }
 
+/// How long a search takes is chance. So keys are searched one after the other, in as many rounds as it takes to see
+/// random numbers answered before a command that was sent before them.
 #[test]
 fn while_a_key_is_searched_random_numbers_come_and_other_commands_wait() {
     let place = Place::new();
     let control = format!("unix:{}", place.text("control"));
     let _daemon = place.start(&["--ctrl", &control, "--startup", "clear"]);
     let path = place.path("data");
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let searching = std::thread::spawn(move || {
-        let mut client = over_unix(&path);
-        sender.send(()).unwrap();
-        client.create_primary(&Template::rsa_storage(4096, b"some name that nobody had"))
-    });
-    receiver.recv().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
-    let mut other = place.client();
-    for _ in 0..20 {
+    std::thread::scope(|threads| {
+        let searching = threads.spawn(move || -> Result<(), Error> {
+            let mut client = over_unix(&path);
+            for round in 0_u32.. {
+                let template = Template::rsa_storage(4096, &round.to_be_bytes());
+                let key = client.create_primary(&template)?;
+                client.flush(key)?;
+            }
+            Ok(())
+        });
+        let mut other = place.client();
+        let overtook = (0..1_000).any(|_| {
+            let mut waiting = unix(&place.path("data"));
+            waiting.write_all(&FLUSH_NOTHING).unwrap();
+            for _ in 0..20 {
+                other.get_random(8).unwrap();
+            }
+            waiting.set_nonblocking(true).unwrap();
+            let answer = waiting.read(&mut [0; 16]);
+            answer.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        });
+        let mut control = unix(&place.path("control"));
+        while !searching.is_finished() {
+            control.write_all(&CANCEL_TPM_CMD).unwrap();
+            control.read_exact(&mut [0; 4]).unwrap();
+        }
+        assert!(overtook, "no random number overtook a waiting command");
+        // TPM_RC_CANCELED.
+        let error = searching.join().unwrap().unwrap_err();
+        assert!(
+            matches!(error, Error::Refused { code: 0x909, .. }),
+            "{error}"
+        );
         other.get_random(8).unwrap();
-    }
-    assert!(
-        !searching.is_finished(),
-        "the search was over too early to show anything"
-    );
-    // A command that must wait does, until the search is cancelled.
-    let mut waiting = unix(&place.path("data"));
-    waiting
-        .write_all(&[0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x65, 0x80, 0, 0, 0])
-        .unwrap();
-    waiting
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
-    let answered = waiting.read(&mut [0; 16]).is_ok();
-    assert!(
-        !answered || searching.is_finished(),
-        "FlushContext overtook"
-    );
-    let mut control = unix(&place.path("control"));
-    control.write_all(&[0, 0, 0, 9]).unwrap();
-    control.read_exact(&mut [0; 4]).unwrap();
-    // 0x909: TPM_RC_CANCELED. On a quick machine the key may have been found.
-    match searching.join().unwrap() {
-        Err(Error::Refused { code, .. }) => assert_eq!(code, 0x909),
-        other => assert!(other.is_ok()),
-    }
-    other.get_random(8).unwrap();
+    });
 }
 
 #[test]
