@@ -35,6 +35,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = tpm::called_by_name() {
+        return code;
+    }
     let result = match Cli::parse().command {
         Command::Image(command) => image::run(command),
         Command::Device(command) => device::run(command),

@@ -2,11 +2,19 @@
 //!
 //! Exit status: 0 done, 1 refused or failed, 2 wrong usage.
 
+mod cert;
+mod links;
+mod localca;
 mod serve;
+mod setup;
 mod state;
+mod swtpm;
+mod swtpm_ioctl;
 
 use clap::Subcommand;
 use std::process::ExitCode;
+
+pub(crate) use links::called_by_name;
 
 const HELP: &str = "\
 A TPM in three commands:
@@ -27,6 +35,11 @@ pub(crate) enum Command {
     /// Look at, check or copy a state that is not being served
     #[command(subcommand)]
     State(state::Command),
+    /// Make links that replace swtpm's programs: swtpm, swtpm_setup, swtpm_ioctl, swtpm_cert, swtpm_localca
+    ///
+    /// Called through one of them, this program takes that one's options. Put the directory first in the path of who
+    /// starts swtpm (libvirt, a script). A link that is there is replaced, a file is not.
+    InstallLinks(links::InstallLinks),
 }
 
 /// Runs one subcommand.
@@ -34,5 +47,6 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run(),
         Command::State(command) => state::run(command),
+        Command::InstallLinks(links) => links.run(),
     }
 }
