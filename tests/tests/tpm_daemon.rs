@@ -7,13 +7,14 @@ use ironroot_tpm_client::{Client, Error, Parts, Template};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// ownerwrite, authwrite, ownerread, authread, no dictionary attack logic.
 const ORDINARY: u32 = 0x0206_0006;
 const INDEX: u32 = 0x0180_0001;
 /// TPM2_FlushContext of a handle that is none.
-const FLUSH_NOTHING: [u8; 14] = [0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x65, 0x80, 0, 0, 0];
+const FLUSH_NOTHING: [u8; 14] = [0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x65, 0x80, 0xff, 0, 0];
 /// The control channel's command 9.
 const CANCEL_TPM_CMD: [u8; 4] = [0, 0, 0, 9];
 
@@ -121,13 +122,14 @@ fn an_orderly_end_leaves_neither_sockets_nor_a_pid_file() {
 }
 
 /// How long a search takes is chance. So keys are searched one after the other, in as many rounds as it takes to see
-/// random numbers answered before a command that was sent before them.
+/// random numbers answered before a command that was sent before them; twenty keys are patience enough.
 #[test]
 fn while_a_key_is_searched_random_numbers_come_and_other_commands_wait() {
     let place = Place::new();
     let control = format!("unix:{}", place.text("control"));
     let _daemon = place.start(&["--ctrl", &control, "--startup", "clear"]);
     let path = place.path("data");
+    let found = &AtomicU32::new(0);
     std::thread::scope(|threads| {
         let searching = threads.spawn(move || -> Result<(), Error> {
             let mut client = over_unix(&path);
@@ -135,11 +137,16 @@ fn while_a_key_is_searched_random_numbers_come_and_other_commands_wait() {
                 let template = Template::rsa_storage(4096, &round.to_be_bytes());
                 let key = client.create_primary(&template)?;
                 client.flush(key)?;
+                found.fetch_add(1, Ordering::SeqCst);
             }
             Ok(())
         });
         let mut other = place.client();
-        let overtook = (0..1_000).any(|_| {
+        let mut rounds = std::iter::repeat_with(|| match searching.is_finished() {
+            true => u32::MAX,
+            false => found.load(Ordering::SeqCst),
+        });
+        let overtook = rounds.by_ref().take_while(|&found| found < 20).any(|_| {
             let mut waiting = unix(&place.path("data"));
             waiting.write_all(&FLUSH_NOTHING).unwrap();
             for _ in 0..20 {
@@ -154,13 +161,13 @@ fn while_a_key_is_searched_random_numbers_come_and_other_commands_wait() {
             control.write_all(&CANCEL_TPM_CMD).unwrap();
             control.read_exact(&mut [0; 4]).unwrap();
         }
-        assert!(overtook, "no random number overtook a waiting command");
         // TPM_RC_CANCELED.
         let error = searching.join().unwrap().unwrap_err();
         assert!(
             matches!(error, Error::Refused { code: 0x909, .. }),
             "{error}"
         );
+        assert!(overtook, "no random number overtook a waiting command");
         other.get_random(8).unwrap();
     });
 }
