@@ -5,7 +5,7 @@
 
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
-use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::derive;
 use ironroot_crypto::tpm::ec::{Curve, EcPoint, EcScalar};
 use ironroot_crypto::tpm::hash::{HASH_STATE_LEN, HMAC_STATE_LEN, HashAlgorithm, Hasher, Hmac};
@@ -103,7 +103,7 @@ fn aes(input: &[u8]) {
     let [key, mode, cut, message @ ..] = input else {
         return;
     };
-    let aes = Aes::new(&[*key; 16]).expect("16 bytes");
+    let aes = Cipher::new(CipherAlgorithm::Aes, &[*key; 16]).expect("16 bytes");
     let modes = [Mode::Ecb, Mode::Cbc, Mode::Cfb, Mode::Ctr, Mode::Ofb];
     let mode = modes[usize::from(mode % 5)];
     let mut whole = message.to_vec();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
-use ironroot_crypto::tpm::cipher::{Aes, Mode};
+use ironroot_crypto::tpm::cipher::{Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::ec::{Curve, EcScalar};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
 use ironroot_crypto::tpm::kdf::kdfa;
@@ -50,7 +50,7 @@ fn least(name: &str, mut job: impl FnMut()) {
 
 fn symmetric() {
     let mut data = [7; 1024];
-    for algorithm in HashAlgorithm::ALL {
+    for algorithm in HashAlgorithm::ALL.iter().copied() {
         least(&format!("{algorithm:?} of 1 KiB"), || {
             black_box(digest(algorithm, black_box(&data)));
         });
@@ -70,7 +70,7 @@ fn symmetric() {
     });
     for mode in [Mode::Cfb, Mode::Ctr, Mode::Cbc] {
         least(&format!("AES-128-{mode:?} of 1 KiB, key set up"), || {
-            let aes = Aes::new(&[1; 16]).unwrap();
+            let aes = Cipher::new(CipherAlgorithm::Aes, &[1; 16]).unwrap();
             aes.encrypt(mode, &mut [0; 16], black_box(&mut data))
                 .unwrap();
         });

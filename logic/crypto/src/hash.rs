@@ -9,7 +9,7 @@ use crate::bytes::copy_prefix;
 pub const MAX_DIGEST_LEN: usize = 64;
 
 /// The longest input block of any algorithm here, in bytes.
-pub(crate) const MAX_BLOCK_LEN: usize = 128;
+pub(crate) const MAX_BLOCK_LEN: usize = if cfg!(feature = "tpm-sha3") { 136 } else { 128 };
 
 /// A hash function of FIPS 180-4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

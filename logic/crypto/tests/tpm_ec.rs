@@ -1,6 +1,12 @@
-//! Three curves against OpenSSL and Wycheproof, and what must be refused.
+//! Six curves against OpenSSL, Wycheproof and a model in Python, and what must be refused.
 
-#![cfg(all(feature = "tpm-p384", feature = "tpm-p521"))]
+#![cfg(all(
+    feature = "tpm-p224",
+    feature = "tpm-p384",
+    feature = "tpm-p521",
+    feature = "tpm-bn",
+    feature = "tpm-sm"
+))]
 
 mod common;
 
@@ -16,8 +22,16 @@ fn curve(record: &Record) -> Curve {
         "p256" => Curve::P256,
         "p384" => Curve::P384,
         "p521" => Curve::P521,
+        "p224" => Curve::P224,
+        "bn256" => Curve::BnP256,
+        "sm2" => Curve::Sm2P256,
         other => panic!("unknown curve {other}"),
     }
+}
+
+/// Of OpenSSL, and of the model for the curves that it does not have.
+fn all_vectors() -> Vec<Record> {
+    [vectors("tpm_ec.txt"), vectors("tpm_curves.txt")].concat()
 }
 
 fn drbg(seed: u8) -> Drbg {
@@ -36,9 +50,9 @@ const HASHES: [(&str, HashAlgorithm); 4] = [
 ];
 
 #[test]
-fn public_keys_shared_points_and_scalars_are_openssls() {
-    let records = vectors("tpm_ec.txt");
-    assert_eq!(records.len(), 30);
+fn public_keys_shared_points_and_scalars_are_those_of_others() {
+    let records = all_vectors();
+    assert_eq!(records.len(), 60);
     for record in records {
         let curve = curve(&record);
         let d = EcScalar::new(curve, &record.bytes("d")).unwrap();
@@ -57,8 +71,8 @@ fn public_keys_shared_points_and_scalars_are_openssls() {
 }
 
 #[test]
-fn signatures_of_openssl_hold_and_others_do_not() {
-    for record in vectors("tpm_ec.txt") {
+fn signatures_of_others_hold_and_changed_ones_do_not() {
+    for record in all_vectors() {
         let curve = curve(&record);
         let public = EcPoint::new(curve, &record.bytes("x"), &record.bytes("y")).unwrap();
         for (name, algorithm) in HASHES {
@@ -300,6 +314,16 @@ fn ecdsa_is_judged_as_wycheproof_does() {
     let mut seen = 0;
     for (name, curve, algorithm) in [
         (
+            TestName::EcdsaSecp224r1Sha256P1363,
+            Curve::P224,
+            HashAlgorithm::Sha256,
+        ),
+        (
+            TestName::EcdsaSecp224r1Sha512P1363,
+            Curve::P224,
+            HashAlgorithm::Sha512,
+        ),
+        (
             TestName::EcdsaSecp256r1Sha256P1363,
             Curve::P256,
             HashAlgorithm::Sha256,
@@ -354,6 +378,7 @@ fn ecdh_is_judged_as_wycheproof_does() {
     use wycheproof::ecdh::{TestName, TestSet};
     let (mut agreed, mut refused) = (0, 0);
     for (name, curve) in [
+        (TestName::EcdhSecp224r1Ecpoint, Curve::P224),
         (TestName::EcdhSecp256r1Ecpoint, Curve::P256),
         (TestName::EcdhSecp384r1Ecpoint, Curve::P384),
         (TestName::EcdhSecp521r1Ecpoint, Curve::P521),

@@ -14,7 +14,7 @@ use crate::handle::{Handle, Hierarchy, Kind};
 use crate::profile::MAX_COMMAND;
 use crate::rc::{Rc, Result};
 use crate::wire::{Input, Output};
-use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
 use ironroot_crypto::{Secret, ct_eq};
@@ -127,7 +127,7 @@ impl Context {
     pub(crate) fn protect(
         &self,
         out: &mut Output<'_>,
-        write: impl FnOnce(&mut Output<'_>) -> Result<()>,
+        write: &mut dyn FnMut(&mut Output<'_>) -> Result<()>,
     ) -> Result<()> {
         out.put(&self.label.sequence)?;
         out.put(&self.label.saved_handle)?;
@@ -151,11 +151,11 @@ impl Context {
     /// # Errors
     /// `INTEGRITY`: it is not; `SIZE`, `INSUFFICIENT`: it is malformed; `BAD_CONTEXT`: another version wrote it; what
     /// `read` says.
-    pub(crate) fn unprotect<T>(
+    pub(crate) fn unprotect(
         &self,
         blob: &[u8],
-        read: impl FnOnce(&mut Input<'_>) -> Result<T>,
-    ) -> Result<T> {
+        read: &mut dyn FnMut(&mut Input<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut blob = Input::new(blob);
         let integrity = blob.sized(MAC)?;
         let encrypted = blob.sized(MAX_CONTENT)?;
@@ -175,9 +175,9 @@ impl Context {
             if inner.get::<u8>()? != VERSION {
                 return Err(Rc::BAD_CONTEXT);
             }
-            let value = read(&mut inner)?;
+            read(&mut inner)?;
             match inner.is_empty() {
-                true => Ok(value),
+                true => Ok(()),
                 false => Err(Rc::SIZE),
             }
         })
@@ -187,7 +187,7 @@ impl Context {
         self.keys.expose(|keys| {
             let (key, rest) = keys.split_at_checked(KEY).ok_or(Rc::FAILURE)?;
             let mut iv: [u8; BLOCK_LEN] = *rest.first_chunk().ok_or(Rc::FAILURE)?;
-            let aes = Aes::new(key).map_err(|_| Rc::FAILURE)?;
+            let aes = Cipher::new(CipherAlgorithm::Aes, key).map_err(|_| Rc::FAILURE)?;
             match direction {
                 Direction::Encrypt => aes.encrypt(Mode::Cfb, &mut iv, data),
                 Direction::Decrypt => aes.decrypt(Mode::Cfb, &mut iv, data),

@@ -1,19 +1,45 @@
-//! AES in the modes of a TPM (SP 800-38A): ECB, CBC, CFB with whole blocks, CTR, OFB.
+//! AES and SM4 in the modes of a TPM (SP 800-38A): ECB, CBC, CFB with whole blocks, CTR, OFB.
 //!
 //! The initialisation vector goes in and the next one comes out, so that a message encrypted in several calls,
 //! split where blocks end, is the same as in one. No mode authenticates anything.
+//!
+//! SM4 (GB/T 32907) comes with the feature `tpm-sm`. Its library looks bytes up in a table of 256: where an attacker
+//! shares the processor's cache, the time that takes may depend on the key. AES does not do that.
 
 use aes::cipher::{BlockCipherDecrypt, KeyInit};
 use zeroize::Zeroize;
 
-use crate::aead::aes::{Aes as Encryptor, BLOCK_LEN as AES_BLOCK_LEN, Block, xor};
+use crate::aead::aes::{Aes, BLOCK_LEN as AES_BLOCK_LEN, Block, xor};
 use crate::bytes::copy_prefix;
 use crate::{CryptoError, Secret};
 
 /// Length of a block and of an initialisation vector, in bytes.
 pub const BLOCK_LEN: usize = AES_BLOCK_LEN;
 
-const MAX_KEY_LEN: usize = 32;
+/// The longest key, in bytes.
+pub const MAX_KEY_LEN: usize = 32;
+
+/// A block cipher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CipherAlgorithm {
+    /// AES, with keys of 16, 24 or 32 bytes.
+    Aes,
+    /// SM4, with keys of 16 bytes.
+    Sm4,
+}
+
+impl CipherAlgorithm {
+    /// Both, in the order of their TPM_ALG_ID.
+    pub const ALL: [Self; 2] = [Self::Aes, Self::Sm4];
+
+    /// Whether this build has it.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Aes => true,
+            Self::Sm4 => cfg!(feature = "tpm-sm"),
+        }
+    }
+}
 
 /// A mode of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,18 +56,29 @@ pub enum Mode {
     Ofb,
 }
 
-/// A key of AES-128, AES-192 or AES-256. Wiped when dropped.
-pub struct Aes {
+/// A key of a block cipher. Wiped when dropped.
+pub struct Cipher {
     encryptor: Encryptor,
-    /// For the two modes that decrypt blocks; they expand it again.
+    /// For the two modes that decrypt blocks, which expand it again, and for saved states.
     key: Secret<MAX_KEY_LEN>,
     key_len: usize,
 }
 
-impl Aes {
-    /// Expands a key of 16, 24 or 32 bytes; [`CryptoError::KeyLength`] for others.
-    pub fn new(key: &[u8]) -> Result<Self, CryptoError> {
-        let encryptor = Encryptor::new(key)?;
+impl Cipher {
+    /// Expands a key.
+    ///
+    /// [`CryptoError::KeyLength`] for one that the cipher does not have, [`CryptoError::InvalidKey`] for a cipher that is
+    /// not built.
+    pub fn new(algorithm: CipherAlgorithm, key: &[u8]) -> Result<Self, CryptoError> {
+        let encryptor = match algorithm {
+            CipherAlgorithm::Aes => Encryptor::Aes(Aes::new(key)?),
+            #[cfg(feature = "tpm-sm")]
+            CipherAlgorithm::Sm4 => {
+                Encryptor::Sm4(sm4::Sm4::new_from_slice(key).map_err(|_| CryptoError::KeyLength)?)
+            }
+            #[cfg(not(feature = "tpm-sm"))]
+            CipherAlgorithm::Sm4 => return Err(CryptoError::InvalidKey),
+        };
         let mut copy = Secret::zeroed();
         copy.expose_mut(|copy: &mut [u8; MAX_KEY_LEN]| copy_prefix(copy, key));
         Ok(Self {
@@ -49,6 +86,32 @@ impl Aes {
             key: copy,
             key_len: key.len(),
         })
+    }
+
+    /// The cipher that it is a key of.
+    pub fn algorithm(&self) -> CipherAlgorithm {
+        match self.encryptor {
+            Encryptor::Aes(_) => CipherAlgorithm::Aes,
+            #[cfg(feature = "tpm-sm")]
+            Encryptor::Sm4(_) => CipherAlgorithm::Sm4,
+        }
+    }
+
+    /// Lets `f` read the key.
+    pub(super) fn expose_key<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        self.key
+            .expose(|key| f(key.get(..self.key_len).unwrap_or(key)))
+    }
+
+    /// Encrypts one block.
+    pub(super) fn encrypt_block(&self, block: &mut Block) {
+        match &self.encryptor {
+            Encryptor::Aes(cipher) => cipher.encrypt_single(block),
+            #[cfg(feature = "tpm-sm")]
+            Encryptor::Sm4(cipher) => {
+                aes::cipher::BlockCipherEncrypt::encrypt_block(cipher, block.into());
+            }
+        }
     }
 
     /// Encrypts in place, and leaves in `iv` what the next call continues with.
@@ -63,15 +126,15 @@ impl Aes {
         data: &mut [u8],
     ) -> Result<(), CryptoError> {
         match mode {
-            Mode::Ecb => self.each_block(data, |block| self.encryptor.encrypt_single(block)),
+            Mode::Ecb => self.each_block(data, |block| self.encrypt_block(block)),
             Mode::Cbc => self.each_block(data, |block| {
                 xor(iv, block);
-                self.encryptor.encrypt_single(iv);
+                self.encrypt_block(iv);
                 *block = *iv;
             }),
             Mode::Cfb => {
                 for part in data.chunks_mut(BLOCK_LEN) {
-                    self.encryptor.encrypt_single(iv);
+                    self.encrypt_block(iv);
                     xor(part, iv);
                     *iv = padded(part);
                 }
@@ -79,11 +142,11 @@ impl Aes {
             }
             Mode::Ctr => self.key_stream(data, iv, |stream, iv| {
                 *stream = *iv;
-                self.encryptor.encrypt_single(stream);
+                self.encrypt_block(stream);
                 *iv = u128::from_be_bytes(*iv).wrapping_add(1).to_be_bytes();
             }),
             Mode::Ofb => self.key_stream(data, iv, |stream, iv| {
-                self.encryptor.encrypt_single(iv);
+                self.encrypt_block(iv);
                 *stream = *iv;
             }),
         }
@@ -113,7 +176,7 @@ impl Aes {
             Mode::Cfb => {
                 for part in data.chunks_mut(BLOCK_LEN) {
                     let ciphertext = padded(part);
-                    self.encryptor.encrypt_single(iv);
+                    self.encrypt_block(iv);
                     xor(part, iv);
                     *iv = ciphertext;
                 }
@@ -152,33 +215,54 @@ impl Aes {
         Ok(())
     }
 
-    fn decryptor(&self) -> Result<Decryptor, CryptoError> {
-        self.key
-            .expose(|key| match self.key_len {
-                16 => aes::Aes128Dec::new_from_slice(key.get(..16).unwrap_or(key))
-                    .map(Decryptor::Aes128),
-                24 => aes::Aes192Dec::new_from_slice(key.get(..24).unwrap_or(key))
-                    .map(Decryptor::Aes192),
-                _ => aes::Aes256Dec::new_from_slice(key).map(Decryptor::Aes256),
-            })
-            .map_err(|_| CryptoError::KeyLength)
+    fn decryptor(&self) -> Result<Decryptor<'_>, CryptoError> {
+        match &self.encryptor {
+            Encryptor::Aes(_) => self.expose_key(aes_decryptor),
+            #[cfg(feature = "tpm-sm")]
+            Encryptor::Sm4(cipher) => Ok(Decryptor::Sm4(cipher)),
+        }
     }
 }
 
-/// The decrypting direction of AES.
-enum Decryptor {
+/// The encrypting direction of a cipher.
+enum Encryptor {
+    Aes(Aes),
+    #[cfg(feature = "tpm-sm")]
+    Sm4(sm4::Sm4),
+}
+
+/// The decrypting direction. SM4's is the same key.
+enum Decryptor<'a> {
     Aes128(aes::Aes128Dec),
     Aes192(aes::Aes192Dec),
     Aes256(aes::Aes256Dec),
+    #[cfg(feature = "tpm-sm")]
+    Sm4(&'a sm4::Sm4),
+    #[cfg(not(feature = "tpm-sm"))]
+    #[expect(dead_code, reason = "gives the lifetime a place")]
+    Never(&'a core::convert::Infallible),
 }
 
-impl Decryptor {
+fn aes_decryptor(key: &[u8]) -> Result<Decryptor<'static>, CryptoError> {
+    match key.len() {
+        16 => aes::Aes128Dec::new_from_slice(key).map(Decryptor::Aes128),
+        24 => aes::Aes192Dec::new_from_slice(key).map(Decryptor::Aes192),
+        _ => aes::Aes256Dec::new_from_slice(key).map(Decryptor::Aes256),
+    }
+    .map_err(|_| CryptoError::KeyLength)
+}
+
+impl Decryptor<'_> {
     fn decrypt(&self, block: &mut Block) {
         let block = block.into();
         match self {
             Self::Aes128(cipher) => cipher.decrypt_block(block),
             Self::Aes192(cipher) => cipher.decrypt_block(block),
             Self::Aes256(cipher) => cipher.decrypt_block(block),
+            #[cfg(feature = "tpm-sm")]
+            Self::Sm4(cipher) => cipher.decrypt_block(block),
+            #[cfg(not(feature = "tpm-sm"))]
+            Self::Never(never) => match **never {},
         }
     }
 }

@@ -1,15 +1,21 @@
-//! Keys on the curves P-256, P-384 and P-521 (SP 800-186) under one type: ECDSA, ECDH, and what the
-//! anonymous schemes need.
+//! Keys on the curves of a TPM under one type: P-224, P-256, P-384, P-521 (SP 800-186), SM2's (GM/T 0003.5) and the
+//! Barreto-Naehrig curve of the TCG (ISO/IEC 15946-5). ECDSA and ECDH are here; [`schemes`] has the other signatures,
+//! [`exchange`] the agreement of two phases, [`encrypt`] encryption.
 //!
 //! Points and scalars are kept as big-endian bytes of their curve's length, and become the library's numbers for
 //! one operation at a time. Everything that has to do with a private key takes the same time whatever the
 //! key; what is public takes the time that it takes.
 //!
-//! Curves other than P-256 come with the features `tpm-p384` and `tpm-p521`. Without them the names are there
-//! and every key on them is [`CryptoError::InvalidKey`].
+//! Curves other than P-256 come with the features `tpm-p224`, `tpm-p384`, `tpm-p521`, `tpm-bn` and `tpm-sm`. Without
+//! them the names are there and every key on them is [`CryptoError::InvalidKey`].
 
 mod arithmetic;
+#[cfg(feature = "tpm-bn")]
+mod bn;
+pub mod encrypt;
+pub mod exchange;
 mod parameters;
+pub mod schemes;
 
 use crate::bytes::copy_prefix;
 use crate::drbg::Drbg;
@@ -27,6 +33,9 @@ pub const MAX_COORDINATE_LEN: usize = 66;
 /// The most bytes that [`EcScalar::from_extra_bits`] takes: P-521.
 pub const MAX_EXTRA_BITS_LEN: usize = 74;
 
+/// The longest number that is reduced, in bytes; digests are shorter.
+const MAX_REDUCED_LEN: usize = 80;
+
 /// How often a signature is tried. Once is enough but for one time in 2^255.
 const ATTEMPTS: usize = 4;
 
@@ -35,12 +44,18 @@ type Number = [u8; MAX_COORDINATE_LEN];
 /// A curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Curve {
+    /// NIST P-224.
+    P224,
     /// NIST P-256.
     P256,
     /// NIST P-384.
     P384,
     /// NIST P-521.
     P521,
+    /// The TCG's Barreto-Naehrig curve of 256 bits.
+    BnP256,
+    /// SM2's curve of 256 bits.
+    Sm2P256,
 }
 
 /// Calls a function for the library's type of a curve.
@@ -52,29 +67,54 @@ macro_rules! on_curve {
             Curve::P384 => arithmetic::$function::<p384::NistP384>($($argument),*),
             #[cfg(feature = "tpm-p521")]
             Curve::P521 => arithmetic::$function::<p521::NistP521>($($argument),*),
-            #[cfg(not(all(feature = "tpm-p384", feature = "tpm-p521")))]
+            #[cfg(feature = "tpm-p224")]
+            Curve::P224 => arithmetic::$function::<p224::NistP224>($($argument),*),
+            #[cfg(feature = "tpm-bn")]
+            Curve::BnP256 => arithmetic::$function::<$crate::tpm::ec::bn::BnP256>($($argument),*),
+            #[cfg(feature = "tpm-sm")]
+            Curve::Sm2P256 => arithmetic::$function::<sm2::Sm2>($($argument),*),
+            #[cfg(not(all(
+                feature = "tpm-p224",
+                feature = "tpm-p384",
+                feature = "tpm-p521",
+                feature = "tpm-bn",
+                feature = "tpm-sm"
+            )))]
             _ => Err(CryptoError::InvalidKey),
         }
     };
 }
 
+use on_curve;
+
 impl Curve {
     /// All of them, in the order of their TPM_ECC_CURVE.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+    pub const ALL: [Self; 6] = [
+        Self::P224,
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        Self::BnP256,
+        Self::Sm2P256,
+    ];
 
     /// Whether this build has the curve.
     pub const fn is_built(self) -> bool {
         match self {
+            Self::P224 => cfg!(feature = "tpm-p224"),
             Self::P256 => true,
             Self::P384 => cfg!(feature = "tpm-p384"),
             Self::P521 => cfg!(feature = "tpm-p521"),
+            Self::BnP256 => cfg!(feature = "tpm-bn"),
+            Self::Sm2P256 => cfg!(feature = "tpm-sm"),
         }
     }
 
     /// Bits of a coordinate and of the order.
     pub const fn bits(self) -> usize {
         match self {
-            Self::P256 => 256,
+            Self::P224 => 224,
+            Self::P256 | Self::BnP256 | Self::Sm2P256 => 256,
             Self::P384 => 384,
             Self::P521 => 521,
         }
@@ -127,6 +167,15 @@ impl EcPoint {
         };
         on_curve!(curve, check_point(point.x(), point.y()))?;
         Ok(point)
+    }
+
+    /// The point whose x-coordinate is a digest modulo the field's prime: a base that nobody knows the logarithm of
+    /// (TPM 2.0 Part 1, "TPM2_Commit()": x2 = H(s2) mod p, with a y2 that the caller found).
+    ///
+    /// [`CryptoError::InvalidKey`] when it is not on the curve; [`CryptoError::DataLength`] for more than 80 bytes.
+    pub fn with_hashed_x(curve: Curve, digest: &[u8], y: &[u8]) -> Result<Self, CryptoError> {
+        let x = reduced(curve.parameters().p, digest)?;
+        Self::new(curve, whole(curve, &x), y)
     }
 
     /// The curve's base point.
@@ -249,6 +298,14 @@ impl EcScalar {
         Ok(Self { curve, number })
     }
 
+    /// A number modulo the order, for the challenges of signatures.
+    ///
+    /// [`CryptoError::DataLength`] for more than 80 bytes, [`CryptoError::InvalidKey`] if the remainder is zero.
+    pub fn reduced(curve: Curve, bytes: &[u8]) -> Result<Self, CryptoError> {
+        let number = reduced(curve.parameters().n, bytes)?;
+        Self::new(curve, whole(curve, &number))
+    }
+
     /// A random scalar, by [`from_extra_bits`](Self::from_extra_bits).
     pub fn random(curve: Curve, drbg: &mut Drbg) -> Result<Self, CryptoError> {
         let bytes = drbg.secret::<MAX_EXTRA_BITS_LEN>();
@@ -300,7 +357,7 @@ impl EcScalar {
         let z = bits_to_int(self.curve, digest);
         let curve = self.curve;
         for _ in 0..ATTEMPTS {
-            let nonce = self.nonce(digest, drbg)?;
+            let nonce = self.nonce(b"ironroot ECDSA nonce", digest, drbg)?;
             let (mut r, mut s) = ([0; MAX_COORDINATE_LEN], [0; MAX_COORDINATE_LEN]);
             let signed = self.expose(|d| {
                 nonce.expose(|k| on_curve!(curve, sign(d, k, whole(curve, &z), (&mut r, &mut s))))
@@ -333,7 +390,8 @@ impl EcScalar {
         Ok(Self { curve, number })
     }
 
-    fn nonce(&self, digest: &[u8], drbg: &mut Drbg) -> Result<Self, CryptoError> {
+    /// The nonce of one signature: each scheme has its own label, so no two ever share one.
+    fn nonce(&self, label: &[u8], digest: &[u8], drbg: &mut Drbg) -> Result<Self, CryptoError> {
         let fresh = drbg.secret::<32>();
         let len = self.curve.extra_bits_len();
         let bits = u32::try_from(len.saturating_mul(8)).unwrap_or(0);
@@ -342,7 +400,6 @@ impl EcScalar {
             let stream = stream.get_mut(..len).unwrap_or(&mut []);
             self.expose(|key| {
                 fresh.expose(|fresh| {
-                    let label = b"ironroot ECDSA nonce";
                     kdfa(
                         HashAlgorithm::Sha512,
                         key,
@@ -370,6 +427,16 @@ fn aligned(curve: Curve, bytes: &[u8]) -> Option<Number> {
     let mut number = [0; MAX_COORDINATE_LEN];
     copy_prefix(number.get_mut(len.checked_sub(bytes.len())?..)?, bytes);
     Some(number)
+}
+
+/// A number modulo another one, at the start of the result. [`CryptoError::DataLength`] for more than 80 bytes.
+fn reduced(modulus: &[u8], bytes: &[u8]) -> Result<Number, CryptoError> {
+    if bytes.len() > MAX_REDUCED_LEN {
+        return Err(CryptoError::DataLength);
+    }
+    let mut number = [0; MAX_COORDINATE_LEN];
+    arithmetic::reduce_number(modulus, bytes, &mut number);
+    Ok(number)
 }
 
 /// As many bytes as the curve's numbers have.

@@ -1,7 +1,10 @@
-//! The hash functions of a TPM (FIPS 180-4) and HMAC over them, whose running states can be saved.
+//! The hash functions of a TPM (FIPS 180-4, FIPS 202, GB/T 32905) and HMAC over them, whose running states can be saved.
 //!
 //! A saved state is for a TPM's context blobs: it holds what was hashed so far, so it is as secret as that
 //! and belongs into the encrypted part, and it comes back only in the same version of the program.
+//!
+//! SHA-3 comes with the feature `tpm-sha3`, SM3 with `tpm-sm`. Without them their names are not there either: starting a hash
+//! cannot fail, so what is not built cannot be asked for.
 
 use sha2::Digest as _;
 use sha2::digest::common::hazmat::SerializableState;
@@ -31,11 +34,36 @@ pub enum HashAlgorithm {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// SM3.
+    #[cfg(feature = "tpm-sm")]
+    Sm3,
+    /// SHA3-256.
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_256,
+    /// SHA3-384.
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_384,
+    /// SHA3-512.
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_512,
 }
 
 impl HashAlgorithm {
-    /// All of them, in the order of their TPM_ALG_ID.
-    pub const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+    /// All of this build, in the order of their TPM_ALG_ID.
+    pub const ALL: &[Self] = &[
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        #[cfg(feature = "tpm-sm")]
+        Self::Sm3,
+        #[cfg(feature = "tpm-sha3")]
+        Self::Sha3_256,
+        #[cfg(feature = "tpm-sha3")]
+        Self::Sha3_384,
+        #[cfg(feature = "tpm-sha3")]
+        Self::Sha3_512,
+    ];
 
     /// Length of a digest in bytes.
     pub const fn digest_len(self) -> usize {
@@ -44,14 +72,30 @@ impl HashAlgorithm {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            #[cfg(feature = "tpm-sm")]
+            Self::Sm3 => 32,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_256 => 32,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_384 => 48,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_512 => 64,
         }
     }
 
-    /// Length of an input block in bytes.
+    /// Length of an input block in bytes: what HMAC pads its key to.
     pub const fn block_len(self) -> usize {
         match self {
             Self::Sha1 | Self::Sha256 => 64,
             Self::Sha384 | Self::Sha512 => 128,
+            #[cfg(feature = "tpm-sm")]
+            Self::Sm3 => 64,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_256 => 136,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_384 => 104,
+            #[cfg(feature = "tpm-sha3")]
+            Self::Sha3_512 => 72,
         }
     }
 }
@@ -68,6 +112,14 @@ enum State {
     Sha256(sha2::Sha256),
     Sha384(sha2::Sha384),
     Sha512(sha2::Sha512),
+    #[cfg(feature = "tpm-sm")]
+    Sm3(sm3::Sm3),
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_256(sha3::Sha3_256),
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_384(sha3::Sha3_384),
+    #[cfg(feature = "tpm-sha3")]
+    Sha3_512(sha3::Sha3_512),
 }
 
 impl Hasher {
@@ -78,6 +130,14 @@ impl Hasher {
             HashAlgorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
             HashAlgorithm::Sha384 => State::Sha384(sha2::Sha384::new()),
             HashAlgorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
+            #[cfg(feature = "tpm-sm")]
+            HashAlgorithm::Sm3 => State::Sm3(sm3::Sm3::new()),
+            #[cfg(feature = "tpm-sha3")]
+            HashAlgorithm::Sha3_256 => State::Sha3_256(sha3::Sha3_256::new()),
+            #[cfg(feature = "tpm-sha3")]
+            HashAlgorithm::Sha3_384 => State::Sha3_384(sha3::Sha3_384::new()),
+            #[cfg(feature = "tpm-sha3")]
+            HashAlgorithm::Sha3_512 => State::Sha3_512(sha3::Sha3_512::new()),
         };
         Self { state }
     }
@@ -89,6 +149,14 @@ impl Hasher {
             State::Sha256(_) => HashAlgorithm::Sha256,
             State::Sha384(_) => HashAlgorithm::Sha384,
             State::Sha512(_) => HashAlgorithm::Sha512,
+            #[cfg(feature = "tpm-sm")]
+            State::Sm3(_) => HashAlgorithm::Sm3,
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_256(_) => HashAlgorithm::Sha3_256,
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_384(_) => HashAlgorithm::Sha3_384,
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_512(_) => HashAlgorithm::Sha3_512,
         }
     }
 
@@ -99,6 +167,14 @@ impl Hasher {
             State::Sha256(hash) => hash.update(data),
             State::Sha384(hash) => hash.update(data),
             State::Sha512(hash) => hash.update(data),
+            #[cfg(feature = "tpm-sm")]
+            State::Sm3(hash) => hash.update(data),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_256(hash) => hash.update(data),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_384(hash) => hash.update(data),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_512(hash) => hash.update(data),
         }
     }
 
@@ -109,6 +185,14 @@ impl Hasher {
             State::Sha256(hash) => Digest::from_bytes(&hash.finalize()),
             State::Sha384(hash) => Digest::from_bytes(&hash.finalize()),
             State::Sha512(hash) => Digest::from_bytes(&hash.finalize()),
+            #[cfg(feature = "tpm-sm")]
+            State::Sm3(hash) => Digest::from_bytes(&hash.finalize()),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_256(hash) => Digest::from_bytes(&hash.finalize()),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_384(hash) => Digest::from_bytes(&hash.finalize()),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_512(hash) => Digest::from_bytes(&hash.finalize()),
         }
     }
 
@@ -131,6 +215,14 @@ impl Hasher {
             2 => State::Sha256(deserialize(state)?),
             3 => State::Sha384(deserialize(state)?),
             4 => State::Sha512(deserialize(state)?),
+            #[cfg(feature = "tpm-sm")]
+            5 => State::Sm3(deserialize(state)?),
+            #[cfg(feature = "tpm-sha3")]
+            6 => State::Sha3_256(deserialize(state)?),
+            #[cfg(feature = "tpm-sha3")]
+            7 => State::Sha3_384(deserialize(state)?),
+            #[cfg(feature = "tpm-sha3")]
+            8 => State::Sha3_512(deserialize(state)?),
             _ => return Err(CryptoError::Encoding),
         };
         Ok(Self { state })
@@ -145,6 +237,14 @@ impl Hasher {
             State::Sha256(hash) => (2, serialize(hash, out)),
             State::Sha384(hash) => (3, serialize(hash, out)),
             State::Sha512(hash) => (4, serialize(hash, out)),
+            #[cfg(feature = "tpm-sm")]
+            State::Sm3(hash) => (5, serialize(hash, out)),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_256(hash) => (6, serialize(hash, out)),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_384(hash) => (7, serialize(hash, out)),
+            #[cfg(feature = "tpm-sha3")]
+            State::Sha3_512(hash) => (8, serialize(hash, out)),
         };
         *tag = number;
         len.saturating_add(1)
@@ -153,11 +253,12 @@ impl Hasher {
 
 /// Whether the number of blocks hashed so far is one that happens. The libraries take any and multiply it.
 ///
-/// It stands behind the chaining value, the lowest byte first; below 2^48 it is more than anybody will hash.
+/// It stands behind the chaining value, the lowest byte first; below 2^48 it is more than anybody will hash. SHA-3 has none.
 fn has_sane_count(tag: u8, state: &[u8]) -> bool {
     let count = match tag {
         1 => state.get(20..28),
-        2 => state.get(32..40),
+        2 | 5 => state.get(32..40),
+        6..=8 => return true,
         _ => state.get(64..80),
     };
     count.is_some_and(|count| count.iter().skip(6).all(|byte| *byte == 0))

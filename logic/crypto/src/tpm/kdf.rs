@@ -1,4 +1,4 @@
-//! The TPM's key derivation functions: KDFa, KDFe, and MGF1.
+//! The TPM's key derivation functions: KDFa, KDFe, KDF2, and MGF1.
 
 use zeroize::Zeroize;
 
@@ -114,9 +114,22 @@ fn fill(algorithm: HashAlgorithm, out: &mut [u8], block: impl Fn(u32) -> Digest)
 
 /// XORs with MGF1 (RFC 8017, appendix B.2.1).
 pub fn mgf1_xor(algorithm: HashAlgorithm, seed: &[u8], data: &mut [u8]) {
+    mask(algorithm, &[seed], 0, data);
+}
+
+/// XORs with KDF2 (IEEE 1363a-2004, section 13.2; ISO/IEC 18033-2, section 6.2.3) of a secret in parts, without other
+/// parameters: MGF1 whose counter starts at one.
+pub fn kdf2_xor(algorithm: HashAlgorithm, secret: &[&[u8]], data: &mut [u8]) {
+    mask(algorithm, secret, 1, data);
+}
+
+/// XORs with H(seed ‖ counter) for counters from `first` on.
+fn mask(algorithm: HashAlgorithm, seed: &[&[u8]], first: u32, data: &mut [u8]) {
     let mut seeded = Hasher::new(algorithm);
-    seeded.update(seed);
-    for (chunk, counter) in data.chunks_mut(algorithm.digest_len()).zip(0u32..) {
+    for part in seed {
+        seeded.update(part);
+    }
+    for (chunk, counter) in data.chunks_mut(algorithm.digest_len()).zip(first..) {
         let mut hasher = seeded.clone();
         hasher.update(&counter.to_be_bytes());
         let mut mask = hasher.finish();

@@ -31,7 +31,7 @@ fn ecc_parameters(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let curve: Curve = call.params.get()?;
     call.params.end()?;
     let hash = match curve {
-        Curve::P256 => HashAlgorithm::Sha256,
+        Curve::P224 | Curve::P256 | Curve::BnP256 | Curve::Sm2P256 => HashAlgorithm::Sha256,
         Curve::P384 => HashAlgorithm::Sha384,
         Curve::P521 => HashAlgorithm::Sha512,
     };

@@ -12,7 +12,7 @@ use crate::rc::{Rc, Result};
 use crate::structures::Parameters;
 use crate::table::{Command, DECRYPT, ENCRYPT, Place, Role};
 use crate::wire::{Bytes, SecretBytes};
-use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 
 /// Lines of the command table.
 pub(super) const COMMANDS: &[Command] = &[
@@ -99,7 +99,7 @@ fn run(core: &mut Core<'_>, call: &mut Call<'_>, wish: &Wish<'_>) -> Result<()> 
 }
 
 /// The key as a cipher, and the mode: the key's, or the caller's if it leaves it open.
-fn cipher(core: &mut Core<'_>, key: Handle, wish: &Wish<'_>) -> Result<(Mode, Aes)> {
+fn cipher(core: &mut Core<'_>, key: Handle, wish: &Wish<'_>) -> Result<(Mode, Cipher)> {
     core.refuse_sequence(key, Rc::KEY.handle(1))?;
     let [mode_number, ..] = wish.numbers;
     core.with_object(key, |object| {
@@ -121,7 +121,10 @@ fn cipher(core: &mut Core<'_>, key: Handle, wish: &Wish<'_>) -> Result<(Mode, Ae
             _ => return Err(Rc::MODE.parameter(mode_number)),
         };
         let sensitive = object.sensitive().map_err(|rc| rc.handle(1))?;
-        let aes = sensitive.data.expose(Aes::new).map_err(|_| Rc::FAILURE)?;
+        let aes = sensitive
+            .data
+            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
+            .map_err(|_| Rc::FAILURE)?;
         Ok((mode, aes))
     })?
 }

@@ -15,7 +15,7 @@ use crate::structures::{
 use crate::wire::{Bytes, Input, Output, SecretBytes};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
-use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::{Digest, HashAlgorithm, digest_parts, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
 
@@ -128,12 +128,12 @@ impl Protector {
     }
 
     /// KDFa(hash, seed, "STORAGE", name).
-    fn cipher(&self, name: &[u8]) -> Result<Aes> {
+    fn cipher(&self, name: &[u8]) -> Result<Cipher> {
         let mut key = Secret::<32>::zeroed();
         key.expose_mut(|key| {
             let key = key.get_mut(..self.bits.key_len()).ok_or(Rc::FAILURE)?;
             self.derive(b"STORAGE", name, key)?;
-            Aes::new(key).map_err(|_| Rc::FAILURE)
+            Cipher::new(CipherAlgorithm::Aes, key).map_err(|_| Rc::FAILURE)
         })
     }
 
@@ -188,7 +188,10 @@ impl Inner {
                 out.raw(area)
             })
         })?;
-        let cipher = self.key.expose(Aes::new).map_err(|_| Rc::FAILURE)?;
+        let cipher = self
+            .key
+            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
+            .map_err(|_| Rc::FAILURE)?;
         whole
             .expose_mut(|data| cipher.encrypt(Mode::Cfb, &mut [0; BLOCK_LEN], data))
             .map_err(|_| Rc::FAILURE)?;
@@ -200,7 +203,10 @@ impl Inner {
     /// # Errors
     /// `INTEGRITY`; `SIZE`, `INSUFFICIENT`: it is malformed.
     pub(crate) fn unwrap(&self, name: &[u8], mut whole: Plain) -> Result<Plain> {
-        let cipher = self.key.expose(Aes::new).map_err(|_| Rc::FAILURE)?;
+        let cipher = self
+            .key
+            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
+            .map_err(|_| Rc::FAILURE)?;
         whole
             .expose_mut(|data| cipher.decrypt(Mode::Cfb, &mut [0; BLOCK_LEN], data))
             .map_err(|_| Rc::FAILURE)?;

@@ -5,7 +5,7 @@ use crate::rc::{Rc, Result};
 use crate::structures::Alg;
 use crate::wire::{Input, Marshal, Output, SecretBytes, Unmarshal};
 use ironroot_crypto::Secret;
-use ironroot_crypto::tpm::cipher::{Aes, BLOCK_LEN, Mode};
+use ironroot_crypto::tpm::cipher::{self, BLOCK_LEN, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
 
@@ -108,7 +108,7 @@ fn cfb(
         kdfa(hash, key, b"CFB", newer, older, bits, both).map_err(|_| Rc::FAILURE)?;
         let (key, iv) = both.split_at_checked(key_len).ok_or(Rc::FAILURE)?;
         let mut iv: [u8; BLOCK_LEN] = iv.try_into().map_err(|_| Rc::FAILURE)?;
-        let aes = Aes::new(key).map_err(|_| Rc::FAILURE)?;
+        let aes = cipher::Cipher::new(CipherAlgorithm::Aes, key).map_err(|_| Rc::FAILURE)?;
         match direction {
             Direction::Encrypt => aes.encrypt(Mode::Cfb, &mut iv, data),
             Direction::Decrypt => aes.decrypt(Mode::Cfb, &mut iv, data),

@@ -1,7 +1,7 @@
 //! HMAC, KDFa, CFB and XOR as the specification writes them (Part 1, sections 11.4 and 21), over the bare hash and
 //! block cipher.
 
-use ironroot_crypto::tpm::cipher::{Aes, Mode};
+use ironroot_crypto::tpm::cipher::{Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
 
 pub type Hash = HashAlgorithm;
@@ -57,7 +57,7 @@ pub fn kdfa(
 
 /// AES-CFB with 128-bit segments, built from single blocks.
 pub fn aes_cfb(key: &[u8], iv: &[u8], data: &mut [u8], encrypt: bool) {
-    let aes = Aes::new(key).unwrap();
+    let aes = Cipher::new(CipherAlgorithm::Aes, key).unwrap();
     let mut register: [u8; 16] = iv.try_into().unwrap();
     for chunk in data.chunks_mut(16) {
         let mut stream = register;

@@ -159,12 +159,24 @@ impl Start {
 }
 
 /// Its `TPM_ALG_ID`.
+#[allow(unreachable_patterns, reason = "in a build that has no more hashes")]
 pub fn number(hash: Hash) -> u16 {
     match hash {
         Hash::Sha1 => super::alg::SHA1,
         Hash::Sha256 => super::alg::SHA256,
         Hash::Sha384 => super::alg::SHA384,
         Hash::Sha512 => super::alg::SHA512,
+        #[cfg(feature = "full")]
+        Hash::Sm3 => super::alg::SM3_256,
+        #[cfg(feature = "full")]
+        Hash::Sha3_256 => super::alg::SHA3_256,
+        #[cfg(feature = "full")]
+        Hash::Sha3_384 => super::alg::SHA3_384,
+        #[cfg(feature = "full")]
+        Hash::Sha3_512 => super::alg::SHA3_512,
+        // Another crate of the same build has more hashes than this engine.
+        #[cfg(not(feature = "full"))]
+        other => panic!("{other:?} is not in this build"),
     }
 }
 

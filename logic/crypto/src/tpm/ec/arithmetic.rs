@@ -41,11 +41,20 @@ impl Arithmetic for p256::NistP256 {
     }
 }
 
+#[cfg(feature = "tpm-p224")]
+impl Arithmetic for p224::NistP224 {}
+
 #[cfg(feature = "tpm-p384")]
 impl Arithmetic for p384::NistP384 {}
 
 #[cfg(feature = "tpm-p521")]
 impl Arithmetic for p521::NistP521 {}
+
+#[cfg(feature = "tpm-bn")]
+impl Arithmetic for super::bn::BnP256 {}
+
+#[cfg(feature = "tpm-sm")]
+impl Arithmetic for sm2::Sm2 {}
 
 pub(super) fn check_point<C: Arithmetic>(x: &[u8], y: &[u8]) -> Result<(), CryptoError> {
     point::<C>(x, y).map(|_| ())
@@ -129,6 +138,67 @@ pub(super) fn verify<C: Arithmetic>(
     }
 }
 
+/// SM2's equations (GM/T 0003.2, section 6.1): r = e + x(k·G), s = (k - r·d)/(1 + d), both modulo n.
+///
+/// [`CryptoError::Corruption`] if r, s or r + k is zero; [`CryptoError::InvalidKey`] for the key n - 1.
+pub(super) fn sign_sm2<C: Arithmetic>(
+    d: &[u8],
+    k: &[u8],
+    e: &[u8],
+    (r_out, s_out): Pair,
+) -> Result<(), CryptoError> {
+    let (d, k, e) = (scalar::<C>(d)?, scalar::<C>(k)?, reduced::<C>(e)?);
+    let divisor = Zeroizing::new(Scalar::<C>::ONE + **d);
+    let divisor = NonZeroScalar::<C>::new(*divisor).into_option();
+    let divisor = Zeroizing::new(divisor.ok_or(CryptoError::InvalidKey)?);
+    let inverse = Zeroizing::new(divisor.invert());
+    let r = e + Scalar::<C>::reduce(&C::multiply_base(&k).to_affine().x());
+    let product = Zeroizing::new(r * **d);
+    let s = **inverse * (**k - *product);
+    let sum = Zeroizing::new(r + **k);
+    if bool::from(r.is_zero() | s.is_zero() | sum.is_zero()) {
+        return Err(CryptoError::Corruption);
+    }
+    copy_prefix(r_out, &r.to_repr());
+    copy_prefix(s_out, &s.to_repr());
+    Ok(())
+}
+
+/// GM/T 0003.2, section 7.1. All inputs are public.
+pub(super) fn verify_sm2<C: Arithmetic>(
+    x: &[u8],
+    y: &[u8],
+    e: &[u8],
+    r: &[u8],
+    s: &[u8],
+) -> Result<(), CryptoError> {
+    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let number = |bytes| scalar::<C>(bytes).map_err(|_| CryptoError::Verification);
+    let (r, s, e) = (number(r)?, number(s)?, reduced::<C>(e)?);
+    let t = **r + **s;
+    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&s, &t, &q);
+    let x = Scalar::<C>::reduce(&sum.to_affine().x());
+    if !bool::from(t.is_zero() | sum.is_identity()) && e + x == **r {
+        Ok(())
+    } else {
+        Err(CryptoError::Verification)
+    }
+}
+
+/// s·G - r·Q: the point that a Schnorr signature was made with. All inputs are public.
+pub(super) fn schnorr_point<C: Arithmetic>(
+    x: &[u8],
+    y: &[u8],
+    r: &[u8],
+    s: &[u8],
+    out: Pair,
+) -> Result<(), CryptoError> {
+    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let (r, s) = (scalar::<C>(r)?, scalar::<C>(s)?);
+    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&s, &-**r, &q);
+    write_point::<C>(sum, out)
+}
+
 /// k + t·d modulo n.
 pub(super) fn multiply_add<C: Arithmetic>(
     [k, t, d]: [&[u8]; 3],
@@ -150,17 +220,32 @@ const WIDE: usize = 2 * U320::LIMBS;
 
 /// (bytes mod n − 1) + 1 in constant time, in as many bytes as n has (FIPS 186-5, appendix A.2.1).
 pub(super) fn reduce_extra_bits(n: &[u8], bytes: &[u8], out: &mut [u8; MAX_COORDINATE_LEN]) {
-    let number = Zeroizing::new(Uint::<WIDE>::from_be_slice_truncated(
-        bytes,
-        Uint::<WIDE>::BITS,
-    ));
-    let order = Uint::<WIDE>::from_be_slice_truncated(n, Uint::<WIDE>::BITS);
-    // n is far from 1, so there is always a divisor.
-    let divisor = NonZero::new(order.wrapping_sub(&Uint::ONE)).unwrap_or(NonZero::ONE);
-    let scalar = Zeroizing::new(number.rem(&divisor).wrapping_add(&Uint::ONE));
-    let repr = Zeroizing::new(scalar.to_be_bytes());
+    let divisor = wide(n).wrapping_sub(&Uint::ONE);
+    let scalar = Zeroizing::new(remainder(bytes, divisor).wrapping_add(&Uint::ONE));
+    write_wide(n, &scalar, out);
+}
+
+/// bytes mod m in constant time, in as many bytes as m has. No more than 80 bytes.
+pub(super) fn reduce_number(modulus: &[u8], bytes: &[u8], out: &mut [u8; MAX_COORDINATE_LEN]) {
+    write_wide(modulus, &remainder(bytes, wide(modulus)), out);
+}
+
+fn wide(bytes: &[u8]) -> Uint<WIDE> {
+    Uint::<WIDE>::from_be_slice_truncated(bytes, Uint::<WIDE>::BITS)
+}
+
+fn remainder(bytes: &[u8], divisor: Uint<WIDE>) -> Zeroizing<Uint<WIDE>> {
+    let number = Zeroizing::new(wide(bytes));
+    // No modulus of a curve is 0 or 1, so there is always a divisor.
+    let divisor = NonZero::new(divisor).unwrap_or(NonZero::ONE);
+    Zeroizing::new(number.rem(&divisor))
+}
+
+/// In as many bytes as the modulus has.
+fn write_wide(modulus: &[u8], number: &Uint<WIDE>, out: &mut [u8; MAX_COORDINATE_LEN]) {
+    let repr = Zeroizing::new(number.to_be_bytes());
     let repr = repr.as_slice();
-    let zeros = repr.len().saturating_sub(n.len());
+    let zeros = repr.len().saturating_sub(modulus.len());
     copy_prefix(out, repr.get(zeros..).unwrap_or(&[]));
 }
 
