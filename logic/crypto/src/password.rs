@@ -20,6 +20,11 @@ pub const MAX_PADDING: usize = 16;
 /// The longest algorithm identifier that is written, in bytes.
 pub const MAX_IDENTIFIER: usize = 128;
 
+/// A key from a password: PBKDF2 (RFC 8018) with HMAC-SHA-512.
+pub fn stretch(password: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) {
+    pbkdf2::pbkdf2_hmac::<sha2::Sha512>(password, salt, rounds, key);
+}
+
 /// Decrypts in place and gives the length. `identifier` is the DER of the AlgorithmIdentifier.
 ///
 /// [`CryptoError::Encoding`] when it names no PBES2 that is supported, [`CryptoError::Verification`] for a

@@ -15,6 +15,8 @@ mod bn;
 pub mod encrypt;
 pub mod exchange;
 mod parameters;
+#[cfg(feature = "tpm-tables")]
+mod public_sum;
 pub mod schemes;
 
 use crate::bytes::copy_prefix;

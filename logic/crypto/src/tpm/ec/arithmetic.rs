@@ -14,6 +14,8 @@ use p256::elliptic_curve::{
 use zeroize::{Zeroize, Zeroizing};
 
 use super::MAX_COORDINATE_LEN;
+#[cfg(feature = "tpm-tables")]
+use super::public_sum;
 use crate::CryptoError;
 use crate::bytes::copy_prefix;
 
@@ -29,32 +31,68 @@ pub(super) trait Arithmetic: CurveArithmetic {
     fn multiply_base(k: &NonZeroScalar<Self>) -> ProjectivePoint<Self> {
         ProjectivePoint::<Self>::mul_by_generator(k)
     }
-}
 
-#[cfg(feature = "tpm-tables")]
-impl Arithmetic for p256::NistP256 {}
-
-#[cfg(not(feature = "tpm-tables"))]
-impl Arithmetic for p256::NistP256 {
-    fn multiply_base(k: &p256::NonZeroScalar) -> p256::ProjectivePoint {
-        crate::ecdsa::generator::multiply_generator(k)
+    /// Whether u·G + v·Q has an x-coordinate that is `expected` modulo n. All are public.
+    fn sum_has_x(
+        [u, v]: [&Scalar<Self>; 2],
+        q: &AffinePoint<Self>,
+        expected: &Scalar<Self>,
+    ) -> bool {
+        let q = ProjectivePoint::<Self>::from(*q);
+        let sum = ProjectivePoint::<Self>::mul_by_generator_and_mul_add_vartime(u, v, &q);
+        let x = Scalar::<Self>::reduce(&sum.to_affine().x());
+        // The point at infinity has x = 0 in the library.
+        !bool::from(sum.is_identity()) && x == *expected
     }
 }
 
+/// Overrides `sum_has_x` for a curve with a = −3.
+macro_rules! quick_sum {
+    ($curve:ty) => {
+        #[cfg(feature = "tpm-tables")]
+        fn sum_has_x(
+            [u, v]: [&Scalar<Self>; 2],
+            q: &AffinePoint<Self>,
+            expected: &Scalar<Self>,
+        ) -> bool {
+            static MULTIPLES: public_sum::Kept<$curve> =
+                std::sync::LazyLock::new(public_sum::work_out::<$curve>);
+            public_sum::has_x::<$curve>(&MULTIPLES, [u, v], q, expected)
+        }
+    };
+}
+
+impl Arithmetic for p256::NistP256 {
+    #[cfg(not(feature = "tpm-tables"))]
+    fn multiply_base(k: &p256::NonZeroScalar) -> p256::ProjectivePoint {
+        crate::ecdsa::generator::multiply_generator(k)
+    }
+
+    quick_sum!(p256::NistP256);
+}
+
 #[cfg(feature = "tpm-p224")]
-impl Arithmetic for p224::NistP224 {}
+impl Arithmetic for p224::NistP224 {
+    quick_sum!(p224::NistP224);
+}
 
 #[cfg(feature = "tpm-p384")]
-impl Arithmetic for p384::NistP384 {}
+impl Arithmetic for p384::NistP384 {
+    quick_sum!(p384::NistP384);
+}
 
 #[cfg(feature = "tpm-p521")]
-impl Arithmetic for p521::NistP521 {}
+impl Arithmetic for p521::NistP521 {
+    quick_sum!(p521::NistP521);
+}
 
 #[cfg(feature = "tpm-bn")]
 impl Arithmetic for super::bn::BnP256 {}
 
 #[cfg(feature = "tpm-sm")]
-impl Arithmetic for sm2::Sm2 {}
+impl Arithmetic for sm2::Sm2 {
+    quick_sum!(sm2::Sm2);
+}
 
 pub(super) fn check_point<C: Arithmetic>(x: &[u8], y: &[u8]) -> Result<(), CryptoError> {
     point::<C>(x, y).map(|_| ())
@@ -123,15 +161,12 @@ pub(super) fn verify<C: Arithmetic>(
     r: &[u8],
     s: &[u8],
 ) -> Result<(), CryptoError> {
-    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let q = point::<C>(x, y)?;
     let number = |bytes| scalar::<C>(bytes).map_err(|_| CryptoError::Verification);
     let (r, s, z) = (number(r)?, number(s)?, reduced::<C>(z)?);
     let s_inverse = s.invert_vartime();
     let (u, v) = (z * *s_inverse, **r * *s_inverse);
-    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&u, &v, &q);
-    let x = Scalar::<C>::reduce(&sum.to_affine().x());
-    // The point at infinity has x = 0 in the library, which is no r.
-    if !bool::from(sum.is_identity()) && x == **r {
+    if C::sum_has_x([&u, &v], &q, &r) {
         Ok(())
     } else {
         Err(CryptoError::Verification)
@@ -172,13 +207,11 @@ pub(super) fn verify_sm2<C: Arithmetic>(
     r: &[u8],
     s: &[u8],
 ) -> Result<(), CryptoError> {
-    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let q = point::<C>(x, y)?;
     let number = |bytes| scalar::<C>(bytes).map_err(|_| CryptoError::Verification);
     let (r, s, e) = (number(r)?, number(s)?, reduced::<C>(e)?);
     let t = **r + **s;
-    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&s, &t, &q);
-    let x = Scalar::<C>::reduce(&sum.to_affine().x());
-    if !bool::from(t.is_zero() | sum.is_identity()) && e + x == **r {
+    if !bool::from(t.is_zero()) && C::sum_has_x([&s, &t], &q, &(**r - e)) {
         Ok(())
     } else {
         Err(CryptoError::Verification)
