@@ -74,7 +74,7 @@ impl Core<'_> {
         signer: &Signer,
         kind: u16,
         said: &Data,
-        what: impl FnOnce(&mut Self, &mut Output<'_>) -> Result<()>,
+        what: &mut dyn FnMut(&mut Self, &mut Output<'_>) -> Result<()>,
     ) -> Result<()> {
         let clock = self.time_info()?.clock_info();
         let mut area = [0; MAX_ATTEST];

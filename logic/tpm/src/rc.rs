@@ -2,24 +2,27 @@
 //!
 //! Codes of format one can say which handle, session or parameter is meant: `Rc::VALUE.parameter(1)`.
 
+use core::num::NonZeroU16;
+
 /// A response code other than success, as it goes over the wire.
+// Never zero: `Result<(), Rc>` is one register, which is kilobytes of code on a Cortex-M.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rc(u32);
+pub struct Rc(NonZeroU16);
 
 /// What every fallible function of this crate returns.
 pub(crate) type Result<T> = core::result::Result<T, Rc>;
 
-const FORMAT_ONE: u32 = 0x080;
-const VERSION_ONE: u32 = 0x100;
-const WARNING: u32 = 0x900;
-const PARAMETER: u32 = 0x040;
-const SESSION: u32 = 0x800;
+const FORMAT_ONE: u16 = 0x080;
+const VERSION_ONE: u16 = 0x100;
+const WARNING: u16 = 0x900;
+const PARAMETER: u16 = 0x040;
+const SESSION: u16 = 0x800;
 /// Where the number of a handle, session or parameter is, format one.
-const NUMBER: u32 = 0xf00;
+const NUMBER: u16 = 0xf00;
 
 macro_rules! codes {
     ($($base:ident { $($(#[$doc:meta])* $name:ident = $number:literal,)* })*) => {
-        impl Rc { $($($(#[$doc])* pub const $name: Self = Self($base + $number);)*)* }
+        impl Rc { $($($(#[$doc])* pub const $name: Self = Self::of($base + $number);)*)* }
     };
 }
 
@@ -196,13 +199,21 @@ codes! {
 
 impl Rc {
     /// The tag of the command is wrong; the only code of TPM 1.2's format (`TPM_RC_BAD_TAG`).
-    pub const BAD_TAG: Self = Self(0x01e);
+    pub const BAD_TAG: Self = Self::of(0x01e);
     /// Never sent: the command was suspended and goes on with the next step.
-    pub(crate) const PENDING: Self = Self(0xffff_ffff);
+    pub(crate) const PENDING: Self = Self::of(0xffff);
 
     /// The number on the wire.
     pub const fn code(self) -> u32 {
-        self.0
+        self.0.get() as u32
+    }
+
+    /// Success, which is no code of this type, becomes one that is never sent.
+    const fn of(code: u16) -> Self {
+        match NonZeroU16::new(code) {
+            Some(code) => Self(code),
+            None => Self(NonZeroU16::MAX),
+        }
     }
 
     /// Says that parameter `number`, counted from 1, is wrong. Only codes of format one that say nothing yet change.
@@ -214,8 +225,8 @@ impl Rc {
     /// Says that handle `number`, counted from 1, is wrong.
     #[must_use]
     pub const fn handle(self, number: u8) -> Self {
-        match self.0 == Self::REFERENCE_H0.0 && number > 0 && number <= 7 {
-            true => Self(self.0 + number as u32 - 1),
+        match self.code() == Self::REFERENCE_H0.code() && number > 0 && number <= 7 {
+            true => Self::of(self.0.get() + number as u16 - 1),
             false => self.at(0, number, 7),
         }
     }
@@ -223,21 +234,21 @@ impl Rc {
     /// Says that session `number`, counted from 1, is wrong.
     #[must_use]
     pub const fn session(self, number: u8) -> Self {
-        match self.0 == Self::REFERENCE_S0.0 && number > 0 && number <= 7 {
-            true => Self(self.0 + number as u32 - 1),
+        match self.code() == Self::REFERENCE_S0.code() && number > 0 && number <= 7 {
+            true => Self::of(self.0.get() + number as u16 - 1),
             false => self.at(SESSION, number, 7),
         }
     }
 
-    const fn at(self, whose: u32, number: u8, most: u8) -> Self {
+    const fn at(self, whose: u16, number: u8, most: u8) -> Self {
         if !self.is_bare_format_one() || number == 0 || number > most {
             return self;
         }
-        Self(self.0 | whose | (number as u32) << 8)
+        Self::of(self.0.get() | whose | (number as u16) << 8)
     }
 
     const fn is_bare_format_one(self) -> bool {
-        self.0 & FORMAT_ONE != 0 && self.0 & (NUMBER | PARAMETER) == 0
+        self.0.get() & FORMAT_ONE != 0 && self.0.get() & (NUMBER | PARAMETER) == 0
     }
 }
 

@@ -70,7 +70,7 @@ fn certify(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     core.refuse_sequence(certified, Rc::TYPE.handle(1))?;
     let (name, qualified_name) =
         core.with_object(certified, |object| (object.name, object.qualified_name))?;
-    core.attest(call, &signer, CERTIFY, &said, |_, out| {
+    core.attest(call, &signer, CERTIFY, &said, &mut |_, out| {
         out.put(&name)?;
         out.put(&qualified_name)
     })
@@ -92,7 +92,7 @@ fn certify_creation(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         return Err(Rc::TICKET.parameter(4));
     }
     let signer = core.signer(key, wanted, 1, 3)?;
-    core.attest(call, &signer, CREATION, &said, |_, out| {
+    core.attest(call, &signer, CREATION, &said, &mut |_, out| {
         out.put(&name)?;
         out.put(&hash)
     })
@@ -111,7 +111,7 @@ fn quote(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Some(scheme) => core.pcr_digest(scheme.hash(), &mut selections),
         None => DigestBytes::EMPTY,
     };
-    core.attest(call, &signer, QUOTE, &said, |_, out| {
+    core.attest(call, &signer, QUOTE, &said, &mut |_, out| {
         out.put(&selections)?;
         out.put(&digest)
     })
@@ -126,7 +126,7 @@ fn get_time(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let signer = core.signer(key, wanted, 2, 2)?;
     let time = core.time_info()?;
     let firmware = core.firmware_version();
-    core.attest(call, &signer, TIME, &said, |_, out| {
+    core.attest(call, &signer, TIME, &said, &mut |_, out| {
         out.put(&time)?;
         out.put(&firmware)
     })
@@ -147,9 +147,10 @@ fn nv_certify(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         let whole = core.nv_read_for_policy(authority, index, |_, data| {
             hash.and_then(|hash| DigestBytes::new(digest(hash, data).as_slice()))
         })?;
-        return core.attest(call, &signer, NV_DIGEST, &said, |_, out| {
+        let whole = whole.unwrap_or_default();
+        return core.attest(call, &signer, NV_DIGEST, &said, &mut |_, out| {
             out.put(&name)?;
-            out.put(&whole.unwrap_or_default())
+            out.put(&whole)
         });
     }
     if usize::from(size) > MAX_NV_BUFFER {
@@ -160,11 +161,11 @@ fn nv_certify(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         data.get(range.clone()).map(drop)
     })?
     .ok_or(Rc::NV_RANGE)?;
-    core.attest(call, &signer, NV, &said, |core, out| {
+    core.attest(call, &signer, NV, &said, &mut |core, out| {
         out.put(&name)?;
         out.put(&offset)?;
         core.nv_read_for_policy(authority, index, |_, data| {
-            out.sized(data.get(range).ok_or(Rc::NV_RANGE)?)
+            out.sized(data.get(range.clone()).ok_or(Rc::NV_RANGE)?)
         })?
     })
 }

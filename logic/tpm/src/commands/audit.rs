@@ -27,7 +27,7 @@ fn get_session_audit_digest(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<
     let session = core.sessions.get(audited).ok_or(Rc::FAILURE)?;
     let digest = session.audit.ok_or(Rc::TYPE.handle(3))?;
     let exclusive = core.sessions.exclusive == Some(audited);
-    core.attest(call, &signer, SESSION_AUDIT, &said, |_, out| {
+    core.attest(call, &signer, SESSION_AUDIT, &said, &mut |_, out| {
         out.put(&exclusive)?;
         out.put(&digest)
     })

@@ -53,7 +53,7 @@ fn save_object(core: &mut Core<'_>, handle: Handle, out: &mut Output<'_>) -> Res
         hierarchy: core.objects.hierarchy_of(handle).ok_or(Rc::FAILURE)?,
     };
     core.context(label)?
-        .protect(out, |out| core.objects.save(handle, out))?;
+        .protect(out, &mut |out| core.objects.save(handle, out))?;
     core.volatile.object_context_id = next;
     Ok(())
 }
@@ -76,7 +76,7 @@ fn save_session(core: &mut Core<'_>, handle: Handle, out: &mut Output<'_>) -> Re
     };
     let session = core.sessions.get(handle).ok_or(Rc::FAILURE)?;
     core.context(label)?
-        .protect(out, |out| session.write(out))?;
+        .protect(out, &mut |out| session.write(out))?;
     core.sessions.park(handle);
     Ok(())
 }
@@ -97,19 +97,28 @@ fn context_load(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 fn load_object(core: &mut Core<'_>, label: Label, blob: &[u8]) -> Result<Handle> {
     core.check_permanent(label.hierarchy.handle())?;
-    core.context(label)?
-        .unprotect(blob, |input| core.objects.load(input))
+    let mut loaded = Err(Rc::FAILURE);
+    core.context(label)?.unprotect(blob, &mut |input| {
+        loaded = core.objects.load(input);
+        loaded.map(drop)
+    })?;
+    loaded
 }
 
 /// A session's context is of the null hierarchy: a reset ends it.
 fn load_session(core: &mut Core<'_>, label: Label, blob: &[u8]) -> Result<Handle> {
-    let session = core.context(label)?.unprotect(blob, Session::read)?;
-    let handle = session.handle;
-    if handle != label.saved_handle || label.hierarchy != Hierarchy::Null {
-        return Err(Rc::INTEGRITY);
-    }
-    core.sessions.may_load(handle, label.sequence)?;
-    core.sessions.unpark(session)?;
+    let handle = label.saved_handle;
+    core.context(label)?.unprotect(blob, &mut |input| {
+        let session = Session::read(input)?;
+        if !input.is_empty() {
+            return Err(Rc::SIZE);
+        }
+        if session.handle != handle || label.hierarchy != Hierarchy::Null {
+            return Err(Rc::INTEGRITY);
+        }
+        core.sessions.may_load(handle, label.sequence)?;
+        core.sessions.unpark(session)
+    })?;
     Ok(handle)
 }
 
