@@ -46,8 +46,15 @@ impl<'t, 'm> Commands<'t, 'm> {
         }
     }
 
-    /// Everything, up to the first refusal.
+    /// Everything, up to the first refusal. What is on the stack above this function is not the engine's work: its
+    /// memory, the store's, ours.
+    #[inline(never)]
     pub(crate) fn run(&mut self) -> Result<()> {
+        let here = 0u8;
+        say!(
+            "tpm: memory: commands begin at {:#x}",
+            core::ptr::from_ref(&here).addr()
+        );
         self.ask("Startup", 0x144, &[], false, &[&[0, 0]])?;
         self.ask("SelfTest", 0x143, &[], false, &[&[1]])?;
         self.ask("GetRandom", 0x17b, &[], false, &[&[0, 32]])?;

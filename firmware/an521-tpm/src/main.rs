@@ -41,16 +41,22 @@ impl UniqueKey for Board {
     }
 }
 
+/// What the engine, its slots for objects and those for sessions take, in bytes: `cargo xtask size` reads it here.
+#[used]
+static MEMORY_OF_PARTS: [usize; 3] = [
+    size_of::<Tpm<'_>>(),
+    size_of::<[ObjectSlot; Profile::SMALL.loaded_objects]>(),
+    size_of::<[SessionSlot; Profile::SMALL.loaded_sessions]>(),
+];
+
 fn main() -> u32 {
     let mut objects = [const { ObjectSlot::EMPTY }; Profile::SMALL.loaded_objects];
     let mut sessions = [const { SessionSlot::EMPTY }; Profile::SMALL.loaded_sessions];
     let mut store = ArrayStore::EMPTY;
     let mut board = Board { count: 1 };
+    let [engine, objects_take, sessions_take] = MEMORY_OF_PARTS;
     say!(
-        "tpm: memory: engine {} bytes, objects {} bytes, sessions {} bytes",
-        size_of::<Tpm<'_>>(),
-        size_of_val(&objects),
-        size_of_val(&sessions)
+        "tpm: memory: engine {engine} bytes, objects {objects_take} bytes, sessions {sessions_take} bytes"
     );
     let memory = Memory {
         objects: &mut objects,

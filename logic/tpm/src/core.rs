@@ -117,7 +117,7 @@ impl<'m> Core<'m> {
         kept.random.expose(|seed| self.drbg.reseed(seed));
         self.clock = Clock::new(self.platform.now(), kept.clock);
         self.healing = Healing::default();
-        self.pcrs = Pcrs::new(kept.banks);
+        self.pcrs.power_on(kept.banks);
         self.nv = Nv::default();
         self.volatile = Volatile::reset(&mut self.drbg);
         self.permanent = Journalled::new(kept);

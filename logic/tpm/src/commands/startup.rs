@@ -12,7 +12,7 @@ use crate::dispatch::{Call, Locality};
 use crate::pcr::Pcrs;
 use crate::rc::{Rc, Result};
 use crate::state::{CLOCK_UPDATE, Orderly, Volatile};
-use crate::store::{MAX_RECORD, RecordId, StoreError};
+use crate::store::{MAX_RECORD, RecordId, Store, StoreError};
 use crate::table::{Command, NO_SESSIONS, NV};
 use crate::wire::Input;
 use ironroot_crypto::Secret;
@@ -49,15 +49,44 @@ enum Start {
     Resume,
 }
 
-/// The records of Shutdown(STATE), read and found whole.
+/// The records of Shutdown(STATE), read and found whole: what reads them again cannot fail.
+// Never moved: on a Cortex-M each copy is a good part of the stack.
 struct Saved {
-    volatile: Volatile,
-    /// `RESUME` as it was read, for the sessions in it.
-    record: Secret<MAX_RECORD>,
-    /// Where the sessions are in it.
-    sessions: (usize, usize),
-    pcrs: [u8; MAX_RECORD],
-    pcrs_len: usize,
+    resume: Record,
+    pcrs: Record,
+}
+
+struct Record {
+    /// Wiped when dropped.
+    bytes: Secret<MAX_RECORD>,
+    len: usize,
+}
+
+impl Record {
+    const EMPTY: Self = Self {
+        bytes: Secret::zeroed(),
+        len: 0,
+    };
+
+    /// `false`: there is no such record, or it is not whole.
+    ///
+    /// # Errors
+    /// `NV_UNAVAILABLE`: it cannot be read just now, and must not be given up for that.
+    fn fill(&mut self, store: &mut dyn Store, id: RecordId) -> Result<bool> {
+        match self.bytes.expose_mut(|bytes| store.read(id, bytes)) {
+            Ok(Some(len)) => {
+                self.len = len;
+                Ok(true)
+            }
+            Err(StoreError::Unavailable) => Err(Rc::NV_UNAVAILABLE),
+            _ => Ok(false),
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&mut Input<'_>) -> Result<T>) -> Result<T> {
+        self.bytes
+            .expose(|bytes| read(&mut Input::new(bytes.get(..self.len).unwrap_or_default())))
+    }
 }
 
 fn startup(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
@@ -77,22 +106,26 @@ fn startup(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     if kind == STATE {
         core.may_resume(before, call.locality)?;
     }
-    let saved = match before {
-        Orderly::State { .. } => core.read_saved()?,
-        Orderly::No | Orderly::Clear => None,
+    let mut saved = Saved {
+        resume: Record::EMPTY,
+        pcrs: Record::EMPTY,
     };
-    let start = match (kind, &saved) {
-        (STATE, None) => return Err(Rc::NV_UNINITIALIZED),
-        (STATE, Some(_)) => Start::Resume,
-        (_, Some(_)) => Start::Restart,
-        (_, None) => Start::Reset,
+    let is_saved = match before {
+        Orderly::State { .. } => core.read_saved(&mut saved)?,
+        Orderly::No | Orderly::Clear => false,
+    };
+    let start = match (kind, is_saved) {
+        (STATE, false) => return Err(Rc::NV_UNINITIALIZED),
+        (STATE, true) => Start::Resume,
+        (_, true) => Start::Restart,
+        (_, false) => Start::Reset,
     };
     core.tick();
     core.stage_start(start, before)?;
     core.commit()?;
     core.pcrs.locality_three = call.locality == Locality::THREE && !core.pcrs.measured;
     core.found_orderly = before != Orderly::No;
-    core.begin_volatile(start, saved)?;
+    core.begin_volatile(start, &saved)?;
     core.mode = Mode::Running;
     Ok(())
 }
@@ -141,51 +174,27 @@ impl Core<'_> {
         }
     }
 
-    /// Reads what Shutdown(STATE) kept; `None`: it is not whole, and a reset is all that is left.
+    /// Reads what Shutdown(STATE) kept; `false`: it is not whole, and a reset is all that is left.
     ///
     /// # Errors
     /// `NV_UNAVAILABLE`: it cannot be read just now, and must not be given up for that.
-    fn read_saved(&mut self) -> Result<Option<Saved>> {
-        let mut saved = Saved {
-            volatile: Volatile::default(),
-            record: Secret::zeroed(),
-            sessions: (0, 0),
-            pcrs: [0; MAX_RECORD],
-            pcrs_len: 0,
-        };
-        let store = &mut *self.store;
-        let len = saved
-            .record
-            .expose_mut(|record| store.read(RecordId::RESUME, record));
-        let pcrs_len = self.store.read(RecordId::PCRS, &mut saved.pcrs);
-        match (len, pcrs_len) {
-            (Err(StoreError::Unavailable), _) | (_, Err(StoreError::Unavailable)) => {
-                Err(Rc::NV_UNAVAILABLE)
-            }
-            (Ok(Some(len)), Ok(Some(pcrs_len))) => {
-                saved.pcrs_len = pcrs_len;
-                Ok(self.parse_saved(saved, len))
-            }
-            _ => Ok(None),
+    fn read_saved(&mut self, saved: &mut Saved) -> Result<bool> {
+        if !saved.resume.fill(self.store, RecordId::RESUME)?
+            || !saved.pcrs.fill(self.store, RecordId::PCRS)?
+        {
+            return Ok(false);
         }
-    }
-
-    fn parse_saved(&self, mut saved: Saved, len: usize) -> Option<Saved> {
-        let (volatile, at) = saved.record.expose(|record| {
-            let mut input = Input::new(record.get(..len)?);
-            let version: u16 = input.get().ok()?;
-            let volatile = Volatile::read(&mut input)
-                .ok()
-                .filter(|_| version == VERSION)?;
-            Some((volatile, len.checked_sub(input.rest().len())?))
-        })?;
-        saved.volatile = volatile;
-        saved.sessions = (at, len);
         // A trial of what is to come: after the commit nothing may fail.
-        let mut trial = Pcrs::new(self.permanent.get().banks);
-        let mut input = Input::new(saved.pcrs.get(..saved.pcrs_len)?);
-        trial.read(&mut input).ok()?;
-        input.is_empty().then_some(saved)
+        let resume = saved.resume.read(|input| read_volatile(input).map(drop));
+        let banks = self.permanent.get().banks;
+        let pcrs = saved.pcrs.read(|input| {
+            Pcrs::check_saved(banks, input)?;
+            match input.is_empty() {
+                true => Ok(()),
+                false => Err(Rc::SIZE),
+            }
+        });
+        Ok(resume.is_ok() && pcrs.is_ok())
     }
 
     /// Stages what a start changes for good.
@@ -226,41 +235,31 @@ impl Core<'_> {
     }
 
     /// Puts what lives in memory into the state that the start asks for; after the commit.
-    fn begin_volatile(&mut self, start: Start, saved: Option<Saved>) -> Result<()> {
+    fn begin_volatile(&mut self, start: Start, saved: &Saved) -> Result<()> {
         let resume = start == Start::Resume;
-        match (start, &saved) {
-            (Start::Reset, _) | (_, None) => {
+        if resume {
+            saved.pcrs.read(|input| self.pcrs.read(input))?;
+        }
+        match start {
+            Start::Reset => {
                 self.volatile = Volatile::reset(&mut self.drbg);
                 self.sessions.reset();
             }
-            (_, Some(saved)) => self.bring_back(saved, resume)?,
-        }
-        if let Some(saved) = saved {
-            if start != Start::Reset {
-                self.volatile = saved.volatile;
+            Start::Restart | Start::Resume => {
+                self.sessions.restart();
+                saved.resume.read(|input| {
+                    self.volatile = read_volatile(input)?;
+                    self.sessions.read(input)
+                })?;
                 self.volatile.restart_count = self.volatile.restart_count.saturating_add(1);
             }
-            if start == Start::Restart {
-                self.volatile.clear_count = self.volatile.clear_count.saturating_add(1);
-                self.volatile.restart();
-            }
+        }
+        if start == Start::Restart {
+            self.volatile.clear_count = self.volatile.clear_count.saturating_add(1);
+            self.volatile.restart();
         }
         self.pcrs.start(resume);
         self.pcrs_started(resume)
-    }
-
-    fn bring_back(&mut self, saved: &Saved, resume: bool) -> Result<()> {
-        if resume {
-            let mut input = Input::new(saved.pcrs.get(..saved.pcrs_len).unwrap_or_default());
-            self.pcrs.read(&mut input)?;
-        }
-        self.sessions.restart();
-        let (from, to) = saved.sessions;
-        let sessions = &mut self.sessions;
-        saved.record.expose(|record| {
-            let mut input = Input::new(record.get(from..to).unwrap_or_default());
-            sessions.read(&mut input)
-        })
     }
 
     /// Stages the records that a restart or resume reads, or their removal.
@@ -277,5 +276,13 @@ impl Core<'_> {
         })?;
         self.transaction
             .set_with(RecordId::PCRS, |out| pcrs.write(out))
+    }
+}
+
+/// The first part of the record `RESUME`; sessions follow.
+fn read_volatile(input: &mut Input<'_>) -> Result<Volatile> {
+    match input.get::<u16>()? {
+        VERSION => Volatile::read(input),
+        _ => Err(Rc::VALUE),
     }
 }

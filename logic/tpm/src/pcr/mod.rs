@@ -85,11 +85,16 @@ impl PcrNumber {
 
 impl Pcrs {
     /// At power on: empty, with these registers in each bank.
-    pub(crate) fn new(allocated: [u32; MAX_BANKS]) -> Self {
-        Self {
-            allocated,
-            ..Self::default()
+    // In place: on a Cortex-M a second copy is a good part of the stack.
+    pub(crate) fn power_on(&mut self, allocated: [u32; MAX_BANKS]) {
+        for value in self.values.iter_mut().flatten() {
+            value.fill(0);
         }
+        self.allocated = allocated;
+        self.measurement = None;
+        self.measured = false;
+        self.locality_three = false;
+        self.reallocated = false;
     }
 
     /// Which registers each bank has, with its algorithm.
@@ -166,16 +171,28 @@ impl Pcrs {
         Ok(())
     }
 
+    /// Finds out whether [`Pcrs::read`] will take what was kept with these registers in each bank.
+    ///
+    /// # Errors
+    /// Any: it is not whole, or not of this allocation.
+    pub(crate) fn check_saved(allocated: [u32; MAX_BANKS], input: &mut Input<'_>) -> Result<()> {
+        check_allocation(allocated, input)?;
+        for ((_, hash), bits) in HASHES.iter().zip(allocated) {
+            for number in 0..SAVED {
+                if bits >> number & 1 != 0 {
+                    input.take(hash.digest_len())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Takes back what it kept.
     ///
     /// # Errors
     /// Any: it is not whole, or not of this allocation. The registers are then of no use.
     pub(crate) fn read(&mut self, input: &mut Input<'_>) -> Result<()> {
-        for bits in self.allocated {
-            if input.get::<u32>()? != bits {
-                return Err(Rc::VALUE);
-            }
-        }
+        check_allocation(self.allocated, input)?;
         for (_, hash) in HASHES {
             for number in 0..SAVED {
                 if let Some(value) = self.value_mut(*hash, number) {
@@ -206,6 +223,15 @@ impl Pcrs {
             }
         }
     }
+}
+
+fn check_allocation(allocated: [u32; MAX_BANKS], input: &mut Input<'_>) -> Result<()> {
+    allocated
+        .iter()
+        .try_for_each(|bits| match input.get::<u32>()? == *bits {
+            true => Ok(()),
+            false => Err(Rc::VALUE),
+        })
 }
 
 impl Core<'_> {

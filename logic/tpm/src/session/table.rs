@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_full_table_of_saved_sessions_fits_where_it_is_written() {
         let mut sessions = Sessions::new(slots(1), &Profile::PC_CLIENT);
-        for _ in 0..64 {
+        for _ in 0..MAX_ACTIVE {
             let handle = add(&mut sessions);
             sessions.park(handle);
         }
