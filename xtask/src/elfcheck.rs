@@ -96,6 +96,13 @@ pub(crate) fn trusted(images: &Images) -> Vec<std::path::PathBuf> {
     files
 }
 
+/// Where no panic may start: what is trusted, and the TPM, which will be.
+fn without_panics(images: &Images) -> Vec<std::path::PathBuf> {
+    let mut files = trusted(images);
+    files.push(images.file("tpm.elf"));
+    files
+}
+
 /// `secure.elf` of a path.
 fn file_name(path: &Path) -> String {
     path.file_name()

@@ -1,6 +1,7 @@
 //! `cargo xtask size`: flash and RAM of each image, read from the ELF files that are shipped.
 
 mod stacks;
+mod tpm;
 
 use crate::elf::Elf;
 use crate::firmware::{self, Configuration, Images, VARIANTS, Variant};
@@ -16,7 +17,7 @@ const SHARED_RAM: u64 = 2 * 1024;
 
 const ABOUT: &str = "\
 Builds the secure image (with every algorithm, and with what TF-M's profile_medium offers) and each variant of \
-the bootloader, and prints what they take, beside TF-M and MCUboot.
+the bootloader, and prints what they take, beside TF-M and MCUboot; and what the small TPM takes.
 
 Flash is what a slot or the bootloader's place must hold: code, constants, initial data, padding. RAM is data, \
 stacks, the boot hand-over (1 KiB) and the fault record (1 KiB). Both come from the one ELF file whose hash is \
@@ -60,8 +61,9 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     }
     let secure = secure_rows(&medium, &product)?;
     let boot = bootloader_rows(&bootloaders)?;
+    let tpm = tpm::rows(place, &product)?;
     if options.json {
-        println!("{}", ironroot_benches::json(&[secure, boot].concat())?);
+        println!("{}", ironroot_benches::json(&[secure, boot, tpm].concat())?);
         return Ok(());
     }
     files_head();
@@ -82,6 +84,9 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     }
     println!("\n{}", ironroot_benches::table(TFM_PROFILES, &secure));
     println!("{}", ironroot_benches::table(MCUBOOT_AND_BL2, &boot));
+    for one in &tpm {
+        println!("{:<56} {:>10}", one.row.name, one.value.unwrap_or(0));
+    }
     if options.stacks {
         stacks::show(place, &product, &bootloaders)?;
     }

@@ -13,7 +13,7 @@ use crate::setup::{self, Need};
 use crate::shell::say;
 use anyhow::{Result, bail};
 use ironroot_icount::{Counter, Log, Stack};
-use ironroot_qemu::Qemu;
+use ironroot_qemu::{Qemu, Run};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +30,7 @@ const EVERY_ALGORITHM: u32 = 1000;
 /// Where applications look for their orders: the last page of their memory, secure alias.
 const MAILBOX: u32 = 0x381F_F000;
 
-struct Watcher<'p> {
+pub(super) struct Watcher<'p> {
     place: &'p Place,
     directory: PathBuf,
     counter: Counter,
@@ -63,14 +63,39 @@ pub(super) fn show(
     for configuration in [Configuration::TESTS[0], Configuration::MEDIUM] {
         watcher.work(configuration)?;
     }
-    Ok(())
+    super::tpm::stacks(&watcher, product)
 }
 
-fn line(name: &str, size: u32, deepest: u32) {
+pub(super) fn line(name: &str, size: u32, deepest: u32) {
     println!("{name:<56} {size:>10} {deepest:>12}");
 }
 
 impl Watcher<'_> {
+    pub(super) fn place(&self) -> &Place {
+        self.place
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Runs the application that is installed, with an eye on these stacks, until it ends well.
+    pub(super) fn run(
+        &self,
+        images: &Images,
+        device: &Device,
+        watched: &[Stack],
+    ) -> Result<(Run, Log)> {
+        let log = self.directory.join("stacks.log");
+        let machine = Qemu::an521(images.file("bootloader.elf"), device.flash())
+            .deadline(Duration::from_secs(900));
+        let run = self.counter.watch_stacks(machine, &log, watched).run()?;
+        match run.succeeded() {
+            true => Ok((run, Log::read(&log)?)),
+            false => bail!("the application did not end well:\n{run}"),
+        }
+    }
+
     /// A boot of images that are signed by this scheme, up to the secure image's own words.
     fn boot(&self, images: &Images, variant: Variant, elf: &Path, scheme: Scheme) -> Result<()> {
         let signer = Signer::with(self.place, scheme)?;
