@@ -48,14 +48,17 @@ impl Core<'_> {
         }
         self.check_signer(key, number)?;
         self.with_object(key, |object| {
+            let scheme = object
+                .sign_scheme(wanted)
+                .map_err(|rc| rc.parameter(parameter))?;
             Ok(Signer {
                 key,
-                scheme: Some(
-                    object
-                        .sign_scheme(wanted)
-                        .map_err(|rc| rc.parameter(parameter))?,
-                ),
-                qualified_name: object.qualified_name,
+                scheme: Some(scheme),
+                // Who signs anonymously is not named.
+                qualified_name: match scheme.is_anonymous() {
+                    true => Name::EMPTY,
+                    false => object.qualified_name,
+                },
                 trusted_with_counts: matches!(
                     object.hierarchy,
                     Hierarchy::Endorsement | Hierarchy::Platform
@@ -139,9 +142,6 @@ impl Core<'_> {
             return Ok(None);
         };
         let hash = digest(scheme.hash(), attestation);
-        let signed = self.with_object_and_drbg(signer.key, |object, drbg| {
-            object.sign(scheme, hash.as_slice(), drbg)
-        })?;
-        signed.map(Some)
+        self.sign(signer.key, scheme, hash.as_slice()).map(Some)
     }
 }

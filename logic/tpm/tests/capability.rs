@@ -76,7 +76,26 @@ fn algorithms_come_in_order_with_their_attributes() {
     ] {
         assert_eq!(attributes(number), Some(expected), "{number:x}");
     }
-    assert_eq!(attributes(0x12), None);
+    // As Debian's swtpm has them, where it does.
+    for (number, expected) in [
+        (alg::SM3_256, 0x4),
+        (alg::SM4, 0x2),
+        (alg::ECDAA, 0x101),
+        (alg::SM2, 0x501),
+        (alg::ECSCHNORR, 0x101),
+        (alg::ECMQV, 0x401),
+        (0x21, 0x404),
+        (alg::SHA3_256, 0x4),
+        (alg::SHA3_384, 0x4),
+        (alg::SHA3_512, 0x4),
+        (alg::CMAC, 0x102),
+    ] {
+        assert_eq!(attributes(number), Some(expected), "{number:x}");
+    }
+    // TDES, Camellia, and a number that is nobody's.
+    for number in [0x03, 0x26, 0x11] {
+        assert_eq!(attributes(number), None);
+    }
     assert_eq!(attributes(alg::NULL), None);
 }
 
@@ -155,6 +174,8 @@ fn handles_of_every_kind_are_listed() {
         0x4000_000b,
         0x4000_000c,
         0x4000_000d,
+        0x4000_0110,
+        0x4000_0111,
     ];
     assert_eq!(all(&mut machine, 0x4000_0000), permanent);
     assert_eq!(
@@ -215,7 +236,7 @@ fn properties_fixed_and_variable_are_listed_each_to_the_end_of_its_group() {
 }
 
 #[test]
-fn registers_curves_and_empty_lists_are_listed() {
+fn registers_curves_and_lists_of_commands_are_listed() {
     let mut machine = Machine::new();
     let properties = in_pieces(&mut machine, 7, 0, 8, |item| u32_at(item, 0));
     assert_eq!(properties.len(), 15);
@@ -223,13 +244,19 @@ fn registers_curves_and_empty_lists_are_listed() {
     let curves = in_pieces(&mut machine, 8, 0, 2, |item| {
         u16::from_be_bytes([item[0], item[1]]).into()
     });
-    assert_eq!(curves.concat(), [0, 3, 0, 4, 0, 5]);
-    for (what, first) in [(3, 0), (4, 0), (10, 0x4000_0110)] {
-        assert_eq!(
-            capability(&mut machine, what, first, 5),
-            (false, vec![0; 4])
-        );
+    assert_eq!(curves.concat(), [0, 2, 0, 3, 0, 4, 0, 5, 0, 0x10, 0, 0x20]);
+    // PP_Commands needs a person itself; SetCommandCodeAuditStatus is audited itself.
+    for (what, only) in [(3, 0x12d), (4, 0x140)] {
+        let list = in_pieces(&mut machine, what, 0, 4, |item| u32_at(item, 0));
+        assert_eq!(list, [u32::to_be_bytes(only)]);
+        let above = capability(&mut machine, what, only + 1, 5);
+        assert_eq!(above, (false, vec![0; 4]));
     }
+    let timers = in_pieces(&mut machine, 10, 0x4000_0110, 12, |item| u32_at(item, 0));
+    let resting = |handle: u32| [&handle.to_be_bytes()[..], &[0; 8]].concat();
+    assert_eq!(timers, [resting(0x4000_0110), resting(0x4000_0111)]);
+    let above = capability(&mut machine, 10, 0x4000_0112, 5);
+    assert_eq!(above, (false, vec![0; 4]));
     let (more, banks) = capability(&mut machine, 5, 0, 1);
     assert!(!more);
     assert_eq!(banks[..4], [0, 0, 0, 4]);

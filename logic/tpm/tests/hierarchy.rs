@@ -149,7 +149,7 @@ fn policies_are_set_with_a_digest_of_their_hash_only() {
         (&[], alg::SHA256, rc::parameter(rc::SIZE, 1)),
         (&[1; 32], alg::NULL, rc::parameter(rc::SIZE, 1)),
         (&[1; 65], alg::SHA512, rc::parameter(rc::SIZE, 1)),
-        (&[1; 32], 0x12, rc::parameter(rc::HASH, 2)),
+        (&[1; 32], 0x11, rc::parameter(rc::HASH, 2)),
     ] {
         assert_eq!(
             machine

@@ -113,7 +113,7 @@ fn may_encrypt(possible: bool, other: Option<usize>, session: &Session) -> Resul
     }
     match session.cipher {
         Cipher::None => Err(Rc::SYMMETRIC),
-        Cipher::Xor | Cipher::Aes { .. } => Ok(()),
+        Cipher::Xor | Cipher::Cfb { .. } => Ok(()),
     }
 }
 

@@ -72,8 +72,7 @@ fn duplicate(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Some(symmetric) => {
             let key = match key_in.is_empty() {
                 true => {
-                    let drawn =
-                        InnerKey::filled(symmetric.bits.key_len(), |key| core.drbg.fill(key));
+                    let drawn = InnerKey::filled(symmetric.key_len(), |key| core.drbg.fill(key));
                     key_out = drawn.ok_or(Rc::FAILURE)?;
                     &key_out
                 }

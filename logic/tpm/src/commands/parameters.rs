@@ -31,11 +31,12 @@ fn ecc_parameters(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let curve: Curve = call.params.get()?;
     call.params.end()?;
     let hash = match curve {
-        Curve::P224 | Curve::P256 | Curve::BnP256 | Curve::Sm2P256 => HashAlgorithm::Sha256,
-        Curve::P384 => HashAlgorithm::Sha384,
-        Curve::P521 => HashAlgorithm::Sha512,
+        Curve::P224 | Curve::P256 => Some(HashAlgorithm::Sha256),
+        Curve::P384 => Some(HashAlgorithm::Sha384),
+        Curve::P521 => Some(HashAlgorithm::Sha512),
+        Curve::BnP256 | Curve::Sm2P256 => None,
     };
-    let kdf = Some(KdfScheme {
+    let kdf = hash.map(|hash| KdfScheme {
         kdf: Kdf::Sp800_56a,
         hash,
     });

@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::pcr::{ALL, COUNT, PcrNumber, attributes};
 use crate::profile::{MAX_BANKS, MAX_BUFFER};
 use crate::rc::{Rc, Result};
-use crate::structures::{Alg, AuthValue, DigestBytes, HASHES, PcrSelection, PcrSelections};
+use crate::structures::{Alg, AuthValue, BANKS, DigestBytes, PcrSelection, PcrSelections};
 use crate::table::{Command, DECRYPT, NV, Place, Role};
 use crate::wire::{Input, Output};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
@@ -67,7 +67,7 @@ fn digests(
     mut each: impl FnMut(HashAlgorithm, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let count: u32 = input.get()?;
-    if usize::try_from(count).is_ok_and(|count| count > HASHES.len()) {
+    if usize::try_from(count).is_ok_and(|count| count > BANKS.len()) {
         return Err(Rc::SIZE);
     }
     for _ in 0..count {
@@ -98,8 +98,8 @@ fn event(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let [handle, ..] = call.handles;
     let number = extendable(call, handle)?;
-    call.out.put(&(HASHES.len() as u32))?;
-    for (_, hash) in HASHES {
+    call.out.put(&(BANKS.len() as u32))?;
+    for (_, hash) in BANKS {
         extend_and_tell(
             core,
             number,
@@ -164,7 +164,7 @@ fn allocate(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let mut banks = core.permanent.get().banks;
     for selection in wanted.iter() {
-        let bank = HASHES.iter().position(|(_, hash)| *hash == selection.hash);
+        let bank = BANKS.iter().position(|(_, hash)| *hash == selection.hash);
         if let Some(bits) = bank.and_then(|bank| banks.get_mut(bank)) {
             *bits = selection.bits & ALL;
         }
@@ -186,7 +186,7 @@ fn allocate(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 /// Bytes that the values of such banks take.
 fn size_of_banks(banks: &[u32; MAX_BANKS]) -> u32 {
-    let sizes = HASHES.iter().zip(banks).map(|((_, hash), bits)| {
+    let sizes = BANKS.iter().zip(banks).map(|((_, hash), bits)| {
         let len = u32::try_from(hash.digest_len()).unwrap_or_default();
         len.saturating_mul(bits.count_ones())
     });
@@ -225,7 +225,7 @@ fn reset(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 /// `TPM_CAP_PCRS`: every bank of this build, also those that hold nothing.
 pub(super) fn tell_banks(core: &Core<'_>, out: &mut Output<'_>) -> Result<()> {
-    out.put(&(HASHES.len() as u32))?;
+    out.put(&(BANKS.len() as u32))?;
     core.pcrs
         .banks()
         .try_for_each(|(hash, bits)| out.put(&PcrSelection { hash, bits }))

@@ -70,11 +70,11 @@ fn sign(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         return Err(Rc::SIZE.parameter(1));
     }
     check_ticket(core, attributes, scheme, &digest, &ticket)?;
-    let signature = core.with_object_and_drbg(key, |object, drbg| {
-        object.sign(scheme, digest.as_slice(), drbg)
-    })?;
+    let signature = core.sign(key, scheme, digest.as_slice());
     call.out.put(&signature.map_err(|rc| match rc {
         Rc::KEY => Rc::KEY.handle(1),
+        // No commitment of that number is open.
+        Rc::VALUE => rc,
         other => other.parameter(2),
     })?)
 }

@@ -9,10 +9,10 @@ use crate::dispatch::Call;
 use crate::handle::Handle;
 use crate::profile::MAX_BUFFER;
 use crate::rc::{Rc, Result};
-use crate::structures::Parameters;
+use crate::structures::{Parameters, SymMode};
 use crate::table::{Command, DECRYPT, ENCRYPT, Place, Role};
 use crate::wire::{Bytes, SecretBytes};
-use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, Mode};
 
 /// Lines of the command table.
 pub(super) const COMMANDS: &[Command] = &[
@@ -72,7 +72,7 @@ fn encrypt_decrypt_2(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
 
 fn run(core: &mut Core<'_>, call: &mut Call<'_>, wish: &Wish<'_>) -> Result<()> {
     let [key, ..] = call.handles;
-    let (mode, aes) = cipher(core, key, wish)?;
+    let (mode, cipher) = cipher(core, key, wish)?;
     let [_, iv_number, data_number] = wish.numbers;
     let mut iv = [0; BLOCK_LEN];
     let wanted = if mode == Mode::Ecb { 0 } else { BLOCK_LEN };
@@ -88,8 +88,8 @@ fn run(core: &mut Core<'_>, call: &mut Call<'_>, wish: &Wish<'_>) -> Result<()> 
             .zip(wish.data)
             .for_each(|(to, from)| *to = *from);
         done = match wish.decrypt {
-            true => aes.decrypt(mode, &mut iv, data),
-            false => aes.encrypt(mode, &mut iv, data),
+            true => cipher.decrypt(mode, &mut iv, data),
+            false => cipher.encrypt(mode, &mut iv, data),
         };
     });
     // Only whole blocks in these modes.
@@ -116,15 +116,12 @@ fn cipher(core: &mut Core<'_>, key: Handle, wish: &Wish<'_>) -> Result<(Mode, Ci
             return Err(Rc::ATTRIBUTES.handle(1));
         }
         let mode = match (symmetric.mode, wish.mode) {
-            (Some(mode), None) | (None, Some(mode)) => mode,
-            (Some(own), Some(wanted)) if own == wanted => own,
+            (Some(SymMode::Encrypt(mode)), None) | (None, Some(mode)) => mode,
+            (Some(SymMode::Encrypt(own)), Some(wanted)) if own == wanted => own,
             _ => return Err(Rc::MODE.parameter(mode_number)),
         };
         let sensitive = object.sensitive().map_err(|rc| rc.handle(1))?;
-        let aes = sensitive
-            .data
-            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
-            .map_err(|_| Rc::FAILURE)?;
-        Ok((mode, aes))
+        let cipher = sensitive.data.expose(|key| symmetric.cipher(key))?;
+        Ok((mode, cipher))
     })?
 }

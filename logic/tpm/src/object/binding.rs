@@ -149,7 +149,7 @@ fn check_scalar(curve: Curve, public: &Public, sensitive: &Sensitive) -> Verdict
 fn check_symmetric(public: &Public, sensitive: &Sensitive) -> Verdict {
     let len = sensitive.data.len();
     let fits = match public.parameters {
-        Parameters::SymCipher { symmetric } => len == symmetric.bits.key_len(),
+        Parameters::SymCipher { symmetric } => len == symmetric.key_len(),
         Parameters::KeyedHash { scheme } => {
             len <= scheme.map_or(MAX_SEALED, |scheme| scheme.hash().block_len())
         }

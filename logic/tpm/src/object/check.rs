@@ -4,7 +4,9 @@
 use super::Family;
 use crate::attributes::ObjectAttributes as A;
 use crate::rc::{Rc, Result};
-use crate::structures::{AsymScheme, Kdf, KeyedHashScheme, ObjectKind, Parameters, Public};
+use crate::structures::{
+    AsymScheme, Kdf, KeyedHashScheme, ObjectKind, Parameters, Public, SymMode,
+};
 use ironroot_crypto::tpm::cipher::Mode;
 
 /// What must hold when an object is made. `parent` is `None` for a primary object; `data_len` is the length of what
@@ -77,7 +79,7 @@ fn used_as_it_may_be(public: &Public) -> bool {
 /// `SCHEME`, `HASH`, `SYMMETRIC`, `MODE`, `KDF`.
 pub(crate) fn schemes(public: &Public, parent: Option<&Family>) -> Result<()> {
     match public.parameters {
-        Parameters::SymCipher { .. } => {}
+        Parameters::SymCipher { symmetric } => cipher_mode(public, symmetric.mode)?,
         Parameters::KeyedHash { scheme } => return keyed_hash_scheme(public, scheme),
         Parameters::Rsa { scheme, .. } => asym_scheme(public, scheme)?,
         Parameters::Ecc { scheme, kdf, .. } => {
@@ -93,6 +95,14 @@ pub(crate) fn schemes(public: &Public, parent: Option<&Family>) -> Result<()> {
     // Another asymmetric key protects nothing.
     match public.kind().is_asymmetric() && public.parameters.symmetric().is_some() {
         true => Err(Rc::SYMMETRIC),
+        false => Ok(()),
+    }
+}
+
+/// A key for CMAC signs and does nothing else.
+fn cipher_mode(public: &Public, mode: Option<SymMode>) -> Result<()> {
+    match mode == Some(SymMode::Cmac) && public.has(A::DECRYPT) {
+        true => Err(Rc::MODE),
         false => Ok(()),
     }
 }
@@ -125,7 +135,7 @@ fn asym_scheme(public: &Public, scheme: Option<AsymScheme>) -> Result<()> {
         (true, false, None) => !restricted,
         (true, false, Some(scheme)) => scheme.signs(),
         (false, true, None) => true,
-        (false, true, Some(scheme)) => !restricted && !scheme.signs(),
+        (false, true, Some(scheme)) => !restricted && scheme.decrypts(),
     };
     match fits {
         true => Ok(()),
@@ -136,7 +146,7 @@ fn asym_scheme(public: &Public, scheme: Option<AsymScheme>) -> Result<()> {
 /// A storage key needs a cipher, in CFB mode. One that may not leave its parent protects exactly as that does.
 fn storage(public: &Public, parent: Option<&Family>) -> Result<()> {
     let symmetric = public.parameters.symmetric().ok_or(Rc::SYMMETRIC)?;
-    if symmetric.mode != Some(Mode::Cfb) {
+    if symmetric.mode != Some(SymMode::Encrypt(Mode::Cfb)) {
         return Err(Rc::MODE);
     }
     let Some(parent) = parent.filter(|_| public.has(A::FIXED_PARENT)) else {

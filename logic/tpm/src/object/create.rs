@@ -140,8 +140,8 @@ impl Core<'_> {
             }
             Parameters::SymCipher { symmetric } => {
                 let data = match given.is_empty() {
-                    true => origin.secret(Purpose::SymmetricKey, symmetric.bits.key_len())?,
-                    false if given.len() == symmetric.bits.key_len() => copied(given)?,
+                    true => origin.secret(Purpose::SymmetricKey, symmetric.key_len())?,
+                    false if given.len() == symmetric.key_len() => copied(given)?,
                     false => return Err(Rc::KEY_SIZE.parameter(1)),
                 };
                 Ok((None, data))

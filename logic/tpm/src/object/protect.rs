@@ -2,20 +2,18 @@
 //!
 //! ```text
 //! integrity (TPM2B)  [IV (TPM2B)]  ciphertext
-//! HMAC over all that follows, and the name        AES-CFB
+//! HMAC over all that follows, and the name        CFB
 //! ```
 //! Both keys follow from one seed: a parent's own for its children, one agreed upon for duplicates and credentials.
 //! The name of the object goes into key and HMAC, so nothing can be put in the place of something else.
 
 use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
-use crate::structures::{
-    AesBits, DigestBytes, MAX_SENSITIVE_AREA, Public, Sensitive, SymDefObject,
-};
+use crate::structures::{DigestBytes, MAX_SENSITIVE_AREA, Public, Sensitive, SymDefObject};
 use crate::wire::{Bytes, Input, Output, SecretBytes};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
-use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
+use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, MAX_KEY_LEN, Mode};
 use ironroot_crypto::tpm::hash::{Digest, HashAlgorithm, digest_parts, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
 
@@ -35,7 +33,7 @@ pub(crate) type Seed = SecretBytes<MAX_DIGEST>;
 /// What protects: algorithms of a parent, and a seed.
 pub(crate) struct Protector {
     hash: HashAlgorithm,
-    bits: AesBits,
+    symmetric: SymDefObject,
     seed: Seed,
 }
 
@@ -44,7 +42,7 @@ impl Protector {
     pub(crate) fn of(public: &Public, seed: Seed) -> Option<Self> {
         Some(Self {
             hash: public.name_alg?,
-            bits: public.parameters.symmetric()?.bits,
+            symmetric: public.parameters.symmetric()?,
             seed,
         })
     }
@@ -129,11 +127,11 @@ impl Protector {
 
     /// KDFa(hash, seed, "STORAGE", name).
     fn cipher(&self, name: &[u8]) -> Result<Cipher> {
-        let mut key = Secret::<32>::zeroed();
+        let mut key = Secret::<MAX_KEY_LEN>::zeroed();
         key.expose_mut(|key| {
-            let key = key.get_mut(..self.bits.key_len()).ok_or(Rc::FAILURE)?;
+            let key = key.get_mut(..self.symmetric.key_len()).ok_or(Rc::FAILURE)?;
             self.derive(b"STORAGE", name, key)?;
-            Cipher::new(CipherAlgorithm::Aes, key).map_err(|_| Rc::FAILURE)
+            self.symmetric.cipher(key)
         })
     }
 
@@ -158,7 +156,8 @@ impl Protector {
 /// The inner wrapping of a duplicate (Part 1, section 23.3.2.2): a digest over area and name, encrypted with both.
 pub(crate) struct Inner {
     hash: HashAlgorithm,
-    key: SecretBytes<32>,
+    symmetric: SymDefObject,
+    key: SecretBytes<MAX_KEY_LEN>,
 }
 
 impl Inner {
@@ -167,9 +166,10 @@ impl Inner {
     /// # Errors
     /// `SIZE`: the key is not one of that cipher.
     pub(crate) fn new(hash: HashAlgorithm, symmetric: SymDefObject, key: &[u8]) -> Result<Self> {
-        match key.len() == symmetric.bits.key_len() {
+        match key.len() == symmetric.key_len() {
             true => Ok(Self {
                 hash,
+                symmetric,
                 key: SecretBytes::new(key).ok_or(Rc::SIZE)?,
             }),
             false => Err(Rc::SIZE),
@@ -188,10 +188,7 @@ impl Inner {
                 out.raw(area)
             })
         })?;
-        let cipher = self
-            .key
-            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
-            .map_err(|_| Rc::FAILURE)?;
+        let cipher = self.key.expose(|key| self.symmetric.cipher(key))?;
         whole
             .expose_mut(|data| cipher.encrypt(Mode::Cfb, &mut [0; BLOCK_LEN], data))
             .map_err(|_| Rc::FAILURE)?;
@@ -203,10 +200,7 @@ impl Inner {
     /// # Errors
     /// `INTEGRITY`; `SIZE`, `INSUFFICIENT`: it is malformed.
     pub(crate) fn unwrap(&self, name: &[u8], mut whole: Plain) -> Result<Plain> {
-        let cipher = self
-            .key
-            .expose(|key| Cipher::new(CipherAlgorithm::Aes, key))
-            .map_err(|_| Rc::FAILURE)?;
+        let cipher = self.key.expose(|key| self.symmetric.cipher(key))?;
         whole
             .expose_mut(|data| cipher.decrypt(Mode::Cfb, &mut [0; BLOCK_LEN], data))
             .map_err(|_| Rc::FAILURE)?;

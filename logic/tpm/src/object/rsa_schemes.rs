@@ -58,7 +58,7 @@ fn padding(scheme: SignScheme, salt: SaltLength) -> Result<SignatureScheme> {
     match scheme {
         SignScheme::RsaSsa(hash) => Ok(SignatureScheme::Pkcs1 { hash }),
         SignScheme::RsaPss(hash) => Ok(SignatureScheme::Pss { hash, salt }),
-        SignScheme::Ecdsa(_) | SignScheme::Hmac(_) => Err(Rc::SCHEME),
+        _ => Err(Rc::SCHEME),
     }
 }
 

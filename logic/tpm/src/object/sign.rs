@@ -12,6 +12,7 @@ use crate::structures::{
     Coordinate, DigestBytes, KeyedHashScheme, ObjectKind, Parameters, SignScheme, Signature,
 };
 use ironroot_crypto::drbg::Drbg;
+use ironroot_crypto::tpm::ec::EcSignature;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, Hmac};
 
 impl Object {
@@ -43,8 +44,10 @@ impl Object {
             Parameters::SymCipher { .. } => return Err(Rc::SCHEME),
         };
         let scheme = match (own, wanted) {
+            // Which commitment is opened only the caller can say.
+            (Some(own), None) if own.is_anonymous() => return Err(Rc::SCHEME),
             (Some(scheme), None) | (None, Some(scheme)) => scheme,
-            (Some(own), Some(wanted)) if own == wanted => own,
+            (Some(own), Some(wanted)) if own.is_same_kind(wanted) => wanted,
             _ => return Err(Rc::SCHEME),
         };
         match fits(scheme, self.public.kind()) {
@@ -67,7 +70,11 @@ impl Object {
             SignScheme::RsaSsa(_) | SignScheme::RsaPss(_) => {
                 rsa_schemes::sign(self, scheme, digest, drbg)
             }
-            SignScheme::Ecdsa(hash) => self.sign_ecdsa(hash, digest, drbg),
+            SignScheme::Ecdsa(_) | SignScheme::Sm2(_) | SignScheme::EcSchnorr(_) => {
+                self.sign_on_curve(scheme, digest, drbg)
+            }
+            // Needs a commitment: `Core::sign`.
+            SignScheme::Ecdaa { .. } => Err(Rc::SCHEME),
             SignScheme::Hmac(hash) => Ok(Signature::Hmac {
                 hash,
                 value: self.hmac(hash, digest)?,
@@ -87,25 +94,37 @@ impl Object {
             Signature::RsaSsa { value, .. } | Signature::RsaPss { value, .. } => {
                 rsa_schemes::verify(self, signature.scheme(), digest, value.as_slice())
             }
-            Signature::Ecdsa { r, s, .. } => {
+            Signature::Ecdsa { r, s, .. }
+            | Signature::Sm2 { r, s, .. }
+            | Signature::EcSchnorr { r, s, .. } => {
                 let key = self.public.ec_public().map_err(|_| Rc::SIGNATURE)?;
-                key.verify(digest, r.as_slice(), s.as_slice())
-                    .map_err(|_| Rc::SIGNATURE)
+                let (r, s) = (r.as_slice(), s.as_slice());
+                match signature.scheme() {
+                    SignScheme::Sm2(_) => key.verify_sm2(digest, r, s),
+                    SignScheme::EcSchnorr(hash) => key.verify_schnorr(hash, digest, r, s),
+                    _ => key.verify(digest, r, s),
+                }
+                .map_err(|_| Rc::SIGNATURE)
             }
+            // Only with the issuer's and the other party's numbers, which no TPM has.
+            Signature::Ecdaa { .. } => Err(Rc::SCHEME),
             Signature::Hmac { hash, value } => self.verify_hmac(*hash, digest, value),
         }
     }
 
-    fn sign_ecdsa(&self, hash: HashAlgorithm, digest: &[u8], drbg: &mut Drbg) -> Result<Signature> {
-        let signature = self
-            .ec_private()?
-            .sign(digest, drbg)
-            .map_err(|_| Rc::FAILURE)?;
-        Ok(Signature::Ecdsa {
-            hash,
-            r: Coordinate::new(signature.r()).ok_or(Rc::FAILURE)?,
-            s: Coordinate::new(signature.s()).ok_or(Rc::FAILURE)?,
-        })
+    fn sign_on_curve(
+        &self,
+        scheme: SignScheme,
+        digest: &[u8],
+        drbg: &mut Drbg,
+    ) -> Result<Signature> {
+        let key = self.ec_private()?;
+        let made = match scheme {
+            SignScheme::Sm2(_) => key.sign_sm2(digest, drbg),
+            SignScheme::EcSchnorr(hash) => key.sign_schnorr(hash, digest, drbg),
+            _ => key.sign(digest, drbg),
+        };
+        curve_signature(scheme, &made.map_err(|_| Rc::FAILURE)?)
     }
 
     fn hmac(&self, hash: HashAlgorithm, digest: &[u8]) -> Result<DigestBytes> {
@@ -127,16 +146,69 @@ impl Object {
     }
 }
 
+fn curve_signature(scheme: SignScheme, made: &EcSignature) -> Result<Signature> {
+    let hash = scheme.hash();
+    let r = Coordinate::new(made.r()).ok_or(Rc::FAILURE)?;
+    let s = Coordinate::new(made.s()).ok_or(Rc::FAILURE)?;
+    match scheme {
+        SignScheme::Ecdsa(_) => Ok(Signature::Ecdsa { hash, r, s }),
+        SignScheme::Sm2(_) => Ok(Signature::Sm2 { hash, r, s }),
+        SignScheme::EcSchnorr(_) => Ok(Signature::EcSchnorr { hash, r, s }),
+        SignScheme::Ecdaa { .. } => Ok(Signature::Ecdaa { hash, r, s }),
+        SignScheme::RsaSsa(_) | SignScheme::RsaPss(_) | SignScheme::Hmac(_) => Err(Rc::SCHEME),
+    }
+}
+
 /// Whether keys of this type sign so.
 fn fits(scheme: SignScheme, kind: ObjectKind) -> bool {
     match scheme {
         SignScheme::RsaSsa(_) | SignScheme::RsaPss(_) => kind == ObjectKind::Rsa,
-        SignScheme::Ecdsa(_) => kind == ObjectKind::Ecc,
+        SignScheme::Ecdsa(_)
+        | SignScheme::Ecdaa { .. }
+        | SignScheme::Sm2(_)
+        | SignScheme::EcSchnorr(_) => kind == ObjectKind::Ecc,
         SignScheme::Hmac(_) => kind == ObjectKind::KeyedHash,
     }
 }
 
 impl Core<'_> {
+    /// Signs a digest of the scheme's hash with a loaded key.
+    ///
+    /// # Errors
+    /// As [`Object::sign`]; `VALUE`: ECDAA, and no commitment of that number is open.
+    pub(crate) fn sign(
+        &mut self,
+        key: Handle,
+        scheme: SignScheme,
+        digest: &[u8],
+    ) -> Result<Signature> {
+        match scheme {
+            #[cfg(feature = "full")]
+            SignScheme::Ecdaa { hash, count } => self.sign_ecdaa(key, hash, count, digest),
+            _ => {
+                self.with_object_and_drbg(key, |object, drbg| object.sign(scheme, digest, drbg))?
+            }
+        }
+    }
+
+    /// Opens a commitment, and closes it for ever: with two signatures of one, anybody knows the key.
+    #[cfg(feature = "full")]
+    fn sign_ecdaa(
+        &mut self,
+        key: Handle,
+        hash: HashAlgorithm,
+        count: u16,
+        digest: &[u8],
+    ) -> Result<Signature> {
+        let (private, name) = self.with_object(key, |object| (object.ec_private(), object.name))?;
+        let private = private?;
+        let commitment = self.commit_secret(count, private.curve(), &name)?;
+        let made = private.sign_ecdaa(hash, &commitment, digest, &mut self.drbg);
+        self.end_commit(count);
+        let scheme = SignScheme::Ecdaa { hash, count };
+        curve_signature(scheme, &made.map_err(|_| Rc::FAILURE)?)
+    }
+
     /// Refuses a key that may not sign. `number` is the handle's, from 1.
     ///
     /// # Errors

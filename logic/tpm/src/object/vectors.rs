@@ -7,13 +7,14 @@ use super::protect::{Inner, Plain, Protector, Seed};
 use super::{Blame, Object, check_both, check_public, qualified_name};
 use crate::handle::{Handle, Hierarchy};
 use crate::rc::Rc;
+use crate::structures::symmetric::KeyBits;
 use crate::structures::{
-    AesBits, EccPoint, Kdf, KeyedHashScheme, Parameters, Public, Sensitive, SymDefObject, Unique,
+    EccPoint, Kdf, KeyedHashScheme, Parameters, Public, Sensitive, SymDefObject, SymMode, Unique,
 };
 use crate::wire::{Bytes, Input, Marshal, Output, SecretBytes, Unmarshal};
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
-use ironroot_crypto::tpm::cipher::Mode;
+use ironroot_crypto::tpm::cipher::{CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 use std::vec;
 use std::vec::Vec;
@@ -250,8 +251,9 @@ fn a_duplicate_made_by_the_other_tpm_opens_with_and_without_an_inner_wrapping() 
     let public: Public = read(&vector("moving_public"));
     let name = public.name().unwrap();
     let symmetric = SymDefObject {
-        bits: AesBits::Aes128,
-        mode: Some(Mode::Cfb),
+        algorithm: CipherAlgorithm::Aes,
+        bits: KeyBits::Bits128,
+        mode: Some(SymMode::Encrypt(Mode::Cfb)),
     };
     for label in PARENTS {
         let key = parent(label);
@@ -291,8 +293,9 @@ fn a_duplicate_made_by_the_other_tpm_opens_with_and_without_an_inner_wrapping() 
 #[test]
 fn an_inner_wrapping_of_our_own_opens_again() {
     let symmetric = SymDefObject {
-        bits: AesBits::Aes128,
-        mode: Some(Mode::Cfb),
+        algorithm: CipherAlgorithm::Aes,
+        bits: KeyBits::Bits128,
+        mode: Some(SymMode::Encrypt(Mode::Cfb)),
     };
     let inner = Inner::new(HashAlgorithm::Sha384, symmetric, &[3; 16]).unwrap();
     let wrapped = inner
@@ -436,7 +439,7 @@ fn unique_of(public: &Public, stream: &mut Stream) -> Unique {
             return Unique::Ecc(EccPoint::from(&point));
         }
         Parameters::KeyedHash { scheme } => scheme.unwrap().hash().digest_len(),
-        Parameters::SymCipher { symmetric } => symmetric.bits.key_len(),
+        Parameters::SymCipher { symmetric } => symmetric.key_len(),
         Parameters::Rsa { .. } => panic!("RSA keys are not derived"),
     };
     let hash = public.name_alg.unwrap();

@@ -1,16 +1,16 @@
-//! How a session encrypts the first parameter (Part 1, section 21): by AES-CFB or by XOR with a key stream.
+//! How a session encrypts the first parameter (Part 1, section 21): by a block cipher in CFB mode or by XOR with a key stream.
 
 use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
-use crate::structures::Alg;
+use crate::structures::{Alg, cipher_of};
 use crate::wire::{Input, Marshal, Output, SecretBytes, Unmarshal};
 use ironroot_crypto::Secret;
-use ironroot_crypto::tpm::cipher::{self, BLOCK_LEN, CipherAlgorithm, Mode};
+use ironroot_crypto::tpm::cipher::{self, BLOCK_LEN, CipherAlgorithm, MAX_KEY_LEN, Mode};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
 
-/// The longest AES key, in bytes.
-const MAX_KEY: usize = 32;
+/// How a saved session says SM4; of AES it says the length of the key.
+const SM4: u8 = 128;
 
 /// `TPMT_SYM_DEF` of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub(crate) enum Cipher {
     None,
     /// XOR with a key stream of KDFa, by the session's hash.
     Xor,
-    /// AES in CFB mode.
-    Aes {
+    /// A block cipher in CFB mode.
+    Cfb {
+        /// The cipher.
+        algorithm: CipherAlgorithm,
         /// Bytes of the key: 16, 24 or 32.
         key_len: u8,
     },
@@ -52,9 +54,10 @@ impl Cipher {
         match self {
             Self::None => Err(Rc::SYMMETRIC),
             Self::Xor => key.expose(|key| xor(hash, key, nonces, data)),
-            Self::Aes { key_len } => {
-                key.expose(|key| cfb(direction, hash, key, key_len.into(), nonces, data))
-            }
+            Self::Cfb { algorithm, key_len } => key.expose(|key| {
+                let cipher = (algorithm, usize::from(key_len));
+                cfb(direction, hash, key, cipher, nonces, data)
+            }),
         }
     }
 }
@@ -93,11 +96,11 @@ fn cfb(
     direction: Direction,
     hash: HashAlgorithm,
     key: &[u8],
-    key_len: usize,
+    (algorithm, key_len): (CipherAlgorithm, usize),
     (newer, older): (&[u8], &[u8]),
     data: &mut [u8],
 ) -> Result<()> {
-    let mut both = Secret::<{ MAX_KEY + BLOCK_LEN }>::zeroed();
+    let mut both = Secret::<{ MAX_KEY_LEN + BLOCK_LEN }>::zeroed();
     both.expose_mut(|both| {
         let both = both
             .get_mut(..key_len.saturating_add(BLOCK_LEN))
@@ -108,10 +111,10 @@ fn cfb(
         kdfa(hash, key, b"CFB", newer, older, bits, both).map_err(|_| Rc::FAILURE)?;
         let (key, iv) = both.split_at_checked(key_len).ok_or(Rc::FAILURE)?;
         let mut iv: [u8; BLOCK_LEN] = iv.try_into().map_err(|_| Rc::FAILURE)?;
-        let aes = cipher::Cipher::new(CipherAlgorithm::Aes, key).map_err(|_| Rc::FAILURE)?;
+        let cipher = cipher::Cipher::new(algorithm, key).map_err(|_| Rc::FAILURE)?;
         match direction {
-            Direction::Encrypt => aes.encrypt(Mode::Cfb, &mut iv, data),
-            Direction::Decrypt => aes.decrypt(Mode::Cfb, &mut iv, data),
+            Direction::Encrypt => cipher.encrypt(Mode::Cfb, &mut iv, data),
+            Direction::Decrypt => cipher.decrypt(Mode::Cfb, &mut iv, data),
         }
         .map_err(|_| Rc::FAILURE)
     })
@@ -124,19 +127,19 @@ impl Unmarshal for Cipher {
             Alg::NULL => Ok(Self::None),
             // The stream is made with the session's hash; the one named here has only to be one.
             Alg::XOR => input.get::<HashAlgorithm>().map(|_| Self::Xor),
-            Alg::AES => {
-                let key_len = match input.get::<u16>()? {
-                    128 => 16,
-                    192 => 24,
-                    256 => 32,
+            alg => {
+                let algorithm = cipher_of(alg).ok_or(Rc::SYMMETRIC)?;
+                let key_len = match (algorithm, input.get::<u16>()?) {
+                    (_, 128) => 16,
+                    (CipherAlgorithm::Aes, 192) => 24,
+                    (CipherAlgorithm::Aes, 256) => 32,
                     _ => return Err(Rc::VALUE),
                 };
                 match input.get()? {
-                    Alg::CFB => Ok(Self::Aes { key_len }),
+                    Alg::CFB => Ok(Self::Cfb { algorithm, key_len }),
                     _ => Err(Rc::MODE),
                 }
             }
-            _ => Err(Rc::SYMMETRIC),
         }
     }
 }
@@ -147,7 +150,14 @@ impl Marshal for Cipher {
         out.put(&match self {
             Self::None => 0u8,
             Self::Xor => 1,
-            Self::Aes { key_len } => *key_len,
+            Self::Cfb {
+                algorithm: CipherAlgorithm::Aes,
+                key_len,
+            } => *key_len,
+            Self::Cfb {
+                algorithm: CipherAlgorithm::Sm4,
+                ..
+            } => SM4,
         })
     }
 }
@@ -161,7 +171,14 @@ impl Cipher {
         match input.get::<u8>()? {
             0 => Ok(Self::None),
             1 => Ok(Self::Xor),
-            key_len @ (16 | 24 | 32) => Ok(Self::Aes { key_len }),
+            key_len @ (16 | 24 | 32) => Ok(Self::Cfb {
+                algorithm: CipherAlgorithm::Aes,
+                key_len,
+            }),
+            SM4 => Ok(Self::Cfb {
+                algorithm: CipherAlgorithm::Sm4,
+                key_len: 16,
+            }),
             _ => Err(Rc::VALUE),
         }
     }

@@ -82,6 +82,8 @@ impl PolicyState {
         out.put(&self.auth_value_needed)?;
         out.put(&self.password_needed)?;
         out.put(&self.presence_needed)?;
+        #[cfg(feature = "full")]
+        out.put(&self.channel_needed)?;
         optional(out, self.nv_written.as_ref(), |out, written| {
             out.put(written)
         })?;
@@ -99,6 +101,8 @@ impl PolicyState {
             auth_value_needed: input.get()?,
             password_needed: input.get()?,
             presence_needed: input.get()?,
+            #[cfg(feature = "full")]
+            channel_needed: input.get()?,
             nv_written: read_optional(input, |input| input.get())?,
             limit: read_optional(input, |input| input.get())?,
         })
@@ -160,6 +164,7 @@ mod tests {
     use crate::handle::Handle;
     use crate::structures::Nonce;
     use crate::wire::SecretBytes;
+    use ironroot_crypto::tpm::cipher::CipherAlgorithm;
     use ironroot_crypto::tpm::hash::HashAlgorithm;
     use std::vec::Vec;
 
@@ -173,7 +178,10 @@ mod tests {
         let session = Session {
             handle: Handle(0x0300_0005),
             hash: HashAlgorithm::Sha256,
-            cipher: Cipher::Aes { key_len: 16 },
+            cipher: Cipher::Cfb {
+                algorithm: CipherAlgorithm::Aes,
+                key_len: 16,
+            },
             key: SecretBytes::new(&[9; 32]).unwrap(),
             nonce_tpm: Nonce::new(&[1; 16]).unwrap(),
             bound: None,

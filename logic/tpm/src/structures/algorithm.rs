@@ -1,5 +1,6 @@
 //! Algorithm identifiers (Part 2, section 6.3; TCG Algorithm Registry).
 
+use crate::profile::MAX_BANKS;
 use crate::rc::{Rc, Result};
 use crate::wire::{Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
@@ -38,18 +39,27 @@ impl Marshal for Alg {
 }
 
 /// The hash algorithms of this build, in the order of their numbers.
-pub(crate) const HASHES: &[(Alg, HashAlgorithm)] = match cfg!(feature = "full") {
-    true => &[
-        (Alg::SHA1, HashAlgorithm::Sha1),
-        (Alg::SHA256, HashAlgorithm::Sha256),
-        (Alg::SHA384, HashAlgorithm::Sha384),
-        (Alg::SHA512, HashAlgorithm::Sha512),
-    ],
-    false => &[
-        (Alg::SHA256, HashAlgorithm::Sha256),
-        (Alg::SHA384, HashAlgorithm::Sha384),
-    ],
-};
+#[cfg(feature = "full")]
+pub(crate) const HASHES: &[(Alg, HashAlgorithm)] = &[
+    (Alg::SHA1, HashAlgorithm::Sha1),
+    (Alg::SHA256, HashAlgorithm::Sha256),
+    (Alg::SHA384, HashAlgorithm::Sha384),
+    (Alg::SHA512, HashAlgorithm::Sha512),
+    (Alg::SM3_256, HashAlgorithm::Sm3),
+    (Alg::SHA3_256, HashAlgorithm::Sha3_256),
+    (Alg::SHA3_384, HashAlgorithm::Sha3_384),
+    (Alg::SHA3_512, HashAlgorithm::Sha3_512),
+];
+
+/// The hash algorithms of this build, in the order of their numbers.
+#[cfg(not(feature = "full"))]
+pub(crate) const HASHES: &[(Alg, HashAlgorithm)] = &[
+    (Alg::SHA256, HashAlgorithm::Sha256),
+    (Alg::SHA384, HashAlgorithm::Sha384),
+];
+
+/// Those that there can be a bank of PCRs of: the first of [`HASHES`], as stored states have them.
+pub(crate) const BANKS: &[(Alg, HashAlgorithm)] = HASHES.split_at(MAX_BANKS).0;
 
 /// The hash algorithm of that number, if this build has it.
 pub(crate) fn hash_of(alg: Alg) -> Option<HashAlgorithm> {

@@ -9,11 +9,18 @@ use ironroot_crypto::tpm::ec::{Curve, EcPoint};
 pub(crate) type Coordinate = Bytes<MAX_COORDINATE>;
 
 /// `TPM_ECC_CURVE` and the curve; those that this build lacks are here, too.
-const ALL: [(u16, Curve); 3] = [(3, Curve::P256), (4, Curve::P384), (5, Curve::P521)];
+const ALL: [(u16, Curve); 6] = [
+    (2, Curve::P224),
+    (3, Curve::P256),
+    (4, Curve::P384),
+    (5, Curve::P521),
+    (0x10, Curve::BnP256),
+    (0x20, Curve::Sm2P256),
+];
 
 /// The curves of this build, as GetCapability tells them.
 pub(crate) const CURVES: &[u16] = match cfg!(feature = "full") {
-    true => &[3, 4, 5],
+    true => &[2, 3, 4, 5, 0x10, 0x20],
     false => &[3],
 };
 

@@ -8,10 +8,10 @@ mod public;
 mod scheme;
 mod sensitive;
 mod signature;
-mod symmetric;
+pub(crate) mod symmetric;
 mod ticket;
 
-pub(crate) use algorithm::{Alg, HASHES, hash_of};
+pub(crate) use algorithm::{Alg, BANKS, hash_of};
 pub(crate) use creation::{CreationData, Data};
 pub(crate) use curve::{CURVES, Coordinate, EccPoint};
 pub(crate) use pcr_selection::{PcrSelection, PcrSelections};
@@ -26,7 +26,7 @@ pub(crate) use sensitive::{
     MAX_SENSITIVE, MAX_SENSITIVE_AREA, Sensitive, SensitiveCreate, SensitiveData,
 };
 pub(crate) use signature::Signature;
-pub(crate) use symmetric::{AesBits, SymDefObject};
+pub(crate) use symmetric::{SymDefObject, SymMode, cipher_of};
 pub(crate) use ticket::{Ticket, TicketKind};
 
 use crate::profile::MAX_DIGEST;

@@ -5,6 +5,8 @@ use crate::rc::{Rc, Result};
 use crate::wire::{Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 
+const FULL: bool = cfg!(feature = "full");
+
 /// A scheme of an asymmetric key, whatever its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AsymScheme {
@@ -20,6 +22,19 @@ pub(crate) enum AsymScheme {
     Ecdsa(HashAlgorithm),
     /// Elliptic-curve Diffie-Hellman.
     Ecdh(HashAlgorithm),
+    /// Anonymous signatures, in two commands.
+    Ecdaa {
+        /// Its hash algorithm.
+        hash: HashAlgorithm,
+        /// Which commitment a signature opens; of no use in a key's template.
+        count: u16,
+    },
+    /// SM2: signatures and agreement.
+    Sm2(HashAlgorithm),
+    /// EC-Schnorr signatures.
+    EcSchnorr(HashAlgorithm),
+    /// Agreement in two phases: MQV.
+    Ecmqv(HashAlgorithm),
 }
 
 impl AsymScheme {
@@ -32,6 +47,10 @@ impl AsymScheme {
             Self::Oaep(_) => Alg::OAEP,
             Self::Ecdsa(_) => Alg::ECDSA,
             Self::Ecdh(_) => Alg::ECDH,
+            Self::Ecdaa { .. } => Alg::ECDAA,
+            Self::Sm2(_) => Alg::SM2,
+            Self::EcSchnorr(_) => Alg::ECSCHNORR,
+            Self::Ecmqv(_) => Alg::ECMQV,
         }
     }
 
@@ -43,13 +62,22 @@ impl AsymScheme {
             | Self::RsaPss(hash)
             | Self::Oaep(hash)
             | Self::Ecdsa(hash)
-            | Self::Ecdh(hash) => Some(hash),
+            | Self::Ecdh(hash)
+            | Self::Ecdaa { hash, .. }
+            | Self::Sm2(hash)
+            | Self::EcSchnorr(hash)
+            | Self::Ecmqv(hash) => Some(hash),
         }
     }
 
-    /// Whether it signs; otherwise it decrypts or agrees.
+    /// Whether it signs.
     pub(crate) const fn signs(self) -> bool {
-        matches!(self, Self::RsaSsa(_) | Self::RsaPss(_) | Self::Ecdsa(_))
+        self.as_sign_scheme().is_some()
+    }
+
+    /// Whether it decrypts or agrees. SM2 does both.
+    pub(crate) const fn decrypts(self) -> bool {
+        !self.signs() || matches!(self, Self::Sm2(_))
     }
 
     /// The same as a signing scheme.
@@ -58,7 +86,10 @@ impl AsymScheme {
             Self::RsaSsa(hash) => Some(SignScheme::RsaSsa(hash)),
             Self::RsaPss(hash) => Some(SignScheme::RsaPss(hash)),
             Self::Ecdsa(hash) => Some(SignScheme::Ecdsa(hash)),
-            Self::RsaEs | Self::Oaep(_) | Self::Ecdh(_) => None,
+            Self::Ecdaa { hash, count } => Some(SignScheme::Ecdaa { hash, count }),
+            Self::Sm2(hash) => Some(SignScheme::Sm2(hash)),
+            Self::EcSchnorr(hash) => Some(SignScheme::EcSchnorr(hash)),
+            Self::RsaEs | Self::Oaep(_) | Self::Ecdh(_) | Self::Ecmqv(_) => None,
         }
     }
 
@@ -78,17 +109,30 @@ impl AsymScheme {
         match alg {
             Alg::ECDSA => Some(input.get().map(Self::Ecdsa)),
             Alg::ECDH => Some(input.get().map(Self::Ecdh)),
+            _ if !FULL => None,
+            Alg::ECDAA => Some(ecdaa(input).map(|(hash, count)| Self::Ecdaa { hash, count })),
+            Alg::SM2 => Some(input.get().map(Self::Sm2)),
+            Alg::ECSCHNORR => Some(input.get().map(Self::EcSchnorr)),
+            Alg::ECMQV => Some(input.get().map(Self::Ecmqv)),
             _ => None,
         }
     }
 }
 
+/// `TPMS_SCHEME_ECDAA`
+fn ecdaa(input: &mut Input<'_>) -> Result<(HashAlgorithm, u16)> {
+    Ok((input.get()?, input.get()?))
+}
+
 impl Marshal for AsymScheme {
     fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
         out.put(&self.alg())?;
-        match self.hash() {
-            Some(hash) => out.put(&hash),
-            None => Ok(()),
+        if let Some(hash) = self.hash() {
+            out.put(&hash)?;
+        }
+        match self {
+            Self::Ecdaa { count, .. } => out.put(count),
+            _ => Ok(()),
         }
     }
 }
@@ -141,6 +185,17 @@ pub(crate) enum SignScheme {
     RsaPss(HashAlgorithm),
     /// ECDSA.
     Ecdsa(HashAlgorithm),
+    /// ECDAA.
+    Ecdaa {
+        /// Its hash algorithm.
+        hash: HashAlgorithm,
+        /// Which commitment it opens; 0 in what is read from a signature.
+        count: u16,
+    },
+    /// SM2.
+    Sm2(HashAlgorithm),
+    /// EC-Schnorr.
+    EcSchnorr(HashAlgorithm),
     /// HMAC.
     Hmac(HashAlgorithm),
 }
@@ -152,6 +207,9 @@ impl SignScheme {
             Self::RsaSsa(_) => Alg::RSASSA,
             Self::RsaPss(_) => Alg::RSAPSS,
             Self::Ecdsa(_) => Alg::ECDSA,
+            Self::Ecdaa { .. } => Alg::ECDAA,
+            Self::Sm2(_) => Alg::SM2,
+            Self::EcSchnorr(_) => Alg::ECSCHNORR,
             Self::Hmac(_) => Alg::HMAC,
         }
     }
@@ -159,26 +217,71 @@ impl SignScheme {
     /// Its hash algorithm.
     pub(crate) const fn hash(self) -> HashAlgorithm {
         match self {
-            Self::RsaSsa(hash) | Self::RsaPss(hash) | Self::Ecdsa(hash) | Self::Hmac(hash) => hash,
+            Self::RsaSsa(hash)
+            | Self::RsaPss(hash)
+            | Self::Ecdsa(hash)
+            | Self::Ecdaa { hash, .. }
+            | Self::Sm2(hash)
+            | Self::EcSchnorr(hash)
+            | Self::Hmac(hash) => hash,
         }
+    }
+
+    /// Whether it signs anonymously: in two commands, so that the caller must say which commitment it opens.
+    pub(crate) const fn is_anonymous(self) -> bool {
+        matches!(self, Self::Ecdaa { .. })
+    }
+
+    /// Whether it is the same but for what only the caller can say.
+    pub(crate) fn is_same_kind(self, other: Self) -> bool {
+        self.alg() == other.alg() && self.hash() == other.hash()
+    }
+
+    /// Reads what a signature has in front (`TPMT_SIGNATURE`): algorithm and hash, and for ECDAA no counter.
+    ///
+    /// # Errors
+    /// As for a scheme.
+    pub(crate) fn of_signature(input: &mut Input<'_>) -> Result<Option<Self>> {
+        match input.get()? {
+            Alg::NULL => Ok(None),
+            Alg::ECDAA if FULL => {
+                let hash = input.get()?;
+                Ok(Some(Self::Ecdaa { hash, count: 0 }))
+            }
+            alg => Self::with_hash(alg, input).map(Some),
+        }
+    }
+
+    /// Those of which only a hash is to be said.
+    fn with_hash(alg: Alg, input: &mut Input<'_>) -> Result<Self> {
+        let make: fn(HashAlgorithm) -> Self = match alg {
+            Alg::RSASSA if FULL => Self::RsaSsa,
+            Alg::RSAPSS if FULL => Self::RsaPss,
+            Alg::ECDSA => Self::Ecdsa,
+            Alg::SM2 if FULL => Self::Sm2,
+            Alg::ECSCHNORR if FULL => Self::EcSchnorr,
+            Alg::HMAC => Self::Hmac,
+            _ => return Err(Rc::SCHEME),
+        };
+        input.get().map(make)
     }
 }
 
 /// `TPMT_SIG_SCHEME+`: null is `None`; an unknown one is `SCHEME`.
 impl Unmarshal for Option<SignScheme> {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
-        let make: fn(HashAlgorithm) -> SignScheme = match input.get()? {
-            Alg::NULL => return Ok(None),
-            Alg::RSASSA if cfg!(feature = "full") => SignScheme::RsaSsa,
-            Alg::RSAPSS if cfg!(feature = "full") => SignScheme::RsaPss,
-            Alg::ECDSA => SignScheme::Ecdsa,
-            Alg::HMAC => SignScheme::Hmac,
-            _ => return Err(Rc::SCHEME),
-        };
-        input.get().map(make).map(Some)
+        match input.get()? {
+            Alg::NULL => Ok(None),
+            Alg::ECDAA if FULL => {
+                let (hash, count) = ecdaa(input)?;
+                Ok(Some(SignScheme::Ecdaa { hash, count }))
+            }
+            alg => SignScheme::with_hash(alg, input).map(Some),
+        }
     }
 }
 
+/// As a signature has it in front: without the counter of ECDAA.
 impl Marshal for SignScheme {
     fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
         out.put(&self.alg())?;

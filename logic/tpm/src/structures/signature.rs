@@ -32,6 +32,33 @@ pub(crate) enum Signature {
         /// The second number.
         s: Coordinate,
     },
+    /// ECDAA.
+    Ecdaa {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// The nonce.
+        r: Coordinate,
+        /// The number that opens the commitment.
+        s: Coordinate,
+    },
+    /// SM2.
+    Sm2 {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// The first number.
+        r: Coordinate,
+        /// The second number.
+        s: Coordinate,
+    },
+    /// EC-Schnorr.
+    EcSchnorr {
+        /// Of the digest that was signed.
+        hash: HashAlgorithm,
+        /// The first number.
+        r: Coordinate,
+        /// The second number.
+        s: Coordinate,
+    },
     /// HMAC.
     Hmac {
         /// Its hash algorithm.
@@ -48,6 +75,12 @@ impl Signature {
             Self::RsaSsa { hash, .. } => SignScheme::RsaSsa(*hash),
             Self::RsaPss { hash, .. } => SignScheme::RsaPss(*hash),
             Self::Ecdsa { hash, .. } => SignScheme::Ecdsa(*hash),
+            Self::Ecdaa { hash, .. } => SignScheme::Ecdaa {
+                hash: *hash,
+                count: 0,
+            },
+            Self::Sm2 { hash, .. } => SignScheme::Sm2(*hash),
+            Self::EcSchnorr { hash, .. } => SignScheme::EcSchnorr(*hash),
             Self::Hmac { hash, .. } => SignScheme::Hmac(*hash),
         }
     }
@@ -56,7 +89,7 @@ impl Signature {
 /// `TPMT_SIGNATURE`: an unknown scheme, and null, are `SCHEME`.
 impl Unmarshal for Signature {
     fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
-        let scheme = input.get::<Option<SignScheme>>()?.ok_or(Rc::SCHEME)?;
+        let scheme = SignScheme::of_signature(input)?.ok_or(Rc::SCHEME)?;
         match scheme {
             SignScheme::RsaSsa(hash) => Ok(Self::RsaSsa {
                 hash,
@@ -67,6 +100,21 @@ impl Unmarshal for Signature {
                 value: input.get()?,
             }),
             SignScheme::Ecdsa(hash) => Ok(Self::Ecdsa {
+                hash,
+                r: input.get()?,
+                s: input.get()?,
+            }),
+            SignScheme::Ecdaa { hash, .. } => Ok(Self::Ecdaa {
+                hash,
+                r: input.get()?,
+                s: input.get()?,
+            }),
+            SignScheme::Sm2(hash) => Ok(Self::Sm2 {
+                hash,
+                r: input.get()?,
+                s: input.get()?,
+            }),
+            SignScheme::EcSchnorr(hash) => Ok(Self::EcSchnorr {
                 hash,
                 r: input.get()?,
                 s: input.get()?,
@@ -85,7 +133,10 @@ impl Marshal for Signature {
         out.put(&self.scheme())?;
         match self {
             Self::RsaSsa { value, .. } | Self::RsaPss { value, .. } => out.put(value),
-            Self::Ecdsa { r, s, .. } => {
+            Self::Ecdsa { r, s, .. }
+            | Self::Ecdaa { r, s, .. }
+            | Self::Sm2 { r, s, .. }
+            | Self::EcSchnorr { r, s, .. } => {
                 out.put(r)?;
                 out.put(s)
             }

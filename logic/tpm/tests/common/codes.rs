@@ -84,9 +84,21 @@ pub mod alg {
     pub const SHA384: u16 = 0x0c;
     pub const SHA512: u16 = 0x0d;
     pub const NULL: u16 = 0x10;
+    pub const SM3_256: u16 = 0x12;
+    pub const SM4: u16 = 0x13;
     pub const OAEP: u16 = 0x17;
     pub const ECDSA: u16 = 0x18;
+    pub const ECDH: u16 = 0x19;
+    pub const ECDAA: u16 = 0x1a;
+    pub const SM2: u16 = 0x1b;
+    pub const ECSCHNORR: u16 = 0x1c;
+    pub const ECMQV: u16 = 0x1d;
     pub const ECC: u16 = 0x23;
+    pub const SYMCIPHER: u16 = 0x25;
+    pub const SHA3_256: u16 = 0x27;
+    pub const SHA3_384: u16 = 0x28;
+    pub const SHA3_512: u16 = 0x29;
+    pub const CMAC: u16 = 0x3f;
     pub const CBC: u16 = 0x42;
     pub const CFB: u16 = 0x43;
 }

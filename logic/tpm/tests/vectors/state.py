@@ -102,7 +102,7 @@ def attributes():
 
 
 def define():
-    bits, alg = attributes(), dice.choice([SHA256] * 4 + [SHA1, SHA384, 0x12])
+    bits, alg = attributes(), dice.choice([SHA256] * 4 + [SHA1, SHA384, 0x11])
     size = dice.choice([8, 8, 8, LEN.get(alg, 8), dice.randrange(40), 2048, 2049, 1100])
     index = dice.choice(INDICES)
     public = u(index) + struct.pack(">HI", alg, bits) + sized(dice.choice([b""] * 8 + [bytes(32), bytes(5)]))
@@ -135,7 +135,7 @@ def pcr_extend():
 
 
 def selection():
-    banks = [dice.choice([SHA1, SHA256, SHA384, SHA512, SHA256, 0x12 if dice.random() < 0.1 else SHA1])
+    banks = [dice.choice([SHA1, SHA256, SHA384, SHA512, SHA256, 0x11 if dice.random() < 0.1 else SHA1])
              for _ in range(dice.choice([0, 1, 1, 2, 4]))]
     return u(len(banks)) + b"".join(
         struct.pack(">HB", bank, 3) + bytes(dice.choice([0, 0, 1, 2, 0x81, 0xFF]) for _ in range(3)) for bank in banks)
@@ -166,7 +166,7 @@ def hierarchy_control():
 
 
 def policy():
-    alg = dice.choice([SHA1, SHA256, SHA512, 0x10, 0x12])
+    alg = dice.choice([SHA1, SHA256, SHA512, 0x10, 0x11])
     digest = bytes(LEN.get(alg, 0)) if dice.random() < 0.7 else bytes(7)
     return frame(0x12E, [dice.choice([OWNER, ENDORSEMENT, PLATFORM, LOCKOUT])], sized(digest) + struct.pack(">H", alg), [b""])
 
@@ -202,7 +202,7 @@ KINDS = (
         lambda: frame(0x126, [dice.choice([LOCKOUT, PLATFORM])], b"", [b""]) if dice.random() < 0.15 else write(),
         lambda: frame(0x130, [OWNER], bytes([dice.choice([0, 1, 3, 253, 255, 4])]), [b""]),
         lambda: frame(0x128, [OWNER], struct.pack(">Q", 0), [b""]),
-        lambda: frame(0x17D, [], sized(dice.randbytes(20)) + struct.pack(">H", dice.choice([SHA1, SHA512, 0x12])) + u(NULL)),
+        lambda: frame(0x17D, [], sized(dice.randbytes(20)) + struct.pack(">H", dice.choice([SHA1, SHA512, 0x11])) + u(NULL)),
         lambda: frame(0x146, [], sized(dice.randbytes(dice.choice([0, 5, 128])))),
         lambda: frame(0x143, [], bytes([dice.choice([0, 2])])),
         lambda: frame(0x144, [], bytes(2)),
