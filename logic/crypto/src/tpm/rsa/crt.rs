@@ -4,8 +4,8 @@ use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{CtEq, Limb, NonZero, Odd, U64, Uint};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::montgomery::power;
-use super::power::{read, small_power, write};
+use super::montgomery::{power, small_power};
+use super::power::{read, write};
 use super::random_bytes;
 use crate::drbg::Drbg;
 use crate::{CryptoError, wipe};
@@ -77,8 +77,8 @@ impl<const FULL: usize, const HALF: usize> Crt<FULL, HALF> {
         let params = FixedMontyParams::new_vartime(n);
         let result = self.blinded_power(&message, &params, drbg);
         match result {
-            Ok(result) if small_power(&result, self.e, &params) == *message => {
-                write(&result, bytes);
+            Ok(result) if small_power(&result, self.e).retrieve() == *message => {
+                write(&Zeroizing::new(result.retrieve()), bytes);
                 Ok(())
             }
             _ => {
@@ -94,15 +94,14 @@ impl<const FULL: usize, const HALF: usize> Crt<FULL, HALF> {
         message: &Uint<FULL>,
         params: &FixedMontyParams<FULL>,
         drbg: &mut Drbg,
-    ) -> Result<Zeroizing<Uint<FULL>>, CryptoError> {
+    ) -> Result<Zeroizing<FixedMontyForm<FULL>>, CryptoError> {
         let Blinding { r, inverse } = Blinding::new(params, drbg)?;
-        let factor = Zeroizing::new(small_power(&r, self.e, params));
-        let factor = Zeroizing::new(FixedMontyForm::new(&factor, params));
+        let factor = Zeroizing::new(small_power(&r, self.e));
         let blinded = FixedMontyForm::new(message, params).mul(&factor);
         let blinded = Zeroizing::new(blinded.retrieve());
         let powered = Zeroizing::new(self.power_by_remainders(&blinded)?);
         let result = FixedMontyForm::new(&powered, params).mul(&inverse);
-        Ok(Zeroizing::new(result.retrieve()))
+        Ok(Zeroizing::new(result))
     }
 
     /// Garner's recombination: m2 + q·(q⁻¹·(m1 − m2) mod p).
@@ -122,7 +121,7 @@ impl<const FULL: usize, const HALF: usize> Crt<FULL, HALF> {
 
 /// A random r modulo n, and its inverse.
 struct Blinding<const FULL: usize> {
-    r: Zeroizing<Uint<FULL>>,
+    r: Zeroizing<FixedMontyForm<FULL>>,
     inverse: Zeroizing<FixedMontyForm<FULL>>,
 }
 
@@ -137,7 +136,7 @@ impl<const FULL: usize> Blinding<FULL> {
             let masked = Zeroizing::new(r.mul(&mask));
             if let Some(inverse) = masked.invert_vartime().into_option() {
                 return Ok(Self {
-                    r: Zeroizing::new(r.retrieve()),
+                    r,
                     inverse: Zeroizing::new(inverse.mul(&mask)),
                 });
             }

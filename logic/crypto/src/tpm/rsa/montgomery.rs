@@ -4,8 +4,8 @@
 //! P. L. Montgomery, "Modular multiplication without trial division", Mathematics of Computation 44 (1985); the
 //! interleaved form of Koç, Acar and Kaliski, IEEE Micro 16 (1996), there called CIOS.
 
-use crypto_bigint::modular::FixedMontyForm;
-use crypto_bigint::{Uint, Word};
+use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
+use crypto_bigint::{Limb, Uint, Word};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -19,10 +19,7 @@ pub(super) fn power<const LIMBS: usize>(
     exponent: &Uint<LIMBS>,
 ) -> FixedMontyForm<LIMBS> {
     let params = base.params();
-    let field = Field {
-        n: params.modulus().as_ref().to_words(),
-        negative_inverse: params.mod_neg_inv().0,
-    };
+    let field = Field::new(params);
     let one = params.one().to_words();
     let base = Zeroizing::new(base.as_montgomery().to_words());
     let mut powers = Zeroizing::new([one; WINDOW]);
@@ -36,7 +33,7 @@ pub(super) fn power<const LIMBS: usize>(
     for word in Zeroizing::new(exponent.to_words()).iter().rev() {
         for place in (0..Word::BITS / WINDOW_BITS).rev() {
             for _ in 0..WINDOW_BITS {
-                *result = field.multiply(&result, &result);
+                *result = field.square(&result);
             }
             let digit = (word >> (place * WINDOW_BITS)) & (WINDOW as Word - 1);
             for (power, index) in powers.iter().zip(0..) {
@@ -51,6 +48,61 @@ pub(super) fn power<const LIMBS: usize>(
     FixedMontyForm::from_montgomery(Uint::from_words(*result), params)
 }
 
+/// 2 to the power of `exponent`, likewise: what finding primes takes its time with. A multiplication by a power of two
+/// costs next to nothing.
+///
+/// It is one step of Montgomery's product, by which a number is divided by 2^w too, w being a word's bits. So a digit d
+/// of the exponent stands for d − w. The number Σ w·16^i is added to the exponent to make up for that. With w = 64 it is
+/// 4·16^k + 44…40 for k hexadecimal digits, with w = 32 it is 2·16^k + 22…20: the part above k digits goes into the start.
+pub(super) fn power_of_two<const LIMBS: usize>(
+    exponent: &Uint<LIMBS>,
+    params: &FixedMontyParams<LIMBS>,
+) -> FixedMontyForm<LIMBS> {
+    let field = Field::new(params);
+    let above = Word::BITS / 16;
+    let makes_up = Uint::<LIMBS>::from_words([Word::MAX / 15 * Word::from(above as u8); LIMBS])
+        .wrapping_sub(&Uint::from(above));
+    let (digits, carry) = exponent.carrying_add(&makes_up, Limb::ZERO);
+    let digits = Zeroizing::new(digits.to_words());
+    let mut result = Zeroizing::new(params.one().to_words());
+    for _ in 0..above {
+        *result = field.double(&result);
+    }
+    let doubled = Zeroizing::new(field.double(&result));
+    let wanted = carry.0.ct_eq(&1);
+    for (to, from) in result.iter_mut().zip(doubled.iter()) {
+        to.conditional_assign(from, wanted);
+    }
+    for word in digits.iter().rev() {
+        for place in (0..Word::BITS / WINDOW_BITS).rev() {
+            for _ in 0..WINDOW_BITS {
+                *result = field.square(&result);
+            }
+            let digit = (word >> (place * WINDOW_BITS)) & (WINDOW as Word - 1);
+            *result = field.shift(&result, digit);
+        }
+    }
+    FixedMontyForm::from_montgomery(Uint::from_words(*result), params)
+}
+
+/// `base` to the power of a small public exponent, left to right: those in use have two bits set.
+pub(super) fn small_power<const LIMBS: usize>(
+    base: &FixedMontyForm<LIMBS>,
+    exponent: u32,
+) -> FixedMontyForm<LIMBS> {
+    let params = base.params();
+    let field = Field::new(params);
+    let base = Zeroizing::new(base.as_montgomery().to_words());
+    let mut power = Zeroizing::new(*base);
+    for bit in (0..exponent.checked_ilog2().unwrap_or(0)).rev() {
+        *power = field.square(&power);
+        if (exponent >> bit) & 1 == 1 {
+            *power = field.multiply(&power, &base);
+        }
+    }
+    FixedMontyForm::from_montgomery(Uint::from_words(*power), params)
+}
+
 struct Field<const LIMBS: usize> {
     n: [Word; LIMBS],
     /// −1/n modulo 2 to the power of a word's bits.
@@ -58,36 +110,111 @@ struct Field<const LIMBS: usize> {
 }
 
 impl<const LIMBS: usize> Field<LIMBS> {
+    fn new(params: &FixedMontyParams<LIMBS>) -> Self {
+        Self {
+            n: params.modulus().as_ref().to_words(),
+            negative_inverse: params.mod_neg_inv().0,
+        }
+    }
+
     /// a·b/R mod n, for a and b below n.
     #[inline(never)]
     fn multiply(&self, a: &[Word; LIMBS], b: &[Word; LIMBS]) -> [Word; LIMBS] {
         let mut sum = [0; LIMBS];
-        let mut top = 0;
-        let Some((n_0, n)) = self.n.split_first() else {
-            return sum;
-        };
+        let mut top: Word = 0;
         for &digit in a {
             let mut carry = 0;
             for (to, b) in sum.iter_mut().zip(b) {
                 (*to, carry) = step(*to, digit, *b, carry);
             }
             let (high, over) = carry.overflowing_add(top);
-            // A multiple of n that makes the lowest word vanish, and one word down.
-            let Some((mut to, rest)) = sum.split_first_mut() else {
-                return sum;
-            };
-            let m = to.wrapping_mul(self.negative_inverse);
-            let (_, mut carry) = step(*to, m, *n_0, 0);
-            for (from, n) in rest.iter_mut().zip(n) {
-                (*to, carry) = step(*from, m, *n, carry);
-                to = from;
-            }
-            let (highest, more) = high.overflowing_add(carry);
-            *to = highest;
-            // The sum stays below 2n, so this is 0 or 1.
-            top = Word::from(over | more);
+            // The sum stays below 2n, so what is above is 0 or 1.
+            top = Word::from(over).wrapping_add(self.one_word_down(&mut sum, high));
         }
         self.reduced(&sum, top)
+    }
+
+    /// a·a/R mod n: as the product, but what two words of `a` give in both orders is worked out once.
+    #[inline(never)]
+    fn square(&self, a: &[Word; LIMBS]) -> [Word; LIMBS] {
+        let mut twice = [0; LIMBS];
+        let mut bit = 0;
+        for (to, from) in twice.iter_mut().zip(a) {
+            (*to, bit) = (from << 1 | bit, from >> (Word::BITS - 1));
+        }
+        let all_if_set = (0 as Word).wrapping_sub(bit);
+        let mut sum = [0; LIMBS];
+        let mut top: Word = 0;
+        let mut twice = twice.as_slice();
+        // What word i of `a` gives begins at word 2i, and stands i words down when it is its turn.
+        for (place, &digit) in a.iter().enumerate() {
+            let here = sum.get_mut(place..).and_then(<[Word]>::split_first_mut);
+            let (Some((own, above)), Some((_, rest))) = (here, twice.split_first()) else {
+                break;
+            };
+            twice = rest;
+            let mut carry;
+            (*own, carry) = step(*own, digit, digit, 0);
+            let mut over = 0;
+            if let Some(((first, above), (lowest, rest))) =
+                above.split_first_mut().zip(twice.split_first())
+            {
+                // Without the bit from the word below: that is `digit` itself.
+                (*first, carry) = step(*first, digit, lowest & !1, carry);
+                for (to, b) in above.iter_mut().zip(rest) {
+                    (*to, carry) = step(*to, digit, *b, carry);
+                }
+                over = digit & all_if_set;
+            }
+            let (high, one) = carry.overflowing_add(top);
+            let (high, two) = high.overflowing_add(over);
+            // The sum stays below 3n.
+            top = Word::from(one)
+                .wrapping_add(Word::from(two))
+                .wrapping_add(self.one_word_down(&mut sum, high));
+        }
+        self.reduced(&sum, top)
+    }
+
+    /// a·2^digit/2^w mod n, for a below n, a digit of the window and w bits in a word.
+    fn shift(&self, a: &[Word; LIMBS], digit: Word) -> [Word; LIMBS] {
+        let factor = 1 << digit;
+        let mut sum = *a;
+        let mut carry = 0;
+        for to in &mut sum {
+            (*to, carry) = step(0, factor, *to, carry);
+        }
+        let top = self.one_word_down(&mut sum, carry);
+        self.reduced(&sum, top)
+    }
+
+    /// 2·a mod n.
+    fn double(&self, a: &[Word; LIMBS]) -> [Word; LIMBS] {
+        let mut sum = *a;
+        let mut bit = 0;
+        for to in &mut sum {
+            (*to, bit) = (*to << 1 | bit, *to >> (Word::BITS - 1));
+        }
+        self.reduced(&sum, bit)
+    }
+
+    /// Adds the multiple of n that makes the lowest word vanish, and drops that word; `high` is the word above `sum`.
+    /// Gives what is above the highest word then, 0 or 1.
+    #[inline(always)]
+    fn one_word_down(&self, sum: &mut [Word; LIMBS], high: Word) -> Word {
+        let Some(((mut to, rest), (n_0, n))) = sum.split_first_mut().zip(self.n.split_first())
+        else {
+            return 0;
+        };
+        let m = to.wrapping_mul(self.negative_inverse);
+        let (_, mut carry) = step(*to, m, *n_0, 0);
+        for (from, n) in rest.iter_mut().zip(n) {
+            (*to, carry) = step(*from, m, *n, carry);
+            to = from;
+        }
+        let (highest, more) = high.overflowing_add(carry);
+        *to = highest;
+        Word::from(more)
     }
 
     /// `sum`, or `sum` − n if that is not negative; `top` is the word above `sum`.
@@ -137,6 +264,12 @@ mod tests {
         let params = FixedMontyParams::new_vartime(n);
         let base = FixedMontyForm::new(&base.rem(n.as_nz_ref()), &params);
         assert_eq!(power(&base, &exponent), base.pow(&exponent));
+        let two = FixedMontyForm::one(&params).double();
+        assert_eq!(power_of_two(&exponent, &params), two.pow(&exponent));
+        for exponent in [3, 65_537, u32::MAX] {
+            let expected = base.pow(&Uint::<1>::from_u32(exponent));
+            assert_eq!(small_power(&base, exponent), expected);
+        }
     }
 
     fn sweep<const LIMBS: usize>() {

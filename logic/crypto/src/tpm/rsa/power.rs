@@ -1,9 +1,10 @@
 //! Powers of numbers of fixed width, over the library's Montgomery arithmetic.
 
+use crypto_bigint::Uint;
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{MontyForm, MontyMultiplier, Uint};
 use zeroize::Zeroizing;
 
+use super::montgomery::small_power;
 use crate::CryptoError;
 use crate::bytes::copy_prefix;
 
@@ -32,24 +33,7 @@ pub(super) fn public<const LIMBS: usize>(
         return Err(CryptoError::DataLength);
     }
     let params = FixedMontyParams::new_vartime(n);
-    write(&small_power(&base, e, &params), bytes);
+    let base = FixedMontyForm::new(&base, &params);
+    write(&small_power(&base, e).retrieve(), bytes);
     Ok(())
-}
-
-/// `base` to the power of a small public exponent, left to right: those in use have two bits set.
-pub(super) fn small_power<const LIMBS: usize>(
-    base: &Uint<LIMBS>,
-    exponent: u32,
-    params: &FixedMontyParams<LIMBS>,
-) -> Uint<LIMBS> {
-    let mut multiplier = <FixedMontyForm<LIMBS> as MontyForm>::Multiplier::from(params);
-    let base = FixedMontyForm::new(base, params);
-    let mut power = base;
-    for bit in (0..exponent.checked_ilog2().unwrap_or(0)).rev() {
-        multiplier.square_assign(&mut power);
-        if (exponent >> bit) & 1 == 1 {
-            multiplier.mul_assign(&mut power, &base);
-        }
-    }
-    power.retrieve()
 }

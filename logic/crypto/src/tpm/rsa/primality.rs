@@ -7,7 +7,7 @@ use crypto_bigint::{Limb, NonZero, Uint, Word};
 use zeroize::Zeroizing;
 
 use super::RsaSize;
-use super::montgomery::power;
+use super::montgomery::{power, power_of_two};
 use crate::rsa::sieve::{BitSet, SmallPrimes};
 
 /// Odd numbers looked at behind one start. About 11 of them are prime at 1024 bits, 6 at 2048.
@@ -94,8 +94,7 @@ pub(super) fn passes_fermat<const HALF: usize>(number: &Uint<HALF>) -> bool {
     };
     let params = Zeroizing::new(FixedMontyParams::new(odd));
     let exponent = Zeroizing::new(number.wrapping_sub(&Uint::ONE));
-    let two = Zeroizing::new(FixedMontyForm::one(&params).double());
-    power(&two, &exponent) == FixedMontyForm::one(&params)
+    power_of_two(&exponent, &params) == FixedMontyForm::one(&params)
 }
 
 /// One round (FIPS 186-5, appendix B.3.1).
