@@ -9,6 +9,7 @@ use crate::selftest::SelfTests;
 use crate::session::Sessions;
 use crate::state::{CLOCK_UPDATE, Clock, Healing, Journalled, Orderly, Permanent, Volatile};
 use crate::store::{Platform, RecordId, Store, StoreError};
+use crate::supplement::Supplement;
 use crate::tpm::{Memory, StartError};
 use crate::transaction::Transaction;
 use ironroot_crypto::drbg::Drbg;
@@ -46,6 +47,7 @@ pub(crate) struct Core<'m> {
     pub(crate) sessions: Sessions<'m>,
     pub(crate) transaction: Transaction,
     pub(crate) tests: SelfTests,
+    pub(crate) supplement: Supplement,
     /// How the TPM was shut down before it was started (`orderly` of TPMA_STARTUP_CLEAR).
     pub(crate) found_orderly: bool,
     pub(crate) established: bool,
@@ -95,6 +97,7 @@ impl<'m> Core<'m> {
             sessions: Sessions::new(memory.sessions, profile),
             transaction: Transaction::default(),
             tests: SelfTests::default(),
+            supplement: Supplement::default(),
             found_orderly: false,
             established: false,
             physical_presence: false,
@@ -109,6 +112,7 @@ impl<'m> Core<'m> {
         self.mode = Mode::Off;
         self.roll_back();
         let kept = Permanent::read(self.store)?.ok_or(StartError::Corrupt)?;
+        let supplement = Supplement::read(self.store)?;
         let fresh = Drbg::from_entropy(&mut &mut *self.platform, b"ironroot tpm")
             .map_err(|_| StartError::Entropy)?;
         self.drbg = fresh;
@@ -121,6 +125,7 @@ impl<'m> Core<'m> {
         self.nv = Nv::default();
         self.volatile = Volatile::reset(&mut self.drbg);
         self.permanent = Journalled::new(kept);
+        self.supplement = supplement;
         self.objects.flush_all();
         self.sessions.restart();
         self.found_orderly = false;
@@ -170,8 +175,14 @@ impl<'m> Core<'m> {
             false => self.transaction.commit(self.store).map_err(Rc::from),
         });
         match done {
-            Ok(()) => self.permanent.keep(),
-            Err(_) => self.permanent.restore(),
+            Ok(()) => {
+                self.permanent.keep();
+                self.supplement.keep();
+            }
+            Err(_) => {
+                self.permanent.restore();
+                self.supplement.restore();
+            }
         }
         if !self.transaction.is_empty() {
             // The record that it was read from may be another one now.
@@ -184,16 +195,17 @@ impl<'m> Core<'m> {
     /// Forgets what a refused command staged.
     pub(crate) fn roll_back(&mut self) {
         self.permanent.restore();
+        self.supplement.restore();
+        self.supplement.forget_command();
         self.transaction.clear();
     }
 
     fn stage_permanent(&mut self) -> Result<()> {
-        match self.permanent.is_edited() {
-            true => self
-                .transaction
-                .set_with(RecordId::PERMANENT, |out| self.permanent.get().write(out)),
-            false => Ok(()),
+        if self.permanent.is_edited() {
+            self.transaction
+                .set_with(RecordId::PERMANENT, |out| self.permanent.get().write(out))?;
         }
+        self.supplement.stage(&mut self.transaction)
     }
 
     /// Whether a seed, a record or a self test makes it unsafe to go on; then only GetTestResult and GetCapability are

@@ -91,6 +91,7 @@ pub(crate) fn accept(
     let handles = handle_area(core, command, buffer, &mut at)?;
     let sessions = session_area(command, tag, buffer, &mut at)?;
     let params = at..buffer.len();
+    core.check_read_only(command.code, &handles)?;
     let authorised = authorize::check(
         core,
         command,
@@ -192,6 +193,11 @@ pub(crate) fn run(
     response: &mut [u8],
 ) -> Result<usize> {
     let params_at = accepted.params_at();
+    core.begin_command_audit(
+        accepted.command.code,
+        &accepted.handles,
+        accepted.authorised.command_audit(),
+    )?;
     let mut call = Call {
         code: accepted.command.code,
         locality: accepted.locality,
@@ -200,8 +206,12 @@ pub(crate) fn run(
         out: Output::new(response.get_mut(params_at..).ok_or(Rc::FAILURE)?),
         response_handle: None,
     };
-    (accepted.command.run)(core, &mut call)?;
-    core.commit()?;
+    let done = (accepted.command.run)(core, &mut call).and_then(|()| core.commit());
+    if let Err(rc) = done {
+        // Also of a command that goes on later: it is run again from its start.
+        core.roll_back();
+        return Err(rc);
+    }
     let (params_len, handle) = (call.out.len(), call.response_handle);
     let area_len = session_area_of_answer(core, accepted, params_len, response)?;
     let ends = params_at
@@ -236,20 +246,15 @@ fn session_area_of_answer(
     params_len: usize,
     response: &mut [u8],
 ) -> Result<usize> {
-    if !accepted.with_sessions() {
-        authorize::unaudited(core, accepted.command);
-        return Ok(0);
-    }
+    let command = accepted.command;
     let body = response.get_mut(accepted.params_at()..).unwrap_or_default();
     let (params, rest) = body.split_at_mut_checked(params_len).ok_or(Rc::FAILURE)?;
     let mut area = Output::new(rest);
-    authorize::respond(
-        core,
-        &mut accepted.authorised,
-        accepted.command,
-        params,
-        &mut area,
-    )?;
+    match accepted.with_sessions() {
+        true => authorize::respond(core, &mut accepted.authorised, command, params, &mut area)?,
+        false => authorize::unaudited(core, command),
+    }
+    core.end_command_audit(command.code, accepted.authorised.command_audit(), params);
     Ok(area.len())
 }
 

@@ -4,6 +4,8 @@ use crate::core::Core;
 use crate::handle::{Handle, Kind};
 use crate::rc::{Rc, Result};
 use crate::structures::{AuthValue, DigestBytes, Name};
+#[cfg(feature = "full")]
+use crate::supplement::timer_of;
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// A policy: the hash algorithm of the sessions that may satisfy it, and the digest they must reach.
@@ -95,6 +97,8 @@ impl Core<'_> {
             Handle::ENDORSEMENT => self.volatile.endorsement_enabled,
             Handle::PLATFORM => self.volatile.platform_enabled,
             Handle::NULL | Handle::LOCKOUT => true,
+            #[cfg(feature = "full")]
+            _ if timer_of(handle).is_some() => true,
             Handle::PLATFORM_NV => self.volatile.platform_nv_enabled,
             _ => return Err(Rc::VALUE),
         };
@@ -119,6 +123,16 @@ impl Core<'_> {
             ),
             Handle::LOCKOUT => (kept.lockout_auth.duplicate(), kept.lockout_policy),
             Handle::NULL => (AuthValue::EMPTY, Policy::NONE),
+            // The platform's auth value, a policy of its own.
+            #[cfg(feature = "full")]
+            _ => (
+                self.volatile.platform_auth.duplicate(),
+                timer_of(handle)
+                    .and_then(|number| self.supplement.live.timers.get(number))
+                    .ok_or(Rc::HANDLE)?
+                    .policy,
+            ),
+            #[cfg(not(feature = "full"))]
             _ => return Err(Rc::HANDLE),
         };
         Ok(Guard {

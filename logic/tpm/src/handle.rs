@@ -45,6 +45,9 @@ impl Handle {
     pub(crate) const PLATFORM: Self = Self(0x4000_000c);
     /// NV indices and persistent objects made by the platform.
     pub(crate) const PLATFORM_NV: Self = Self(0x4000_000d);
+    /// First authenticated countdown timer.
+    #[cfg(feature = "full")]
+    pub(crate) const ACT_FIRST: Self = Self(0x4000_0110);
     /// First handle of a loaded object.
     pub(crate) const TRANSIENT_FIRST: Self = Self(0x8000_0000);
     /// First handle of an HMAC session; the lower 24 bits index the session.

@@ -21,20 +21,27 @@ mod profile;
 mod rc;
 mod selftest;
 mod session;
+#[cfg(feature = "full")]
+mod snapshot;
 mod state;
 mod store;
 mod structures;
+#[cfg_attr(not(feature = "full"), path = "supplement_none.rs")]
+mod supplement;
 mod table;
 mod ticket;
 mod tpm;
 mod transaction;
 mod wire;
 
+pub use commands::REVISION;
 pub use dispatch::Locality;
 pub use object::ObjectSlot;
 pub use profile::{Identity, MAX_COMMAND, Profile};
 pub use rc::Rc;
 pub use session::SessionSlot;
+#[cfg(feature = "full")]
+pub use snapshot::{MAX_SNAPSHOT, SnapshotError};
 pub use store::{
     Change, Entropy, EntropyError, MAX_RECORD, Platform, RecordId, Store, StoreError, Ticks,
     UniqueKey,

@@ -92,6 +92,8 @@ codes! {
         NO_RESULT = 0x054,
         /// A sensitive structure holds something wrong.
         SENSITIVE = 0x055,
+        /// Not in read-only mode.
+        READ_ONLY = 0x056,
     }
     FORMAT_ONE {
         /// Algorithm not known or not allowed here.
@@ -160,6 +162,8 @@ codes! {
         CURVE = 0x026,
         /// The point is not on the curve.
         ECC_POINT = 0x027,
+        /// A secure channel is needed.
+        CHANNEL = 0x030,
     }
     WARNING {
         /// The oldest saved session must be loaded first.

@@ -16,6 +16,10 @@ impl RecordId {
     pub const ORDERLY: Self = Self(3);
     /// The PCRs that an orderly Shutdown(STATE) keeps.
     pub const PCRS: Self = Self(4);
+    /// What the full build's rarer commands keep for good: command audit, physical presence.
+    pub const SUPPLEMENT: Self = Self(5);
+    /// What of theirs an orderly Shutdown(STATE) keeps.
+    pub const RESUME_SUPPLEMENT: Self = Self(6);
 }
 
 /// One change of a transaction.

@@ -56,7 +56,12 @@ pub(crate) enum Place {
     Object,
     /// The same, or `TPM_RH_NULL`.
     ObjectOrNull,
-    /// Whatever can authorise: object, PCR, NV index, hierarchy (not null), lockout.
+    /// Owner, platform, endorsement, lockout, a countdown timer.
+    HierarchyPolicy,
+    /// A countdown timer.
+    #[cfg(feature = "full")]
+    Timer,
+    /// Whatever can authorise: object, PCR, NV index, hierarchy (not null), lockout, countdown timer.
     Entity,
     /// The same, or `TPM_RH_NULL`.
     EntityOrNull,
@@ -105,12 +110,16 @@ impl Place {
         let pcr = handle.kind() == Kind::Pcr && handle.0 < 24;
         let nv = handle.kind() == Kind::Nv;
         let session = matches!(handle.kind(), Kind::HmacSession | Kind::PolicySession);
+        let timer = is_timer(handle);
         let provision = matches!(handle, Handle::OWNER | Handle::PLATFORM);
         let fits = match self {
             Self::Object => object,
             Self::ObjectOrNull => object || null,
-            Self::Entity => object || hierarchy && !null || lockout || pcr || nv,
-            Self::EntityOrNull => object || hierarchy || lockout || pcr || nv,
+            Self::HierarchyPolicy => hierarchy && !null || lockout || timer,
+            #[cfg(feature = "full")]
+            Self::Timer => timer,
+            Self::Entity => object || hierarchy && !null || lockout || pcr || nv || timer,
+            Self::EntityOrNull => object || hierarchy || lockout || pcr || nv || timer,
             Self::Parent => object || hierarchy,
             Self::Hierarchy => hierarchy,
             Self::HierarchyAuth => hierarchy && !null || lockout,
@@ -132,6 +141,18 @@ impl Place {
             false => Err(Rc::VALUE),
         }
     }
+}
+
+/// Whether it names a countdown timer that there is.
+#[cfg(feature = "full")]
+fn is_timer(handle: Handle) -> bool {
+    crate::supplement::timer_of(handle).is_some()
+}
+
+/// Without timers.
+#[cfg(not(feature = "full"))]
+const fn is_timer(_handle: Handle) -> bool {
+    false
 }
 
 impl Place {

@@ -57,7 +57,7 @@ impl From<StoreError> for StartError {
 
 /// A TPM.
 pub struct Tpm<'m> {
-    core: Core<'m>,
+    pub(crate) core: Core<'m>,
     buffer: [u8; MAX_COMMAND],
     len: usize,
     suspended: Option<Accepted>,
@@ -204,6 +204,16 @@ impl<'m> Tpm<'m> {
         self.core.physical_presence = present;
     }
 
+    /// Which authenticated countdown timers have run out and were not set again since: bit 0 is `TPM_RH_ACT_0`. What
+    /// follows from it is the machine's matter; to be asked from time to time, for nothing tells it by itself.
+    #[cfg(feature = "full")]
+    pub fn timers_signalled(&mut self) -> u16 {
+        if self.core.mode == Mode::Running {
+            self.core.tick();
+        }
+        self.core.timers_signalled()
+    }
+
     /// Loads an object or sequence (`object`), or a session, from what stands inside a context, as if it had been
     /// authenticated; for fuzz targets. `None`: it was refused.
     #[cfg(feature = "fuzz")]
@@ -233,7 +243,7 @@ impl<'m> Tpm<'m> {
     }
 
     /// Wipes what a command left: its bytes may hold auth values.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         wipe(&mut self.buffer);
         self.len = 0;
         self.suspended = None;

@@ -15,6 +15,23 @@ const NV_SPACE: u32 = 0x14b;
 /// A machine with something of everything. The platform's auth value is set, so that its loss would be seen.
 fn furnished() -> Machine {
     let mut machine = Machine::new();
+    #[cfg(feature = "full")]
+    {
+        // Some commands are audited (Clear, ClockSet), some need a person, who is there.
+        machine.tpm().set_physical_presence(true);
+        let two = [0, 0, 0, 2, 0, 0, 1, 0x26, 0, 0, 1, 0x28];
+        let audit = Command::new(0x140).handle(rh::OWNER).u16(alg::NULL);
+        machine
+            .send(&audit.raw(&two).raw(&[0; 4]), &mut open())
+            .unwrap();
+        let one = [0, 0, 0, 1, 0, 0, 1, 0x2e];
+        let presence = Command::new(0x12d).handle(rh::PLATFORM);
+        machine
+            .send(&presence.raw(&one).raw(&[0; 4]), &mut open())
+            .unwrap();
+        // The next audited command begins a new digest, and the counter steps with it.
+        machine.reset();
+    }
     let kinds = [
         0,
         COUNTER,
@@ -76,7 +93,11 @@ fn cases() -> Vec<Case> {
     let new = nv_public(NV + 20, PLAIN, &[], 8);
     let new_orderly = nv_public(NV + 20, PLAIN | ORDERLY, &[], 8);
     let banks = [0, 0, 0, 1, 0, 4, 3, 0, 0, 0];
-    vec![
+    #[cfg_attr(
+        not(feature = "full"),
+        expect(unused_mut, reason = "the small build has no more")
+    )]
+    let mut cases: Vec<Case> = vec![
         ("Shutdown(CLEAR)", Command::new(0x145).u16(0), b"-"),
         ("Shutdown(STATE)", Command::new(0x145).u16(1), b"-"),
         (
@@ -174,6 +195,60 @@ fn cases() -> Vec<Case> {
                 .u32(0x8100_0002),
             b"",
         ),
+    ];
+    #[cfg(feature = "full")]
+    cases.extend(supplement(&new));
+    cases
+}
+
+/// Those of the full build alone. Each begins a digest of the command audit, if it is audited.
+#[cfg(feature = "full")]
+fn supplement(new: &[u8]) -> [Case; 7] {
+    let code = |code: u32| [&[0, 0, 0, 1][..], &code.to_be_bytes()].concat();
+    let none = [0; 4];
+    let audit = |hash: u16, set: &[u8], clear: &[u8]| {
+        Command::new(0x140)
+            .handle(rh::OWNER)
+            .u16(hash)
+            .raw(set)
+            .raw(clear)
+    };
+    let on_platform = |code: u32| Command::new(code).handle(rh::PLATFORM);
+    [
+        (
+            "SetCommandCodeAuditStatus",
+            audit(alg::NULL, &code(0x17b), &none),
+            b"",
+        ),
+        (
+            "SetCommandCodeAuditStatus takes back",
+            audit(alg::NULL, &none, &code(0x126)),
+            b"",
+        ),
+        (
+            "SetCommandCodeAuditStatus of the hash",
+            audit(alg::SHA384, &none, &none),
+            b"",
+        ),
+        (
+            "PP_Commands",
+            on_platform(0x12d).raw(&code(0x125)).raw(&none),
+            b"",
+        ),
+        (
+            "PP_Commands takes back",
+            on_platform(0x12d).raw(&none).raw(&code(0x12e)),
+            b"",
+        ),
+        ("SetAlgorithmSet", on_platform(0x13f).u32(9), b""),
+        (
+            "NV_DefineSpace2",
+            Command::new(0x19d)
+                .handle(rh::OWNER)
+                .sized(b"")
+                .sized(&[&[1], new].concat()),
+            b"",
+        ),
     ]
 }
 
@@ -226,7 +301,11 @@ fn lasting(machine: &mut Machine) -> Vec<Vec<u8>> {
     let mut seen = vec![
         capability(machine, 1, 0x0100_0000, 254).1,
         capability(machine, 1, 0x8100_0000, 254).1,
+        capability(machine, 3, 0, 64).1,
+        capability(machine, 4, 0, 64).1,
         capability(machine, 6, 0x20f, 4).1,
+        property(machine, 0x20c).to_be_bytes().to_vec(),
+        property(machine, 0x214).to_be_bytes().to_vec(),
         capability(machine, 9, 0x4000_0000, 3).1,
         property(machine, 0x200).to_be_bytes().to_vec(),
     ];

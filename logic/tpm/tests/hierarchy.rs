@@ -171,11 +171,11 @@ fn policies_are_set_with_a_digest_of_their_hash_only() {
         expected.extend(hash.to_be_bytes());
         expected.extend(digest);
     }
-    let (more, list) = capability(&mut machine, 9, 0x4000_0000, 10);
-    assert!(!more);
+    // Countdown timers have policies, too; those are another test's.
+    let (_, list) = capability(&mut machine, 9, 0x4000_0000, 4);
     assert_eq!(list, expected);
     machine.reset();
-    let (_, list) = capability(&mut machine, 9, rh::PLATFORM, 10);
+    let (_, list) = capability(&mut machine, 9, rh::PLATFORM, 1);
     assert_eq!(
         list,
         [&[0, 0, 0, 1][..], &rh::PLATFORM.to_be_bytes(), &[0, 0x10]].concat(),

@@ -22,6 +22,9 @@ pub(super) fn check(
     at: usize,
     entity: Handle,
 ) -> Result<()> {
+    if core.presence_is_missing(request.command.code, entity) {
+        return Err(Rc::PP);
+    }
     let role = request.command.roles.get(at).copied().unwrap_or(Role::User);
     let guard = core.guard(entity)?;
     let handle = authorised.entry(at)?.handle;

@@ -17,7 +17,7 @@ pub(super) fn cp_hash(hash: HashAlgorithm, request: &Request<'_>) -> DigestBytes
 }
 
 /// H(success ‖ code ‖ parameters as they will be sent).
-pub(super) fn rp_hash(hash: HashAlgorithm, code: u32, params: &[u8]) -> DigestBytes {
+pub(crate) fn rp_hash(hash: HashAlgorithm, code: u32, params: &[u8]) -> DigestBytes {
     bytes_of(&digest_parts(hash, &[&[0; 4], &code.to_be_bytes(), params]))
 }
 

@@ -12,6 +12,8 @@ mod limit;
 mod policy;
 
 pub(crate) use answer::{respond, unaudited};
+#[cfg(feature = "full")]
+pub(crate) use hmac::rp_hash;
 
 use crate::attributes::SessionAttributes;
 use crate::core::Core;
@@ -21,6 +23,7 @@ use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
 use crate::session::{Direction, Session, joined};
 use crate::structures::{AuthValue, DigestBytes, Nonce};
+use crate::supplement::{Audited, audited as command_audited};
 use crate::table::Command;
 use crate::wire::{Bytes, SecretBytes};
 use core::ops::Range;
@@ -43,6 +46,8 @@ pub(crate) struct Authorised {
     audit: Option<usize>,
     /// What the audit is told of the command.
     audited: DigestBytes,
+    /// What the command audit is told of it.
+    command_audit: Audited,
 }
 
 /// One session of a command.
@@ -107,18 +112,21 @@ pub(crate) fn check(
     sessions: Option<Range<usize>>,
     params: Range<usize>,
 ) -> Result<Authorised> {
-    let Some(sessions) = sessions else {
-        return Ok(Authorised::default());
+    let audit = core.command_audit_hash(command.code);
+    let mut authorised = match sessions {
+        Some(sessions) => area::read(core, command, buffer.get(sessions).unwrap_or_default())?,
+        None if audit.is_none() => return Ok(Authorised::default()),
+        None => Authorised::default(),
     };
-    let mut authorised = area::read(core, command, buffer.get(sessions).unwrap_or_default())?;
     authorised.assign(command, handles)?;
     let handles = handles.get(..command.handles.len()).unwrap_or_default();
     let request = Request {
         command,
         locality,
-        names: authorised.names(core, handles)?,
+        names: authorised.names(core, handles, audit.is_some())?,
         params: buffer.get(params.clone()).unwrap_or_default(),
     };
+    authorised.command_audit = command_audited(audit, |hash| hmac::cp_hash(hash, &request));
     for (at, number) in (0..authorised.count).zip(1u8..) {
         check_session(core, &request, &mut authorised, at).map_err(|rc| rc.session(number))?;
     }
@@ -131,6 +139,11 @@ pub(crate) fn check(
 }
 
 impl Authorised {
+    /// What the command audit is told of the command.
+    pub(crate) fn command_audit(&self) -> &Audited {
+        &self.command_audit
+    }
+
     fn entries(&self) -> &[Entry] {
         self.entries.get(..self.count).unwrap_or_default()
     }
@@ -157,15 +170,12 @@ impl Authorised {
         Ok(())
     }
 
-    /// Needed for a cpHash only, so not when all are passwords: the name of an NV index costs a read.
-    fn names(&self, core: &mut Core<'_>, handles: &[Handle]) -> Result<Names> {
+    /// Needed for a cpHash only (`wanted`, or a session wants it): the name of an NV index costs a read.
+    fn names(&self, core: &mut Core<'_>, handles: &[Handle], wanted: bool) -> Result<Names> {
         let mut all = [0; MAX_HANDLES * (MAX_DIGEST + 2)];
         let mut out = crate::wire::Output::new(&mut all);
-        if self
-            .entries()
-            .iter()
-            .any(|entry| entry.handle != Handle::PASSWORD)
-        {
+        let by_session = |entry: &Entry| entry.handle != Handle::PASSWORD;
+        if wanted || self.entries().iter().any(by_session) {
             for handle in handles {
                 out.raw(core.name(*handle)?.as_slice())?;
             }

@@ -14,7 +14,7 @@ const POLICY_SECRET: u32 = 0x151;
 /// Checks everything but the HMAC or password that the policy may want besides.
 ///
 /// # Errors
-/// `MODE`, `PCR_CHANGED`, `POLICY_FAIL`, `EXPIRED`, `POLICY_CC`, `LOCALITY`, `PP`.
+/// `MODE`, `PCR_CHANGED`, `POLICY_FAIL`, `EXPIRED`, `POLICY_CC`, `LOCALITY`, `PP`, `CHANNEL`.
 pub(super) fn check(
     core: &mut Core<'_>,
     request: &Request<'_>,
@@ -51,6 +51,11 @@ pub(super) fn check(
     check_locality(policy.locality, request.locality.number())?;
     if policy.presence_needed && !core.physical_presence {
         return Err(Rc::PP);
+    }
+    // There is no such channel here.
+    #[cfg(feature = "full")]
+    if policy.channel_needed {
+        return Err(Rc::CHANNEL);
     }
     check_limit(session, policy, request)?;
     let wanted = policy.nv_written;

@@ -6,6 +6,8 @@
 mod algorithms;
 mod properties;
 
+pub use properties::REVISION;
+
 pub(super) use algorithms::{algorithms, is_implemented};
 
 use super::pcr::{tell_banks, tell_policy};
@@ -127,7 +129,17 @@ pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result
                 .filter(|command| command.code >= property);
             tell(codes.map(Command::attributes), 4, wanted, out)?
         }
-        // None needs physical presence, and none is audited, until there are commands that say so.
+        #[cfg(feature = "full")]
+        PP_COMMANDS | AUDIT_COMMANDS => {
+            let kept = core.supplement.kept.get();
+            let list = match capability {
+                PP_COMMANDS => kept.presence,
+                _ => kept.audited,
+            };
+            tell(list.from(property), 4, wanted, out)?
+        }
+        // None needs physical presence, and none is audited, where there are no commands that say so.
+        #[cfg(not(feature = "full"))]
         PP_COMMANDS | AUDIT_COMMANDS => tell(core::iter::empty::<u32>(), 4, wanted, out)?,
         PCRS if property != 0 => return Err(Rc::VALUE.parameter(2)),
         PCRS if wanted == 0 => tell(core::iter::once(0u32), 4, 0, out)?,
@@ -151,7 +163,10 @@ pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result
         ACTS if !(0x4000_0110..=0x4000_011f).contains(&property) => {
             return Err(Rc::VALUE.parameter(2));
         }
+        #[cfg(feature = "full")]
+        ACTS => tell(timers(core, property), 12, wanted, out)?,
         // There are no authenticated countdown timers.
+        #[cfg(not(feature = "full"))]
         ACTS => tell(core::iter::empty::<u32>(), 12, wanted, out)?,
         _ => return Err(Rc::VALUE.parameter(1)),
     };
@@ -167,8 +182,39 @@ impl Marshal for Property {
     }
 }
 
-/// Permanent handles, in order: the owner, null, passwords, lockout, endorsement, platform and its NV.
-const PERMANENT: [Handle; 7] = [
+/// Authenticated countdown timers (`TPMS_ACT_DATA`): seconds left, and whether one ran out.
+#[cfg(feature = "full")]
+fn timers(core: &Core<'_>, from: u32) -> impl Iterator<Item = Timed> {
+    let now = core.clock.time;
+    (Handle::ACT_FIRST.0..)
+        .zip(core.supplement.live.timers)
+        .filter(move |(handle, _)| *handle >= from)
+        .map(move |(handle, timer)| Timed {
+            handle,
+            left: timer.remaining(now),
+            signalled: timer.signalled,
+        })
+}
+
+#[cfg(feature = "full")]
+struct Timed {
+    handle: u32,
+    left: u32,
+    signalled: bool,
+}
+
+#[cfg(feature = "full")]
+impl Marshal for Timed {
+    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&self.handle)?;
+        out.put(&self.left)?;
+        out.put(&u32::from(self.signalled))
+    }
+}
+
+/// Permanent handles, in order: the owner, null, passwords, lockout, endorsement, platform and its NV; in the full build
+/// two countdown timers.
+const PERMANENT: &[Handle] = &[
     Handle::OWNER,
     Handle::NULL,
     Handle::PASSWORD,
@@ -176,6 +222,10 @@ const PERMANENT: [Handle; 7] = [
     Handle::ENDORSEMENT,
     Handle::PLATFORM,
     Handle::PLATFORM_NV,
+    #[cfg(feature = "full")]
+    Handle::ACT_FIRST,
+    #[cfg(feature = "full")]
+    Handle(Handle::ACT_FIRST.0 + 1),
 ];
 
 /// Handles of one kind, from `from` on; those of sessions are counted by their lower 24 bits, whatever kind of session
@@ -192,7 +242,7 @@ fn tell_handles(
         Kind::HmacSession => tell(core.sessions.loaded(from), 4, wanted, out),
         Kind::PolicySession => tell(core.sessions.saved(from), 4, wanted, out),
         Kind::Permanent => tell(
-            PERMANENT.into_iter().filter(|handle| *handle >= from),
+            PERMANENT.iter().copied().filter(|handle| *handle >= from),
             4,
             wanted,
             out,
@@ -241,6 +291,12 @@ fn tell_policies(
         Tagged(Handle::ENDORSEMENT, kept.endorsement.policy),
         Tagged(Handle::PLATFORM, core.volatile.platform_policy),
     ];
+    #[cfg(feature = "full")]
+    let all = all.into_iter().chain(
+        (Handle::ACT_FIRST.0..)
+            .zip(core.supplement.live.timers)
+            .map(|(handle, timer)| Tagged(Handle(handle), timer.policy)),
+    );
     let longest = 4 + 2 + crate::profile::MAX_DIGEST;
     tell(
         all.into_iter().filter(|tagged| tagged.0.0 >= from),

@@ -65,7 +65,7 @@ fn z_gen(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.out.sized_structure(&EccPoint::from(&shared))
 }
 
-fn curve_key(core: &mut Core<'_>, key: Handle) -> Result<(Curve, Public)> {
+pub(super) fn curve_key(core: &mut Core<'_>, key: Handle) -> Result<(Curve, Public)> {
     core.refuse_sequence(key, Rc::KEY.handle(1))?;
     let public = core.with_object(key, |object| object.public.clone())?;
     match public.parameters {

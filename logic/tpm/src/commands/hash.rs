@@ -8,8 +8,13 @@ use crate::handle::{Handle, Hierarchy};
 use crate::object::sequence::{Sequence, Work, event_hashes, is_safe};
 use crate::profile::MAX_BUFFER;
 use crate::rc::{Rc, Result};
-use crate::structures::{Alg, AuthValue, HASHES, KeyedHashScheme, Parameters, Ticket, TicketKind};
+use crate::structures::{Alg, AuthValue, BANKS, Parameters, Ticket, TicketKind};
+#[cfg(feature = "full")]
+use crate::structures::{SymMode, hash_of};
 use crate::table::{Command, DECRYPT, ENCRYPT, FLUSHED, NV, Place, RETURNS_HANDLE, Role};
+use crate::wire::Input;
+#[cfg(feature = "full")]
+use ironroot_crypto::tpm::cmac::Cmac;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, Hasher, Hmac, digest};
 
 /// Lines of the command table.
@@ -76,33 +81,62 @@ fn hash(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.out.put(&ticket)
 }
 
-/// HMAC, which is also MAC: with a keyed-hash key both are the same on the wire.
+/// HMAC, which is also MAC: with a keyed-hash key both are the same on the wire, with a key of a cipher it is a CMAC.
 fn hmac(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let data = call.params.sized(MAX_BUFFER)?;
-    let wanted = hash_choice(call)?;
+    let wanted = call.params.with(mac_choice)?;
     call.params.end()?;
     let [key, ..] = call.handles;
-    let mut mac = core.begin_hmac(key, wanted, 2)?;
-    mac.update(data);
-    call.out.sized(mac.finish().as_slice())
+    match core.begin_mac(key, wanted, 2)? {
+        Work::Hmac(mut mac) => {
+            mac.update(data);
+            call.out.sized(mac.finish().as_slice())
+        }
+        #[cfg(feature = "full")]
+        Work::Cmac(mut mac) => {
+            mac.update(data);
+            call.out.sized(mac.finish().as_slice())
+        }
+        Work::Hash { .. } | Work::Event(_) => Err(core.fail()),
+    }
 }
 
 fn hmac_start(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
-    let wanted = hash_choice(call)?;
+    let wanted = call.params.with(mac_choice)?;
     call.params.end()?;
     let [key, ..] = call.handles;
-    let mac = core.begin_hmac(key, wanted, 2)?;
-    call.response_handle = Some(
-        core.objects
-            .add_sequence(Sequence::new(auth, Work::Hmac(mac)))?,
-    );
+    let work = core.begin_mac(key, wanted, 2)?;
+    call.response_handle = Some(core.objects.add_sequence(Sequence::new(auth, work))?);
     Ok(())
 }
 
-/// `TPMI_ALG_HASH+`, or `TPMI_ALG_MAC_SCHEME+`: `TPM_ALG_HMAC` has no place in either.
-fn hash_choice(call: &mut Call<'_>) -> Result<Option<HashAlgorithm>> {
-    call.params.get()
+/// How a MAC is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MacScheme {
+    Hmac(HashAlgorithm),
+    #[cfg(feature = "full")]
+    Cmac,
+}
+
+/// `TPMI_ALG_MAC_SCHEME+`: a hash or CMAC; `TPM_ALG_HMAC` has no place in it. Unknown is `SYMMETRIC`.
+#[cfg(feature = "full")]
+fn mac_choice(input: &mut Input<'_>) -> Result<Option<MacScheme>> {
+    match input.get()? {
+        Alg::NULL => Ok(None),
+        Alg::CMAC => Ok(Some(MacScheme::Cmac)),
+        alg => {
+            let hash = hash_of(alg).ok_or(Rc::SYMMETRIC)?;
+            Ok(Some(MacScheme::Hmac(hash)))
+        }
+    }
+}
+
+/// `TPMI_ALG_HASH+`
+#[cfg(not(feature = "full"))]
+fn mac_choice(input: &mut Input<'_>) -> Result<Option<MacScheme>> {
+    let hash: Option<HashAlgorithm> = input.get()?;
+    Ok(hash.map(MacScheme::Hmac))
 }
 
 /// Without an algorithm, it is an event sequence.
@@ -160,6 +194,11 @@ fn sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
             call.out.sized(mac.finish().as_slice())?;
             call.out.put(&Ticket::null(TicketKind::HashCheck))
         }
+        #[cfg(feature = "full")]
+        Work::Cmac(mac) => {
+            call.out.sized(mac.finish().as_slice())?;
+            call.out.put(&Ticket::null(TicketKind::HashCheck))
+        }
         Work::Event(_) => Err(core.fail()),
     }
 }
@@ -184,7 +223,7 @@ fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<(
     let Work::Event(hashes) = core.end_sequence(handle)? else {
         return Err(core.fail());
     };
-    call.out.put(&(HASHES.len() as u32))?;
+    call.out.put(&(BANKS.len() as u32))?;
     for hash in hashes.into_iter().flatten() {
         let algorithm = hash.algorithm();
         extend_and_tell(
@@ -219,17 +258,20 @@ impl Core<'_> {
         })
     }
 
-    /// An HMAC with a loaded key, after the checks that HMAC and HMAC_Start share; `number` is the parameter that
-    /// chooses the hash.
-    fn begin_hmac(
-        &mut self,
-        key: Handle,
-        wanted: Option<HashAlgorithm>,
-        number: u8,
-    ) -> Result<Hmac> {
+    /// A MAC with a loaded key, after the checks that HMAC and HMAC_Start share; `number` is the parameter that
+    /// chooses how.
+    fn begin_mac(&mut self, key: Handle, wanted: Option<MacScheme>, number: u8) -> Result<Work> {
         self.with_object(key, |object| {
-            let Parameters::KeyedHash { scheme } = object.public.parameters else {
-                return Err(Rc::TYPE.handle(1));
+            let own = match object.public.parameters {
+                Parameters::KeyedHash { scheme } => scheme.map(|own| MacScheme::Hmac(own.hash())),
+                #[cfg(feature = "full")]
+                Parameters::SymCipher { symmetric } => match symmetric.mode {
+                    None => None,
+                    Some(SymMode::Cmac) => Some(MacScheme::Cmac),
+                    // A key that encrypts makes no MACs.
+                    Some(SymMode::Encrypt(_)) => return Err(Rc::VALUE.parameter(number)),
+                },
+                _ => return Err(Rc::TYPE.handle(1)),
             };
             if object.public.attributes.has(ObjectAttributes::RESTRICTED) {
                 return Err(Rc::ATTRIBUTES.handle(1));
@@ -237,13 +279,25 @@ impl Core<'_> {
             if !object.public.attributes.has(ObjectAttributes::SIGN) {
                 return Err(Rc::KEY.handle(1));
             }
-            let hash = match (scheme.map(KeyedHashScheme::hash), wanted) {
-                (None, Some(hash)) | (Some(hash), None) => hash,
-                (Some(own), Some(hash)) if own == hash => hash,
+            let scheme = match (own, wanted) {
+                (None, Some(scheme)) | (Some(scheme), None) => scheme,
+                (Some(own), Some(scheme)) if own == scheme => scheme,
                 _ => return Err(Rc::VALUE.parameter(number)),
             };
             let sensitive = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
-            Ok(sensitive.data.expose(|key| Hmac::new(hash, key)))
+            match (scheme, object.public.parameters) {
+                (MacScheme::Hmac(hash), Parameters::KeyedHash { .. }) => {
+                    let mac = sensitive.data.expose(|key| Hmac::new(hash, key));
+                    Ok(Work::Hmac(mac))
+                }
+                #[cfg(feature = "full")]
+                (MacScheme::Cmac, Parameters::SymCipher { symmetric }) => {
+                    let algorithm = symmetric.algorithm;
+                    let mac = sensitive.data.expose(|key| Cmac::new(algorithm, key));
+                    mac.map(Work::Cmac).map_err(|_| Rc::FAILURE)
+                }
+                _ => Err(Rc::VALUE.parameter(number)),
+            }
         })?
     }
 

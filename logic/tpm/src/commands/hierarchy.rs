@@ -10,6 +10,8 @@ use crate::rc::{Rc, Result};
 use crate::state::{Lockout, Seed};
 use crate::store::RecordId;
 use crate::structures::{AuthValue, DigestBytes};
+#[cfg(feature = "full")]
+use crate::supplement::timer_of;
 use crate::table::{Command, DECRYPT, EXTENSIVE, NV, Place, Role};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 
@@ -33,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command(0x121, &[Place::Hierarchy], NV | EXTENSIVE, control),
     command(
         0x12e,
-        &[Place::HierarchyAuth],
+        &[Place::HierarchyPolicy],
         NV | DECRYPT,
         set_primary_policy,
     ),
@@ -90,9 +92,16 @@ fn set_primary_policy(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Handle::OWNER => core.permanent.edit().owner.policy = policy,
         Handle::ENDORSEMENT => core.permanent.edit().endorsement.policy = policy,
         Handle::LOCKOUT => core.permanent.edit().lockout_policy = policy,
-        _ => core.volatile.platform_policy = policy,
+        _ => {}
     }
-    core.commit()
+    core.commit()?;
+    match authority {
+        Handle::PLATFORM => core.volatile.platform_policy = policy,
+        #[cfg(feature = "full")]
+        _ if timer_of(authority).is_some() => core.timer(authority)?.policy = policy,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// The answer is authorised with the new auth value already.

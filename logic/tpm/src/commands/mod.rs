@@ -3,13 +3,21 @@
 mod attestation;
 mod audit;
 mod capability;
+#[cfg(feature = "full")]
+mod certificate;
 mod clock;
 mod context;
 mod create;
 mod credential;
+#[cfg(feature = "full")]
+mod der;
 mod dictionary;
 mod duplication;
+#[cfg(feature = "full")]
+mod ecc_encryption;
 mod ecdh;
+#[cfg(feature = "full")]
+mod ephemeral;
 mod hash;
 mod hierarchy;
 mod management;
@@ -17,6 +25,8 @@ mod nv;
 mod object;
 mod parameters;
 mod pcr;
+#[cfg(feature = "full")]
+mod platform;
 mod policy;
 mod random;
 #[cfg(feature = "full")]
@@ -26,6 +36,8 @@ mod signature;
 mod startup;
 mod symmetric;
 mod testing;
+
+pub use capability::REVISION;
 
 use crate::table::Command;
 
@@ -43,14 +55,22 @@ pub(crate) const CHAPTERS: &[&[Command]] = &[
     #[cfg(feature = "full")]
     rsa::COMMANDS,
     ecdh::COMMANDS,
+    #[cfg(feature = "full")]
+    ecc_encryption::COMMANDS,
+    #[cfg(feature = "full")]
+    ephemeral::COMMANDS,
     symmetric::COMMANDS,
     attestation::COMMANDS,
+    #[cfg(feature = "full")]
+    certificate::COMMANDS,
     audit::COMMANDS,
     signature::COMMANDS,
     parameters::COMMANDS,
     hash::COMMANDS,
     pcr::COMMANDS,
     hierarchy::COMMANDS,
+    #[cfg(feature = "full")]
+    platform::COMMANDS,
     dictionary::COMMANDS,
     clock::COMMANDS,
     capability::COMMANDS,

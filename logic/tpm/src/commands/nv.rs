@@ -10,6 +10,8 @@ use crate::rc::{Rc, Result};
 use crate::store::RecordId;
 use crate::structures::AuthValue;
 use crate::table::{Command, DECRYPT, ENCRYPT, NV, Place, Role};
+#[cfg(feature = "full")]
+use crate::wire::{Input, Marshal, Output, Unmarshal};
 use ironroot_crypto::tpm::hash::digest_parts;
 
 const ON_INDEX: &[Place] = &[Place::NvAuth, Place::NvIndex];
@@ -72,6 +74,22 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     command(0x14e, ENCRYPT, read),
     command(0x14f, NV, read_lock),
+    #[cfg(feature = "full")]
+    Command {
+        code: 0x19d,
+        handles: &[Place::Provision],
+        roles: &[Role::User],
+        traits: NV | DECRYPT,
+        run: define_space_2,
+    },
+    #[cfg(feature = "full")]
+    Command {
+        code: 0x19e,
+        handles: &[Place::NvIndex],
+        roles: &[],
+        traits: ENCRYPT,
+        run: read_public_2,
+    },
     Command {
         code: 0x13b,
         handles: &[Place::NvIndex],
@@ -85,6 +103,24 @@ fn define_space(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
     let public: NvPublic = call.params.sized_structure()?;
     call.params.end()?;
+    define(core, call, public, auth)
+}
+
+/// The same with the public area in its newer form.
+#[cfg(feature = "full")]
+fn define_space_2(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    let auth = call.params.get::<AuthValue>()?.without_trailing_zeros();
+    let NvPublic2(public) = call.params.sized_structure()?;
+    call.params.end()?;
+    define(core, call, public, auth)
+}
+
+fn define(
+    core: &mut Core<'_>,
+    call: &mut Call<'_>,
+    public: NvPublic,
+    auth: AuthValue,
+) -> Result<()> {
     let [authority, ..] = call.handles;
     if auth.len() > public.name_alg.digest_len() {
         return Err(Rc::SIZE.parameter(1));
@@ -144,6 +180,43 @@ fn read_public(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let public = core.nv_index(handle)?.public;
     call.out.sized_structure(&public)?;
     call.out.put(&public.name()?)
+}
+
+#[cfg(feature = "full")]
+fn read_public_2(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
+    call.params.end()?;
+    let [handle, ..] = call.handles;
+    let public = core.nv_index(handle)?.public;
+    call.out.sized_structure(&NvPublic2(public))?;
+    call.out.put(&public.name()?)
+}
+
+/// `TPMT_NV_PUBLIC_2`: the kind of the handle, then the public area. Only ordinary indices are known; a name leaves the
+/// kind out, so it is the same in both forms.
+#[cfg(feature = "full")]
+struct NvPublic2(NvPublic);
+
+/// `TPM_HT_NV_INDEX`
+#[cfg(feature = "full")]
+const NV_INDEX: u8 = 1;
+
+/// Another kind is `SELECTOR`.
+#[cfg(feature = "full")]
+impl Unmarshal for NvPublic2 {
+    fn unmarshal(input: &mut Input<'_>) -> Result<Self> {
+        match input.get()? {
+            NV_INDEX => input.get().map(Self),
+            _ => Err(Rc::SELECTOR),
+        }
+    }
+}
+
+#[cfg(feature = "full")]
+impl Marshal for NvPublic2 {
+    fn marshal(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&NV_INDEX)?;
+        out.put(&self.0)
+    }
 }
 
 fn write(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::pcr::Pcrs;
 use crate::rc::{Rc, Result};
 use crate::state::{CLOCK_UPDATE, Orderly, Volatile};
 use crate::store::{MAX_RECORD, RecordId, Store, StoreError};
+use crate::supplement::Live;
 use crate::table::{Command, NO_SESSIONS, NV};
 use crate::wire::Input;
 use ironroot_crypto::Secret;
@@ -54,6 +55,7 @@ enum Start {
 struct Saved {
     resume: Record,
     pcrs: Record,
+    live: Live,
 }
 
 struct Record {
@@ -109,6 +111,7 @@ fn startup(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     let mut saved = Saved {
         resume: Record::EMPTY,
         pcrs: Record::EMPTY,
+        live: Live::default(),
     };
     let is_saved = match before {
         Orderly::State { .. } => core.read_saved(&mut saved)?,
@@ -121,11 +124,14 @@ fn startup(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         (_, false) => Start::Reset,
     };
     core.tick();
+    if start != Start::Reset && saved.live.audit_goes_on() {
+        core.take_audit_begin_back();
+    }
     core.stage_start(start, before)?;
     core.commit()?;
     core.pcrs.locality_three = call.locality == Locality::THREE && !core.pcrs.measured;
     core.found_orderly = before != Orderly::No;
-    core.begin_volatile(start, &saved)?;
+    core.begin_volatile(start, &mut saved)?;
     core.mode = Mode::Running;
     Ok(())
 }
@@ -179,6 +185,11 @@ impl Core<'_> {
     /// # Errors
     /// `NV_UNAVAILABLE`: it cannot be read just now, and must not be given up for that.
     fn read_saved(&mut self, saved: &mut Saved) -> Result<bool> {
+        match Live::read(self.store, &mut self.drbg) {
+            Ok(Some(live)) => saved.live = live,
+            Ok(None) => return Ok(false),
+            Err(_) => return Err(Rc::NV_UNAVAILABLE),
+        }
         if !saved.resume.fill(self.store, RecordId::RESUME)?
             || !saved.pcrs.fill(self.store, RecordId::PCRS)?
         {
@@ -226,6 +237,9 @@ impl Core<'_> {
         if matches!(before, Orderly::State { .. }) {
             self.transaction.remove(RecordId::RESUME)?;
             self.transaction.remove(RecordId::PCRS)?;
+            self.supplement
+                .live
+                .stage(false, 0, &mut self.transaction)?;
         }
         self.start_nv(
             start != Start::Resume,
@@ -235,7 +249,7 @@ impl Core<'_> {
     }
 
     /// Puts what lives in memory into the state that the start asks for; after the commit.
-    fn begin_volatile(&mut self, start: Start, saved: &Saved) -> Result<()> {
+    fn begin_volatile(&mut self, start: Start, saved: &mut Saved) -> Result<()> {
         let resume = start == Start::Resume;
         if resume {
             saved.pcrs.read(|input| self.pcrs.read(input))?;
@@ -243,6 +257,7 @@ impl Core<'_> {
         match start {
             Start::Reset => {
                 self.volatile = Volatile::reset(&mut self.drbg);
+                self.supplement.live = Live::fresh(&mut self.drbg);
                 self.sessions.reset();
             }
             Start::Restart | Start::Resume => {
@@ -251,6 +266,11 @@ impl Core<'_> {
                     self.volatile = read_volatile(input)?;
                     self.sessions.read(input)
                 })?;
+                let live = core::mem::take(&mut saved.live);
+                self.supplement.live = match resume {
+                    true => live,
+                    false => live.restarted(),
+                };
                 self.volatile.restart_count = self.volatile.restart_count.saturating_add(1);
             }
         }
@@ -264,6 +284,8 @@ impl Core<'_> {
 
     /// Stages the records that a restart or resume reads, or their removal.
     fn stage_saved(&mut self, state: bool) -> Result<()> {
+        let (live, now) = (&self.supplement.live, self.clock.time);
+        live.stage(state, now, &mut self.transaction)?;
         if !state {
             self.transaction.remove(RecordId::RESUME)?;
             return self.transaction.remove(RecordId::PCRS);

@@ -2,8 +2,10 @@
 
 use crate::profile::MAX_BANKS;
 use crate::rc::{Rc, Result};
-use crate::structures::{AuthValue, HASHES};
+use crate::structures::{AuthValue, BANKS};
 use crate::wire::{Input, Output};
+#[cfg(feature = "full")]
+use ironroot_crypto::tpm::cmac::{CMAC_STATE_LEN, Cmac};
 use ironroot_crypto::tpm::hash::{HASH_STATE_LEN, HMAC_STATE_LEN, Hasher, Hmac};
 use ironroot_crypto::wipe;
 
@@ -33,6 +35,9 @@ pub(crate) enum Work {
     },
     /// An HMAC.
     Hmac(Hmac),
+    /// A CMAC.
+    #[cfg(feature = "full")]
+    Cmac(Cmac),
     /// One digest for each bank of PCRs.
     Event(EventHashes),
 }
@@ -43,7 +48,7 @@ pub(crate) type EventHashes = [Option<Hasher>; MAX_BANKS];
 /// Nothing hashed yet, with every algorithm.
 pub(crate) fn event_hashes() -> EventHashes {
     let mut hashes = [const { None }; MAX_BANKS];
-    for (hash, (_, algorithm)) in hashes.iter_mut().zip(HASHES) {
+    for (hash, (_, algorithm)) in hashes.iter_mut().zip(BANKS) {
         *hash = Some(Hasher::new(*algorithm));
     }
     hashes
@@ -71,6 +76,8 @@ impl Sequence {
                 hash.update(data);
             }
             Work::Hmac(hmac) => hmac.update(data),
+            #[cfg(feature = "full")]
+            Work::Cmac(cmac) => cmac.update(data),
             Work::Event(hashes) => hashes
                 .iter_mut()
                 .flatten()
@@ -99,12 +106,19 @@ impl Sequence {
                 wipe(&mut state);
                 written
             }
+            #[cfg(feature = "full")]
+            Work::Cmac(cmac) => {
+                let mut state = [0; CMAC_STATE_LEN];
+                let len = cmac.save(&mut state);
+                let written = out
+                    .put(&4u8)
+                    .and_then(|()| out.sized(state.get(..len).unwrap_or_default()));
+                wipe(&mut state);
+                written
+            }
             Work::Event(hashes) => {
                 out.put(&3u8)?;
-                hashes
-                    .iter()
-                    .flatten()
-                    .try_for_each(|hash| write_hash(hash, out))
+                write_event_hashes(hashes, out)
             }
         }
     }
@@ -127,17 +141,38 @@ impl Sequence {
             2 => Work::Hmac(
                 Hmac::restore(input.sized(HMAC_STATE_LEN)?).map_err(|_| Rc::BAD_CONTEXT)?,
             ),
-            3 => {
-                let mut hashes = [const { None }; MAX_BANKS];
-                for hash in &mut hashes {
-                    *hash = Some(read_hash(input)?);
-                }
-                Work::Event(hashes)
-            }
+            #[cfg(feature = "full")]
+            4 => Work::Cmac(
+                Cmac::restore(input.sized(CMAC_STATE_LEN)?).map_err(|_| Rc::BAD_CONTEXT)?,
+            ),
+            3 => Work::Event(read_event_hashes(input)?),
             _ => return Err(Rc::BAD_CONTEXT),
         };
         Ok(Self { auth, work })
     }
+}
+
+/// Hashes that go on, to be encrypted.
+///
+/// # Errors
+/// `FAILURE`: they do not fit.
+pub(crate) fn write_event_hashes(hashes: &EventHashes, out: &mut Output<'_>) -> Result<()> {
+    hashes
+        .iter()
+        .flatten()
+        .try_for_each(|hash| write_hash(hash, out))
+}
+
+/// What [`write_event_hashes`] wrote.
+///
+/// # Errors
+/// `BAD_CONTEXT` and others: it is not whole.
+pub(crate) fn read_event_hashes(input: &mut Input<'_>) -> Result<EventHashes> {
+    let mut hashes = [const { None }; MAX_BANKS];
+    for hash in &mut hashes {
+        *hash = Some(read_hash(input)?);
+    }
+    Ok(hashes)
 }
 
 fn write_hash(hash: &Hasher, out: &mut Output<'_>) -> Result<()> {

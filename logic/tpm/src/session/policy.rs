@@ -45,6 +45,9 @@ pub(crate) struct PolicyState {
     pub(crate) password_needed: bool,
     /// Whether a person must be there.
     pub(crate) presence_needed: bool,
+    /// Whether the command must come over a secure channel.
+    #[cfg(feature = "full")]
+    pub(crate) channel_needed: bool,
     /// Whether the NV index must have been written, or must not.
     pub(crate) nv_written: Option<bool>,
     /// Which commands it is for.
@@ -64,6 +67,8 @@ impl PolicyState {
             auth_value_needed: false,
             password_needed: false,
             presence_needed: false,
+            #[cfg(feature = "full")]
+            channel_needed: false,
             nv_written: None,
             limit: None,
         }

@@ -298,6 +298,49 @@ impl<'m> Sessions<'m> {
         Ok(())
     }
 
+    /// Writes all sessions for a snapshot, the loaded ones whole.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    #[cfg(feature = "full")]
+    pub(crate) fn write_all(&self, out: &mut Output<'_>) -> Result<()> {
+        self.write(out)?;
+        out.put(&u8::try_from(self.loaded_count()).map_err(|_| Rc::FAILURE)?)?;
+        self.iter()
+            .try_for_each(|session| out.sized_with(|out| session.write(out)))?;
+        out.put(&self.exclusive.unwrap_or(Handle::UNASSIGNED))
+    }
+
+    /// All sessions, from a snapshot. What comes back counts on in numbers of contexts after a leap of `leap`, if there
+    /// is room for it.
+    ///
+    /// # Errors
+    /// Any: it is not that, or was made with more slots.
+    #[cfg(feature = "full")]
+    pub(crate) fn read_all(&mut self, input: &mut Input<'_>, leap: u32) -> Result<()> {
+        self.read(input)?;
+        for _ in 0..input.get::<u8>()? {
+            let mut saved = Input::new(input.sized(usize::from(u16::MAX))?);
+            let session = Session::read(&mut saved)?;
+            let place = usize::try_from(session.handle.index()).map_err(|_| Rc::VALUE)?;
+            let is_free = place < self.limit
+                && self.saved.get(place).is_some_and(Option::is_none)
+                && !self.is_place_loaded(session.handle);
+            if !is_free || !saved.is_empty() {
+                return Err(Rc::VALUE);
+            }
+            self.insert(session)?;
+        }
+        let exclusive: Handle = input.get()?;
+        self.exclusive = self.get(exclusive).map(|session| session.handle);
+        let next = self.next_context.saturating_add(u64::from(leap));
+        let oldest = self.oldest().unwrap_or(next);
+        if next.saturating_sub(oldest) < u64::from(MAX_CONTEXT_GAP / 2) {
+            self.next_context = next;
+        }
+        Ok(())
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Session> {
         self.slots.iter().filter_map(|slot| slot.content.as_ref())
     }

@@ -7,6 +7,8 @@
 
 use crate::core::Core;
 use crate::rc::{Rc, Result};
+#[cfg(feature = "full")]
+use crate::wire::Input;
 use crate::wire::{Marshal, Output};
 
 /// How far the ceiling is above the value told, in ms (`TPM_PT_CLOCK_UPDATE`; the PC Client profile allows 2^22).
@@ -42,6 +44,43 @@ impl Clock {
             adjustment: 0,
             rest: 0,
         }
+    }
+
+    /// For a snapshot.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    #[cfg(feature = "full")]
+    pub(crate) fn write(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&self.time)?;
+        out.put(&self.clock)?;
+        out.raw(&self.adjustment.to_be_bytes())?;
+        out.raw(&self.rest.to_be_bytes())
+    }
+
+    /// From a snapshot, while the platform counts `ticks`.
+    ///
+    /// # Errors
+    /// Any: it is not whole.
+    #[cfg(feature = "full")]
+    pub(crate) fn read(input: &mut Input<'_>, ticks: u64) -> Result<Self> {
+        let (time, clock) = (input.get()?, input.get()?);
+        let mut number = || -> Result<i64> {
+            let bytes = input.take(8)?.first_chunk().ok_or(Rc::SIZE)?;
+            Ok(i64::from_be_bytes(*bytes))
+        };
+        let (adjustment, rest) = (number()?, number()?);
+        let sound = (-MOST_ADJUSTMENT..=MOST_ADJUSTMENT).contains(&adjustment)
+            && (0..NOMINAL).contains(&rest)
+            && clock <= LAST;
+        let clock = Self {
+            ticks,
+            time,
+            clock,
+            adjustment,
+            rest,
+        };
+        sound.then_some(clock).ok_or(Rc::VALUE)
     }
 
     /// Goes on to the platform's `ticks`.
@@ -109,6 +148,7 @@ impl Core<'_> {
     pub(crate) fn tick(&mut self) {
         let now = self.platform.now();
         self.clock.advance(now);
+        self.supplement.tick(self.clock.time);
     }
 
     /// Time and Clock, to be told. To be called before a command changes anything: it may commit a higher ceiling.

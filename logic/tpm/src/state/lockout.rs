@@ -7,6 +7,8 @@
 use crate::core::Core;
 use crate::handle::{Handle, Kind};
 use crate::rc::{Rc, Result};
+#[cfg(feature = "full")]
+use crate::wire::{Input, Output};
 
 /// What differs from the record: tries forgotten, and tries that could not be written.
 #[derive(Clone, Copy, Default)]
@@ -23,6 +25,37 @@ pub(crate) struct Healing {
     lockout_healed: bool,
     /// It may not be used though the record could not say so.
     lockout_barred: bool,
+}
+
+#[cfg(feature = "full")]
+impl Healing {
+    /// For a snapshot.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    pub(crate) fn write(&self, out: &mut Output<'_>) -> Result<()> {
+        out.put(&self.healed)?;
+        out.put(&self.unkept)?;
+        out.put(&self.since)?;
+        out.put(&self.lockout_since)?;
+        out.put(&self.lockout_healed)?;
+        out.put(&self.lockout_barred)
+    }
+
+    /// From a snapshot.
+    ///
+    /// # Errors
+    /// Any: it is not whole.
+    pub(crate) fn read(input: &mut Input<'_>) -> Result<Self> {
+        Ok(Self {
+            healed: input.get()?,
+            unkept: input.get()?,
+            since: input.get()?,
+            lockout_since: input.get()?,
+            lockout_healed: input.get()?,
+            lockout_barred: input.get()?,
+        })
+    }
 }
 
 impl Core<'_> {

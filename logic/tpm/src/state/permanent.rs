@@ -9,7 +9,7 @@ use crate::entity::Policy;
 use crate::profile::{MAX_BANKS, Profile};
 use crate::rc::{Rc, Result};
 use crate::store::{Change, MAX_RECORD, RecordId, Store};
-use crate::structures::{Alg, AuthValue, HASHES};
+use crate::structures::{Alg, AuthValue, BANKS};
 use crate::tpm::StartError;
 use crate::wire::{Input, Output};
 use ironroot_crypto::drbg::Drbg;
@@ -146,7 +146,7 @@ pub(crate) struct Permanent {
     pub(crate) clock_safe: bool,
     /// How the last shutdown was.
     pub(crate) orderly: Orderly,
-    /// Which PCRs each bank has from the next reset on, in the order of [`HASHES`].
+    /// Which PCRs each bank has from the next reset on, in the order of [`BANKS`].
     pub(crate) banks: [u32; MAX_BANKS],
     /// Goes into the random bit generator at the next start.
     pub(crate) random: Secret<32>,
@@ -209,7 +209,7 @@ impl Permanent {
 
     fn random(drbg: &mut Drbg, profile: &Profile) -> Self {
         let mut banks = [0; MAX_BANKS];
-        for (bank, (_, hash)) in banks.iter_mut().zip(HASHES) {
+        for (bank, (_, hash)) in banks.iter_mut().zip(BANKS) {
             if profile.pcr_banks.contains(hash) {
                 *bank = crate::pcr::ALL;
             }
@@ -364,12 +364,12 @@ fn read_root(input: &mut Input<'_>) -> Result<Root> {
 }
 
 /// A policy in a record: algorithm (`TPM_ALG_NULL`: none) and sized digest.
-pub(super) fn write_policy(policy: &Policy, out: &mut Output<'_>) -> Result<()> {
+pub(crate) fn write_policy(policy: &Policy, out: &mut Output<'_>) -> Result<()> {
     out.put(&policy.hash.map_or(Alg::NULL, Alg::from))?;
     out.put(&policy.digest)
 }
 
-pub(super) fn read_policy(input: &mut Input<'_>) -> Result<Policy> {
+pub(crate) fn read_policy(input: &mut Input<'_>) -> Result<Policy> {
     Ok(Policy {
         hash: input.get()?,
         digest: input.get()?,

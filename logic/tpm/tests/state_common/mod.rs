@@ -267,7 +267,14 @@ pub fn picture(machine: &mut Machine) -> Vec<Vec<u8>> {
     ] {
         seen.push(capability(machine, what, first, 254).1);
     }
-    for (what, first) in [(5, 0), (6, 0x200), (9, 0x4000_0000)] {
+    for (what, first) in [
+        (3, 0),
+        (4, 0),
+        (5, 0),
+        (6, 0x200),
+        (9, 0x4000_0000),
+        (10, 0x4000_0110),
+    ] {
         seen.push(capability(machine, what, first, 64).1);
     }
     for number in 0..24 {

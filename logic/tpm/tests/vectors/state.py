@@ -151,6 +151,9 @@ def capability():
         count = min(count, 5)
     if (what, first) in ((6, 0x200), (6, 0x105)):
         count = 1
+    # Behind these we have countdown timers, swtpm has none.
+    if (what, first) in ((9, 0x40000000), (1, 0x4000000A)):
+        count = min(count, 3)
     return frame(0x17A, [], u(what, first, count))
 
 

@@ -20,7 +20,8 @@ const VARIABLE: u32 = 0x200;
 const GROUP: u32 = 0x100;
 /// The specification: family "2.0", level 0, revision 1.59 of 8 November 2019.
 const FAMILY: u32 = u32::from_be_bytes(*b"2.0\0");
-const REVISION: u32 = 159;
+/// Of the TPM 2.0 Library specification (`TPM_PT_REVISION`), times 100.
+pub const REVISION: u32 = 159;
 const DAY_OF_YEAR: u32 = 312;
 const YEAR: u32 = 2019;
 /// The platform's: PC Client Platform TPM Profile 1.05 of 4 September 2020.
@@ -129,8 +130,13 @@ fn fixed(core: &Core<'_>, number: u32) -> Option<u32> {
         41 | 42 => count(COMMANDS.len()),
         44 => count(MAX_NV_BUFFER),
         46 => count(MAX_CAP_BUFFER),
-        // Level, counters without a limit of their own, platform level, split signatures, vendor commands, modes.
-        1 | 22 | 36 | 40 | 43 | 45 => 0,
+        // Commitments that may be open.
+        #[cfg(feature = "full")]
+        40 => u32::try_from(crate::supplement::OPEN_COMMITMENTS).ok()?,
+        #[cfg(not(feature = "full"))]
+        40 => 0,
+        // Level, counters without a limit of their own, platform level, vendor commands, modes.
+        1 | 22 | 36 | 43 | 45 => 0,
         _ => return None,
     };
     Some(value)
@@ -190,8 +196,17 @@ fn variable(core: &Core<'_>, counts: &Counts, number: u32) -> Option<u32> {
         15 => lockout.max_tries,
         16 => lockout.recovery_time,
         17 => lockout.lockout_recovery,
-        // Algorithm set, NV write recovery, audit counter.
-        12 | 18..=20 => 0,
+        // Algorithm set, audit counter.
+        #[cfg(feature = "full")]
+        12 => core.supplement.kept.get().algorithm_set,
+        #[cfg(feature = "full")]
+        19 => (core.audit_counter() >> 32) as u32,
+        #[cfg(feature = "full")]
+        20 => core.audit_counter() as u32,
+        #[cfg(not(feature = "full"))]
+        12 | 19 | 20 => 0,
+        // NV write recovery.
+        18 => 0,
         _ => return None,
     };
     Some(value)
@@ -227,6 +242,8 @@ fn startup_clear(core: &Core<'_>) -> u32 {
         (1, core.volatile.owner_enabled),
         (2, core.volatile.endorsement_enabled),
         (3, core.volatile.platform_nv_enabled),
+        #[cfg(feature = "full")]
+        (4, core.supplement.live.read_only),
         (31, core.found_orderly),
     ])
 }

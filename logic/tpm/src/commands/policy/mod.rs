@@ -3,6 +3,8 @@
 
 mod approve;
 mod capability;
+#[cfg(feature = "full")]
+mod channel;
 mod compare;
 mod limit;
 mod simple;
@@ -60,6 +62,10 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     line(0x19b, DECRYPT, capability::policy_capability),
     line(0x19c, DECRYPT, limit::policy_parameters),
+    #[cfg(feature = "full")]
+    line(0x196, DECRYPT, channel::policy_ac_send_select),
+    #[cfg(feature = "full")]
+    line(0x1a1, DECRYPT, channel::policy_transport_spdm),
 ];
 
 /// The usual one: its only handle is the session, and nobody authorises it.
