@@ -112,7 +112,15 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
             }
             Need::Python => python::ensure(place)?,
             Need::Lrzsz => apt::ensure("sb", &["lrzsz"], || on_path("sb").is_some())?,
-            Need::Swtpm => apt::ensure("swtpm", &["swtpm"], || on_path("swtpm").is_some())?,
+            Need::Swtpm => apt::ensure(
+                "swtpm and its tools",
+                &["swtpm", "swtpm-tools", "gnutls-bin"],
+                || {
+                    ["swtpm", "swtpm_setup", "certtool"]
+                        .iter()
+                        .all(|program| on_path(program).is_some())
+                },
+            )?,
             Need::TpmClients => apt::ensure("clients of a TPM", &TPM_CLIENTS, tpm_clients_present)?,
             Need::TpmGuest => guest::ensure(place)?,
         }

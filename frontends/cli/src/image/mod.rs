@@ -15,7 +15,7 @@ mod key_commands;
 mod key_file;
 mod lms_key;
 mod password;
-mod pem;
+pub(crate) mod pem;
 pub(crate) mod shared;
 mod sign;
 mod sign_options;

@@ -1,13 +1,13 @@
 //! PEM (RFC 7468) and the base64 inside.
 
 /// One block: its label and its bytes.
-pub(super) struct Block {
-    pub(super) label: String,
-    pub(super) der: Vec<u8>,
+pub(crate) struct Block {
+    pub(crate) label: String,
+    pub(crate) der: Vec<u8>,
 }
 
 /// Every block of a text; `None` when one is broken. Text around blocks is a comment.
-pub(super) fn decode(text: &str) -> Option<Vec<Block>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some((_, from)) = rest.split_once("-----BEGIN ") {
@@ -23,7 +23,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<Block>> {
 }
 
 /// A block with this label.
-pub(super) fn encode(label: &str, der: &[u8]) -> String {
+pub(crate) fn encode(label: &str, der: &[u8]) -> String {
     let body = encode_base64(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     for line in body.as_bytes().chunks(64) {
