@@ -3,13 +3,18 @@
 //! Exit status: 0 done, 1 refused or failed, 2 wrong usage.
 
 mod cert;
+mod configuration;
+mod getopt;
 mod links;
 mod localca;
+mod places;
+mod report;
 mod serve;
 mod setup;
 mod state;
 mod swtpm;
 mod swtpm_ioctl;
+mod user;
 
 use clap::Subcommand;
 use std::process::ExitCode;
