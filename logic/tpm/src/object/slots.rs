@@ -25,6 +25,17 @@ impl ObjectSlot {
     };
 }
 
+impl Content {
+    /// What [`Objects::save`] wrote.
+    fn read(input: &mut Input<'_>) -> Result<Self> {
+        match input.get::<u8>()? {
+            OBJECT => Ok(Self::Object(Object::read(input)?)),
+            SEQUENCE => Ok(Self::Sequence(Sequence::read(input)?)),
+            _ => Err(Rc::FAILURE),
+        }
+    }
+}
+
 /// First byte of what [`Objects::save`] writes.
 const OBJECT: u8 = 1;
 const SEQUENCE: u8 = 2;
@@ -209,15 +220,45 @@ impl<'m> Objects<'m> {
     /// `OBJECT_MEMORY`; another code: it is not that.
     pub(crate) fn load(&mut self, input: &mut Input<'_>) -> Result<Handle> {
         self.free_handle()?;
-        let content = match input.get::<u8>()? {
-            OBJECT => Content::Object(Object::read(input)?),
-            SEQUENCE => Content::Sequence(Sequence::read(input)?),
-            _ => return Err(Rc::FAILURE),
-        };
+        let content = Content::read(input)?;
         match input.is_empty() {
             true => self.fill(content),
             false => Err(Rc::SIZE),
         }
+    }
+
+    /// Writes all slots for a snapshot, each with its number.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    #[cfg(feature = "full")]
+    pub(crate) fn write_all(&self, out: &mut Output<'_>) -> Result<()> {
+        let count = self.slots.len().saturating_sub(self.free_slots());
+        out.put(&u8::try_from(count).map_err(|_| Rc::FAILURE)?)?;
+        let mut loaded = self.loaded(Handle::TRANSIENT_FIRST);
+        loaded.try_for_each(|handle| {
+            out.put(&handle)?;
+            out.sized_with(|out| self.save(handle, out))
+        })
+    }
+
+    /// Fills the slots, which are empty, from a snapshot.
+    ///
+    /// # Errors
+    /// Any: it is not that, or was made with more slots.
+    #[cfg(feature = "full")]
+    pub(crate) fn read_all(&mut self, input: &mut Input<'_>) -> Result<()> {
+        for _ in 0..input.get::<u8>()? {
+            let handle: Handle = input.get()?;
+            let mut saved = Input::new(input.sized(usize::from(u16::MAX))?);
+            let content = Content::read(&mut saved)?;
+            let slot = self.slot_mut(handle).ok_or(Rc::OBJECT_MEMORY)?;
+            if !matches!(slot.content, Content::Empty) || !saved.is_empty() {
+                return Err(Rc::VALUE);
+            }
+            slot.content = content;
+        }
+        Ok(())
     }
 
     fn fill(&mut self, content: Content) -> Result<Handle> {

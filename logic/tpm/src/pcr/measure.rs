@@ -7,6 +7,12 @@
 use super::{COUNT, DRTM, HCRTM, attributes};
 use crate::core::{Core, Mode};
 use crate::object::sequence::{EventHashes, event_hashes};
+#[cfg(feature = "full")]
+use crate::object::sequence::{read_event_hashes, write_event_hashes};
+#[cfg(feature = "full")]
+use crate::rc::Result;
+#[cfg(feature = "full")]
+use crate::wire::{Input, Output};
 
 /// Hashes that go on, one for each bank.
 pub(crate) struct Measurement {
@@ -19,6 +25,24 @@ impl Measurement {
         Self {
             hashes: event_hashes(),
         }
+    }
+
+    /// For a snapshot.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    #[cfg(feature = "full")]
+    pub(crate) fn write(&self, out: &mut Output<'_>) -> Result<()> {
+        write_event_hashes(&self.hashes, out)
+    }
+
+    /// From a snapshot.
+    ///
+    /// # Errors
+    /// Any: it is not whole.
+    #[cfg(feature = "full")]
+    pub(crate) fn read(input: &mut Input<'_>) -> Result<Self> {
+        read_event_hashes(input).map(|hashes| Self { hashes })
     }
 
     /// More data.

@@ -15,7 +15,7 @@ use crate::entity::{Guard, Policy};
 use crate::handle::{Handle, Kind};
 use crate::profile::{MAX_BANKS, MAX_DIGEST};
 use crate::rc::{Rc, Result};
-use crate::structures::{AuthValue, HASHES};
+use crate::structures::{AuthValue, BANKS};
 use crate::wire::{Input, Output};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest_parts};
 
@@ -34,7 +34,7 @@ type Bank = [[u8; MAX_DIGEST]; COUNT];
 
 /// The registers.
 pub(crate) struct Pcrs {
-    /// In the order of [`HASHES`]; of each register as many bytes count as the bank's digests have.
+    /// In the order of [`BANKS`]; of each register as many bytes count as the bank's digests have.
     values: [Bank; MAX_BANKS],
     /// Which registers each bank has, since the last reset.
     allocated: [u32; MAX_BANKS],
@@ -99,7 +99,7 @@ impl Pcrs {
 
     /// Which registers each bank has, with its algorithm.
     pub(crate) fn banks(&self) -> impl Iterator<Item = (HashAlgorithm, u32)> + '_ {
-        HASHES
+        BANKS
             .iter()
             .map(|(_, hash)| *hash)
             .zip(self.allocated.iter().copied())
@@ -117,7 +117,7 @@ impl Pcrs {
         if self.allocated(hash) >> number & 1 == 0 {
             return None;
         }
-        let bank = HASHES.iter().position(|(_, bank)| *bank == hash)?;
+        let bank = BANKS.iter().position(|(_, bank)| *bank == hash)?;
         self.values.get(bank)?.get(number)?.get(..hash.digest_len())
     }
 
@@ -125,7 +125,7 @@ impl Pcrs {
         if self.allocated(hash) >> number & 1 == 0 {
             return None;
         }
-        let bank = HASHES.iter().position(|(_, bank)| *bank == hash)?;
+        let bank = BANKS.iter().position(|(_, bank)| *bank == hash)?;
         self.values
             .get_mut(bank)?
             .get_mut(number)?
@@ -134,7 +134,7 @@ impl Pcrs {
 
     /// Sets a register in all banks: to `fill` in each byte, and the last one to `last`.
     fn set(&mut self, number: usize, fill: u8, last: u8) {
-        for (_, hash) in HASHES {
+        for (_, hash) in BANKS {
             if let Some(value) = self.value_mut(*hash, number) {
                 value.fill(fill);
                 if let Some(byte) = value.last_mut() {
@@ -177,7 +177,7 @@ impl Pcrs {
     /// Any: it is not whole, or not of this allocation.
     pub(crate) fn check_saved(allocated: [u32; MAX_BANKS], input: &mut Input<'_>) -> Result<()> {
         check_allocation(allocated, input)?;
-        for ((_, hash), bits) in HASHES.iter().zip(allocated) {
+        for ((_, hash), bits) in BANKS.iter().zip(allocated) {
             for number in 0..SAVED {
                 if bits >> number & 1 != 0 {
                     input.take(hash.digest_len())?;
@@ -193,7 +193,7 @@ impl Pcrs {
     /// Any: it is not whole, or not of this allocation. The registers are then of no use.
     pub(crate) fn read(&mut self, input: &mut Input<'_>) -> Result<()> {
         check_allocation(self.allocated, input)?;
-        for (_, hash) in HASHES {
+        for (_, hash) in BANKS {
             for number in 0..SAVED {
                 if let Some(value) = self.value_mut(*hash, number) {
                     value.copy_from_slice(input.take(value.len())?);
@@ -201,6 +201,56 @@ impl Pcrs {
             }
         }
         Ok(())
+    }
+
+    /// Writes all there is, for a snapshot.
+    ///
+    /// # Errors
+    /// `FAILURE`: it does not fit.
+    #[cfg(feature = "full")]
+    pub(crate) fn write_all(&self, out: &mut Output<'_>) -> Result<()> {
+        self.allocated.iter().try_for_each(|bits| out.put(bits))?;
+        for (hash, _) in self.banks() {
+            for number in 0..COUNT {
+                out.raw(self.value(hash, number).unwrap_or_default())?;
+            }
+        }
+        out.put(&self.measured)?;
+        out.put(&self.locality_three)?;
+        out.put(&self.reallocated)?;
+        out.put(&self.measurement.is_some())?;
+        match &self.measurement {
+            Some(measurement) => measurement.write(out),
+            None => Ok(()),
+        }
+    }
+
+    /// All there is, from a snapshot.
+    ///
+    /// # Errors
+    /// Any: it is not whole.
+    #[cfg(feature = "full")]
+    pub(crate) fn read_all(input: &mut Input<'_>) -> Result<Self> {
+        let mut pcrs = Self::default();
+        for bits in &mut pcrs.allocated {
+            *bits = input.get::<u32>()?;
+            if *bits & !ALL != 0 {
+                return Err(Rc::VALUE);
+            }
+        }
+        for (_, hash) in BANKS {
+            for number in 0..COUNT {
+                if let Some(value) = pcrs.value_mut(*hash, number) {
+                    value.copy_from_slice(input.take(value.len())?);
+                }
+            }
+        }
+        (pcrs.measured, pcrs.locality_three) = (input.get()?, input.get()?);
+        pcrs.reallocated = input.get()?;
+        if input.get::<bool>()? {
+            pcrs.measurement = Some(Measurement::read(input)?);
+        }
+        Ok(pcrs)
     }
 
     /// Gives all registers the values of a reset or restart; those kept for a resume stay if `resume`.
