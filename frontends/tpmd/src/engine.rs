@@ -1,12 +1,16 @@
 //! What the daemon needs of a TPM, so that its own tests can bring a toy.
 
-use ironroot_tpm::{Locality, Progress, Tpm};
+use ironroot_tpm::{Locality, MAX_SNAPSHOT, Progress, SnapshotError, Tpm};
 
 /// A TPM, one command at a time.
 pub(crate) trait Engine {
     /// Power on or reset; `false`: the state cannot be used.
     fn power_on(&mut self) -> bool;
     fn power_off(&mut self);
+    /// Everything volatile, sealed by the TPM itself; `None`: there is none.
+    fn snapshot(&mut self) -> Option<Vec<u8>>;
+    /// Power on into what a snapshot holds.
+    fn power_on_from(&mut self, snapshot: &mut [u8]) -> Result<(), SnapshotError>;
     /// Takes a command; `None`: it needs steps.
     fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize>;
     /// Goes on with a suspended command for about as long as `budget` modular exponentiations take.
@@ -36,6 +40,17 @@ impl Engine for Tpm<'_> {
 
     fn power_off(&mut self) {
         Tpm::power_off(self);
+    }
+
+    fn snapshot(&mut self) -> Option<Vec<u8>> {
+        let mut out = vec![0; MAX_SNAPSHOT];
+        let len = Tpm::snapshot(self, &mut out).ok()?;
+        out.truncate(len);
+        Some(out)
+    }
+
+    fn power_on_from(&mut self, snapshot: &mut [u8]) -> Result<(), SnapshotError> {
+        Tpm::power_on_from(self, snapshot)
     }
 
     fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize> {

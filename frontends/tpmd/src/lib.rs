@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod blob;
 mod connection;
 mod engine;
+mod info;
 mod listen;
 mod log;
 mod machine;
@@ -11,11 +13,19 @@ mod sandbox;
 mod serve;
 mod server;
 mod state;
+mod swtpm;
 mod tools;
 #[cfg(test)]
 mod toy;
 
-pub use listen::Address;
+#[doc(hidden)]
+pub use blob::{probe, probe_records};
+pub use listen::{Address, SocketRights};
+pub use log::{LogOptions, LogTarget};
 pub use serve::{ServeOptions, StartUp, serve};
-pub use state::{AnchorSource, Durability, KeySource, StateOptions};
+pub use server::{Rules, Terminate};
+pub use state::{
+    AnchorSource, Durability, KeyForm, KeyPlace, KeySource, StateOptions, SwtpmKey,
+};
+pub use swtpm::{Door, PidTarget, SwtpmOptions, serve_as_swtpm};
 pub use tools::{Report, back_up, check, info};

@@ -4,6 +4,8 @@ use crate::connection::Role;
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
+use rustix::net::AddressFamily;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -43,6 +45,41 @@ impl fmt::Display for Address {
     }
 }
 
+/// Who may use a Unix socket, besides its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SocketRights {
+    /// Its mode; without one: its owner alone.
+    pub mode: Option<u32>,
+    /// Its owner.
+    pub user: Option<u32>,
+    /// Its group.
+    pub group: Option<u32>,
+}
+
+impl SocketRights {
+    fn apply(&self, path: &Path) -> Result<()> {
+        if let Some(mode) = self.mode {
+            rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty())?;
+        }
+        if self.user.is_some() || self.group.is_some() {
+            std::os::unix::fs::lchown(path, self.user, self.group)?;
+        }
+        Ok(())
+    }
+}
+
+/// A descriptor of this process by its number: inherited from who started it.
+///
+/// # Errors
+/// There is none of that number.
+pub(crate) fn inherited(number: i32) -> Result<OwnedFd> {
+    let duplicate = || {
+        let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+        rustix::process::pidfd_getfd(&own, number, PidfdGetfdFlags::empty())
+    };
+    duplicate().with_context(|| format!("there is no descriptor {number}"))
+}
+
 /// A socket that accepts connections of one role. A Unix socket's name is removed with it.
 pub(crate) struct Listener {
     pub(crate) role: Role,
@@ -73,6 +110,40 @@ impl Listener {
                 listener.set_nonblocking(true)?;
                 (Socket::Unix(listener), address.clone())
             }
+        };
+        Ok(Self {
+            role,
+            socket,
+            address,
+        })
+    }
+
+    /// The same; the socket is for whom `rights` says.
+    pub(crate) fn bind_for(address: &Address, role: Role, rights: SocketRights) -> Result<Self> {
+        let listener = Self::bind(address, role)?;
+        if let Address::Unix(path) = address {
+            rights
+                .apply(path)
+                .with_context(|| format!("cannot give {address} its mode and owner"))?;
+        }
+        Ok(listener)
+    }
+
+    /// A socket that listens already, inherited by its number.
+    pub(crate) fn adopt(number: i32, role: Role) -> Result<Self> {
+        let descriptor = inherited(number)?;
+        let name = rustix::net::getsockname(&descriptor)
+            .with_context(|| format!("descriptor {number} is no socket"))?;
+        let (socket, address) = if name.address_family() == AddressFamily::UNIX {
+            let listener = UnixListener::from(descriptor);
+            listener.set_nonblocking(true)?;
+            // An empty path is nobody's to remove.
+            (Socket::Unix(listener), Address::Unix(PathBuf::new()))
+        } else {
+            let listener = TcpListener::from(descriptor);
+            listener.set_nonblocking(true)?;
+            let address = Address::Tcp(listener.local_addr()?);
+            (Socket::Tcp(listener), address)
         };
         Ok(Self {
             role,

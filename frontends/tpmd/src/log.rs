@@ -1,10 +1,11 @@
 //! The log: one line per event, with the time; never a command's content.
 
+use crate::listen::inherited;
 use anyhow::{Context as _, Result};
 use ironroot_port_host::open_log;
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Clone, Default)]
 pub(crate) struct Log {
     target: Target,
+    /// Stands before every line.
+    name: String,
 }
 
 #[derive(Clone, Default)]
@@ -22,7 +25,53 @@ enum Target {
     File(Rc<File>),
 }
 
+/// A log as swtpm's options describe it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogOptions {
+    /// Where it goes.
+    pub target: LogTarget,
+    /// Stands before every line.
+    pub prefix: String,
+    /// Begin with an empty file.
+    pub truncate: bool,
+}
+
+/// Where a log goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LogTarget {
+    /// Nowhere.
+    Nowhere,
+    /// Standard error.
+    #[default]
+    StandardError,
+    /// A file.
+    File(PathBuf),
+    /// An inherited descriptor.
+    Descriptor(i32),
+}
+
 impl Log {
+    /// As `options` say.
+    pub(crate) fn open_with(options: &LogOptions) -> Result<Self> {
+        let target = match &options.target {
+            LogTarget::Nowhere => Target::Nowhere,
+            LogTarget::StandardError => Target::StandardError,
+            LogTarget::File(path) => {
+                let file = open_log(path)
+                    .with_context(|| format!("cannot write the log {}", path.display()))?;
+                if options.truncate {
+                    file.set_len(0)?;
+                }
+                Target::File(Rc::new(file))
+            }
+            LogTarget::Descriptor(number) => Target::File(Rc::new(inherited(*number)?.into())),
+        };
+        Ok(Self {
+            target,
+            name: options.prefix.clone(),
+        })
+    }
+
     /// `None`: nowhere; `-`: standard error; else a file, which is appended to.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
         let target = match path {
@@ -34,14 +83,24 @@ impl Log {
                 Target::File(Rc::new(file))
             }
         };
-        Ok(Self { target })
+        Ok(Self {
+            target,
+            name: String::new(),
+        })
+    }
+
+    /// The same, with a name before every line: one of several TPMs.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.name = format!("{name}: ");
+        self
     }
 
     pub(crate) fn line(&self, text: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let line = format!(
-            "{} {text}\n",
-            date_and_time(now.map_or(0, |now| now.as_secs()))
+            "{} {}{text}\n",
+            date_and_time(now.map_or(0, |now| now.as_secs())),
+            self.name
         );
         // A log that cannot be written is no reason not to serve.
         let _ = match &self.target {

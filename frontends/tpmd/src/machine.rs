@@ -4,7 +4,7 @@
 //! takes the power forgot to.
 
 use crate::engine::Engine;
-use ironroot_tpm::{Locality, MAX_COMMAND};
+use ironroot_tpm::{Locality, MAX_COMMAND, SnapshotError};
 
 /// `TPM2_Shutdown(CLEAR)` and `TPM2_Startup` (TPM 2.0 Part 3).
 const SHUTDOWN_CLEAR: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0];
@@ -103,6 +103,23 @@ impl<E: Engine> Machine<E> {
         done.inspect(|len| self.done(*len))
     }
 
+    /// As [`begin`](Self::begin), but the vendor command that sets the locality is answered here.
+    pub(crate) fn begin_or_set_locality(
+        &mut self,
+        locality: Option<u8>,
+        command: &[u8],
+    ) -> Option<usize> {
+        let Some(([0x80, 1, 0, 0, 0, 11], [0x20, 0, 0x10, 0, number])) = command.split_first_chunk()
+        else {
+            return self.begin(locality, command);
+        };
+        let code = match self.set_locality(*number) {
+            true => 0,
+            false => LOCALITY,
+        };
+        Some(self.refuse(code))
+    }
+
     /// Goes on with the suspended command.
     pub(crate) fn step(&mut self, budget: u32) -> Option<usize> {
         let len = self.engine.step(budget, &mut self.response)?;
@@ -147,6 +164,25 @@ impl<E: Engine> Machine<E> {
         self.power_off_in_order();
         self.powered = self.engine.power_on();
         self.powered
+    }
+
+    /// Everything volatile; `None`: it has no power. Until the next command, the power may be cut without a Shutdown: who
+    /// has the snapshot goes on from it.
+    pub(crate) fn snapshot(&mut self) -> Option<Vec<u8>> {
+        let _ = self.cancel();
+        let snapshot = self.engine.snapshot().filter(|_| self.powered)?;
+        self.disorderly = false;
+        Some(snapshot)
+    }
+
+    /// Power on, into what a snapshot holds; it was off.
+    pub(crate) fn power_on_from(&mut self, snapshot: &mut [u8]) -> Result<(), SnapshotError> {
+        self.power_off();
+        self.engine.power_on_from(snapshot)?;
+        self.powered = true;
+        // Nobody told it that the power would go.
+        self.disorderly = true;
+        Ok(())
     }
 
     /// The power is cut.

@@ -27,6 +27,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_writev,
     // State and anchor.
     libc::SYS_fdatasync,
+    libc::SYS_flock,
     libc::SYS_fsync,
     libc::SYS_lseek,
     libc::SYS_pread64,
@@ -43,6 +44,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_clock_nanosleep,
     libc::SYS_getrandom,
     libc::SYS_brk,
+    libc::SYS_dup3,
     libc::SYS_futex,
     libc::SYS_madvise,
     libc::SYS_mmap,
@@ -58,7 +60,7 @@ const ALLOWED: &[i64] = &[
 
 /// The older names of some calls, which one architecture still has.
 #[cfg(target_arch = "x86_64")]
-const ALLOWED_OLD: &[i64] = &[libc::SYS_poll, libc::SYS_unlink];
+const ALLOWED_OLD: &[i64] = &[libc::SYS_dup2, libc::SYS_poll, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_OLD: &[i64] = &[];
 

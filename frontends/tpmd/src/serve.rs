@@ -1,21 +1,25 @@
 //! From options to a served TPM.
 
+use crate::blob::Keys;
 use crate::connection::Role;
 use crate::listen::{Address, Listener};
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::platform::HostPlatform;
 use crate::sandbox;
-use crate::server::{Server, Setting};
-use crate::state::{Durability, StateDirectory, StateOptions, protection_in_words};
+use crate::server::{Blobs, Rules, Server, Setting, Terminate};
+use crate::state::{
+    Durability, KeySource, SharedStore, StateDirectory, StateOptions, protection_in_words,
+};
 use anyhow::{Context as _, Result, anyhow, bail};
 use ironroot_journal::Protection;
 use ironroot_port_host::open_private;
 use ironroot_tpm::{Memory, ObjectSlot, Profile, SessionSlot, StartError, StoreError, Tpm};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -66,7 +70,17 @@ pub struct ServeOptions {
 /// What was wrong, with which file or address, and what to try.
 pub fn serve(options: &ServeOptions, ready: impl FnOnce(&str)) -> Result<()> {
     let log = Log::open(options.log.as_deref())?;
-    let result = serve_logged(options, &log, ready);
+    serve_until(options, &log, stop_signal()?, ready)
+}
+
+/// Serves a TPM until `stop` becomes readable, or a client's wish.
+pub(crate) fn serve_until(
+    options: &ServeOptions,
+    log: &Log,
+    stop: UnixStream,
+    ready: impl FnOnce(&str),
+) -> Result<()> {
+    let result = serve_logged(options, log, stop, ready);
     match &result {
         Ok(()) => log.line("ended in order"),
         Err(error) => log.line(&format!("ended: {error:#}")),
@@ -74,68 +88,143 @@ pub fn serve(options: &ServeOptions, ready: impl FnOnce(&str)) -> Result<()> {
     result
 }
 
-fn serve_logged(options: &ServeOptions, log: &Log, ready: impl FnOnce(&str)) -> Result<()> {
-    let stop = stop_signal()?;
-    let directory = StateDirectory::open(&options.state.directory, true)?;
-    let nv_available = Rc::new(Cell::new(true));
-    let mut store = directory.store(&options.state, Rc::clone(&nv_available), log)?;
-    let listeners = listen(options)?;
-    let _pid = options.pid.as_deref().map(PidFile::write).transpose()?;
+fn serve_logged(
+    options: &ServeOptions,
+    log: &Log,
+    stop: UnixStream,
+    ready: impl FnOnce(&str),
+) -> Result<()> {
+    let waits = options.control.is_some();
+    let default = if waits { StartUp::None } else { StartUp::Clear };
+    let startup = options.startup.unwrap_or(default);
+    let plan = Plan {
+        state: &options.state,
+        migration_key: None,
+        release_lock: false,
+        doors: &|| listen(options).map(Doors::of),
+        power: Some(startup).filter(|startup| *startup != StartUp::None || !waits),
+        profile: options.profile,
+        pid: options.pid.as_deref(),
+        terminate: match options.terminate {
+            true => Terminate::AfterControl,
+            false => Terminate::Never,
+        },
+        rules: Rules::default(),
+        sandbox: options.sandbox,
+    };
+    plan.serve(log, stop, ready)
+}
 
-    let mut platform = HostPlatform::new(store.unique());
-    let mut objects: Vec<ObjectSlot> = slots(|| ObjectSlot::EMPTY, options.profile.loaded_objects);
-    let mut sessions: Vec<SessionSlot> =
-        slots(|| SessionSlot::EMPTY, options.profile.loaded_sessions);
-    let memory = Memory {
-        objects: &mut objects,
-        sessions: &mut sessions,
-    };
-    let tpm = Tpm::new(memory, &mut store, &mut platform, options.profile);
-    let mut machine = Box::new(Machine::new(tpm.map_err(explain)?));
-    start(&mut machine, options)?;
+/// Where a TPM can be reached: sockets, and clients that are connected already.
+pub(crate) struct Doors {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) clients: Vec<(Role, OwnedFd)>,
+}
 
-    let keyed = options.state.key.is_some();
-    let protection = if keyed {
-        Protection::Key
-    } else {
-        Protection::None
-    };
-    let anchored = options.state.anchor.is_some();
-    log.line(&format!(
-        "state: {}",
-        protection_in_words(protection, anchored)
-    ));
-    if options.state.durability == Durability::None {
-        log.line("durability: none; a crash of the machine may cost the TPM");
+impl Doors {
+    fn of(listeners: Vec<Listener>) -> Self {
+        Self {
+            listeners,
+            clients: Vec::new(),
+        }
     }
-    let line = addresses(&listeners);
-    let setting = Setting {
-        listeners,
-        stop,
-        nv_available,
-        keyed,
-        terminate: options.terminate,
-        log: log.clone(),
-    };
-    let mut server = Server::new(*machine, setting);
-    if options.sandbox {
-        sandbox::enter()?;
+}
+
+/// All that is to be known before a TPM is served, however it was said.
+pub(crate) struct Plan<'a> {
+    pub(crate) state: &'a StateOptions,
+    pub(crate) migration_key: Option<&'a KeySource>,
+    pub(crate) release_lock: bool,
+    /// Opens them, once the state is ours.
+    pub(crate) doors: &'a dyn Fn() -> Result<Doors>,
+    /// What it is told first; `None`: it has no power until INIT.
+    pub(crate) power: Option<StartUp>,
+    pub(crate) profile: &'static Profile,
+    pub(crate) pid: Option<&'a Path>,
+    pub(crate) terminate: Terminate,
+    pub(crate) rules: Rules,
+    pub(crate) sandbox: bool,
+}
+
+impl Plan<'_> {
+    pub(crate) fn serve(
+        &self,
+        log: &Log,
+        stop: UnixStream,
+        ready: impl FnOnce(&str),
+    ) -> Result<()> {
+        let directory = StateDirectory::open(&self.state.directory, true)?;
+        let nv_available = Rc::new(Cell::new(true));
+        let keys = Keys {
+            state: self.state.key.as_ref().map(KeySource::read).transpose()?,
+            migration: self.migration_key.map(KeySource::read).transpose()?,
+        };
+        let store = directory.store(
+            self.state,
+            keys.state.as_ref(),
+            Rc::clone(&nv_available),
+            log,
+        )?;
+        let unique = store.unique();
+        let store = Rc::new(RefCell::new(store));
+        let Doors { listeners, clients } = (self.doors)()?;
+        let _pid = self.pid.map(PidFile::write).transpose()?;
+
+        let mut platform = HostPlatform::new(unique);
+        let mut shared = SharedStore(Rc::clone(&store));
+        let mut objects = slots(|| ObjectSlot::EMPTY, self.profile.loaded_objects);
+        let mut sessions = slots(|| SessionSlot::EMPTY, self.profile.loaded_sessions);
+        let memory = Memory {
+            objects: &mut objects,
+            sessions: &mut sessions,
+        };
+        let tpm = Tpm::new(memory, &mut shared, &mut platform, self.profile);
+        let mut machine = Box::new(Machine::new(tpm.map_err(explain)?));
+        start(&mut machine, self.power)?;
+        self.say_what_protects(&keys, log);
+
+        let line = addresses(&listeners);
+        let blobs = Blobs::new(store, directory, keys, self.release_lock);
+        let setting = Setting {
+            listeners,
+            stop,
+            nv_available,
+            blobs,
+            profile: self.profile,
+            terminate: self.terminate,
+            rules: self.rules,
+            log: log.clone(),
+        };
+        let mut server = Server::new(*machine, setting);
+        for (role, client) in clients {
+            server.take_client(role, client);
+        }
+        if self.sandbox {
+            sandbox::enter()?;
+        }
+        log.line(&format!("ready: {line}"));
+        ready(&line);
+        Ok(server.run()?)
     }
-    log.line(&format!("ready: {line}"));
-    ready(&line);
-    Ok(server.run()?)
+
+    fn say_what_protects(&self, keys: &Keys, log: &Log) {
+        let protection = match keys.state {
+            Some(_) => Protection::Key,
+            None => Protection::None,
+        };
+        let words = protection_in_words(protection, self.state.anchor.is_some());
+        log.line(&format!("state: {words}"));
+        if self.state.durability == Durability::None {
+            log.line("durability: none; a crash of the machine may cost the TPM");
+        }
+    }
 }
 
 /// Power and Startup, as wished.
-fn start(machine: &mut Machine<Tpm<'_>>, options: &ServeOptions) -> Result<()> {
-    let default = match options.control {
-        Some(_) => StartUp::None,
-        None => StartUp::Clear,
-    };
-    let startup = options.startup.unwrap_or(default);
-    if startup == StartUp::None && options.control.is_some() {
+fn start(machine: &mut Machine<Tpm<'_>>, power: Option<StartUp>) -> Result<()> {
+    let Some(startup) = power else {
         return Ok(());
-    }
+    };
     if !machine.power_on() {
         bail!("the TPM does not start: its state cannot be used");
     }
@@ -208,7 +297,7 @@ fn slots<T>(empty: fn() -> T, count: usize) -> Vec<T> {
 }
 
 /// Becomes readable at SIGTERM or SIGINT.
-fn stop_signal() -> Result<UnixStream> {
+pub(crate) fn stop_signal() -> Result<UnixStream> {
     let (readable, writable) = UnixStream::pair()?;
     for signal in [SIGTERM, SIGINT] {
         signal_hook::low_level::pipe::register(signal, writable.try_clone()?)?;
@@ -234,12 +323,12 @@ fn explain(error: StartError) -> anyhow::Error {
 }
 
 /// A file with the process's number, removed at the end.
-struct PidFile {
+pub(crate) struct PidFile {
     path: PathBuf,
 }
 
 impl PidFile {
-    fn write(path: &Path) -> Result<Self> {
+    pub(crate) fn write(path: &Path) -> Result<Self> {
         let shown = path.display();
         let mut file =
             open_private(path).with_context(|| format!("cannot write the pid file {shown}"))?;

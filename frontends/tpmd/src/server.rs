@@ -5,6 +5,7 @@
 //! platform port, the control channel, and the few commands that may overtake. All others wait in the
 //! order they came. Nobody is waited for: not in the middle of a message, not to fetch an answer.
 
+mod blobs;
 mod doors;
 
 use crate::connection::{Connection, ConnectionId, Role};
@@ -13,7 +14,8 @@ use crate::listen::Listener;
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::protocol::data::{self, Framing, Message};
-use ironroot_tpm::MAX_COMMAND;
+use ironroot_tpm::{MAX_COMMAND, Profile};
+pub(crate) use blobs::Blobs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::cell::Cell;
@@ -37,11 +39,35 @@ pub(crate) struct Setting {
     pub(crate) stop: UnixStream,
     /// Whether NV memory works: the platform port switches it.
     pub(crate) nv_available: Rc<Cell<bool>>,
-    /// The state is encrypted with a key of the user's.
-    pub(crate) keyed: bool,
-    /// End when the control channel's client goes.
-    pub(crate) terminate: bool,
+    /// State that goes out and comes in.
+    pub(crate) blobs: Blobs,
+    pub(crate) profile: &'static Profile,
+    pub(crate) terminate: Terminate,
+    pub(crate) rules: Rules,
     pub(crate) log: Log,
+}
+
+/// When to end, besides when told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Terminate {
+    /// Never.
+    #[default]
+    Never,
+    /// When a client of the control channel goes.
+    AfterControl,
+    /// When a client of the data channel goes.
+    AfterData,
+}
+
+/// What swtpm's options change about the channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// SET_LOCALITY with 4 is refused.
+    pub reject_locality_4: bool,
+    /// The data channel takes the vendor command 0x20001000, which sets the locality.
+    pub allow_set_locality: bool,
+    /// A client of the data channel has one answer, then the connection is closed.
+    pub disconnect: bool,
 }
 
 /// The daemon at work.
@@ -68,6 +94,11 @@ impl<E: Engine> Server<E> {
             running: None,
             ended: false,
         }
+    }
+
+    /// Takes over a client that is connected already.
+    pub(crate) fn take_client(&mut self, role: Role, descriptor: OwnedFd) {
+        self.admit(role, descriptor, role == Role::Data);
     }
 
     /// Serves until somebody says stop, then shuts the TPM down in order.
@@ -238,7 +269,10 @@ impl<E: Engine> Server<E> {
             connection.waiting = false;
             return;
         };
-        let done = self.machine.begin(locality, command);
+        let done = match self.setting.rules.allow_set_locality {
+            true => self.machine.begin_or_set_locality(locality, command),
+            false => self.machine.begin(locality, command),
+        };
         connection.consume(consumed);
         self.running = Some((id, framing));
         if let Some(len) = done {
@@ -261,6 +295,7 @@ impl<E: Engine> Server<E> {
         if let Some(connection) = self.connections.get_mut(index) {
             data::put_response(connection.output(), framing, self.machine.answer(len));
             connection.waiting = false;
+            connection.ending |= self.setting.rules.disconnect;
             connection.flush();
         }
         // The next command may have come along with this one.
@@ -362,6 +397,9 @@ impl<E: Engine> Server<E> {
             self.running = None;
             let _ = self.machine.cancel();
         }
+        let data_is_over = |one: &Connection| one.role == Role::Data && one.is_over();
+        self.ended |= self.setting.terminate == Terminate::AfterData
+            && self.connections.iter().any(data_is_over);
         self.connections.retain(|one| !one.is_over());
         let alive = |id: &ConnectionId| self.connections.iter().any(|one| one.id == *id);
         self.queue.retain(alive);

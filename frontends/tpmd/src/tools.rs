@@ -1,7 +1,7 @@
 //! Looking at, checking and copying a state that is not being served.
 
 use crate::log::Log;
-use crate::state::{StateDirectory, StateOptions, protection_in_words};
+use crate::state::{KeySource, StateDirectory, StateOptions, protection_in_words};
 use anyhow::Result;
 use ironroot_journal::FORMAT;
 use std::cell::Cell;
@@ -53,7 +53,9 @@ pub fn info(directory: &Path) -> Result<Report> {
 pub fn check(options: &StateOptions) -> Result<Report> {
     let directory = StateDirectory::open(&options.directory, false)?;
     let header = directory.header()?;
-    let store = directory.store(options, Rc::new(Cell::new(false)), &Log::default())?;
+    let key = options.key.as_ref().map(KeySource::read).transpose()?;
+    let unwritable = Rc::new(Cell::new(false));
+    let store = directory.store(options, key.as_ref(), unwritable, &Log::default())?;
     Ok(Report {
         format: FORMAT,
         protection: protection_in_words(header.protection, options.anchor.is_some()),

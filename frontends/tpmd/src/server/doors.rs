@@ -3,7 +3,8 @@
 //! What they say is done at once, also while a command is suspended. What takes the power or begins a measurement
 //! ends that command first; its client is told that it was cancelled.
 
-use super::Server;
+use super::{Server, Terminate};
+use crate::info;
 use crate::connection::{Connection, Role};
 use crate::engine::Engine;
 use crate::machine::MIN_BUFFER;
@@ -107,7 +108,7 @@ impl<E: Engine> Server<E> {
             self.respond(index, input, len, &answer, true);
         }
         let gone = self.connections.get(index).is_none_or(Connection::is_over);
-        self.ended |= self.setting.terminate && gone;
+        self.ended |= self.setting.terminate == Terminate::AfterControl && gone;
     }
 
     /// Does what a request asks for; what follows the result goes into `answer`.
@@ -122,25 +123,33 @@ impl<E: Engine> Server<E> {
             Request::GetCapability => {
                 answer.extend_from_slice(&control::CAPABILITIES.to_be_bytes())
             }
-            Request::Init(_) => {
-                self.interrupt();
-                if !self.machine.power_cycle() {
-                    return ControlResult::Fail;
-                }
-            }
+            Request::Init(flags) => return self.init(*flags),
             Request::Shutdown => self.ended = true,
             Request::Stop => {
                 self.interrupt();
                 self.machine.power_off_in_order();
             }
             Request::GetConfig => {
-                answer.extend_from_slice(&u32::from(self.setting.keyed).to_be_bytes());
+                let keys = &self.setting.blobs.keys;
+                let keys = u32::from(keys.state.is_some()) | u32::from(keys.migration.is_some()) << 1;
+                answer.extend_from_slice(&keys.to_be_bytes());
             }
+            Request::GetStateBlob {
+                flags,
+                kind,
+                offset,
+            } => return self.get_blob(*flags, *kind, *offset, answer),
+            Request::SetStateBlob { kind, data } => return self.set_blob(*kind, data),
+            Request::StoreVolatile => return self.store_volatile(),
+            Request::LockStorage(tries) => return self.lock_storage(*tries),
+            Request::GetInfo { flags, offset } => return self.info(*flags, *offset, answer),
             Request::SetBufferSize(wanted) => return self.resize(*wanted, answer),
             Request::SetDataDescriptor => return self.adopt(passed),
             Request::Cancel => self.interrupt(),
             Request::SetLocality(number) => {
-                if !self.machine.set_locality(*number) {
+                if *number == 4 && self.setting.rules.reject_locality_4
+                    || !self.machine.set_locality(*number)
+                {
                     return ControlResult::BadLocality;
                 }
             }
@@ -149,6 +158,7 @@ impl<E: Engine> Server<E> {
             | Request::HashStart
             | Request::HashData(_)
             | Request::HashEnd
+            | Request::Cancel
                 if !running =>
             {
                 return ControlResult::BadOrdinal;
@@ -170,6 +180,19 @@ impl<E: Engine> Server<E> {
             Request::Unknown(_) => return ControlResult::BadOrdinal,
             Request::Malformed => return ControlResult::BadParameter,
         }
+        ControlResult::Success
+    }
+
+    fn info(&self, flags: u64, offset: u32, answer: &mut Vec<u8>) -> ControlResult {
+        let text = info::json(flags, self.setting.profile);
+        let Some(rest) = usize::try_from(offset).ok().and_then(|at| text.get(at..)) else {
+            return ControlResult::BadParameter;
+        };
+        for len in [text.len(), rest.len()] {
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            answer.extend_from_slice(&len.to_be_bytes());
+        }
+        answer.extend_from_slice(rest.as_bytes());
         ControlResult::Success
     }
 

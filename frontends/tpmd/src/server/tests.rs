@@ -26,8 +26,10 @@ fn server(place: &Path, powered: bool) -> (Server<Toy>, UnixStream) {
         ],
         stop,
         nv_available: Rc::new(Cell::new(true)),
-        keyed: true,
-        terminate: false,
+        blobs: Blobs::default(),
+        profile: &Profile::PC_CLIENT,
+        terminate: Terminate::Never,
+        rules: Rules::default(),
         log: Log::default(),
     };
     let mut machine = Machine::new(Toy::default());
@@ -363,7 +365,7 @@ fn qemus_way_through_the_control_channel() {
     assert_eq!(control.ask(&[0, 0, 0, 11, 0, 0, 0, 0], 4), [0, 0, 0, 0x3d]);
     assert_eq!(control.ask(&[0, 0, 0, 11, 3, 0, 0, 0], 4), [0; 4]);
     assert_eq!(control.ask(&[0, 0, 0, 4], 8), [0; 8]);
-    assert_eq!(control.ask(&[0, 0, 0, 15], 8), [0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(control.ask(&[0, 0, 0, 15], 8), [0; 8]);
     assert_eq!(control.ask(&[0, 0, 0, 9], 4), [0; 4]);
     assert_eq!(control.ask(&[0, 0, 0, 14], 4), [0; 4]);
     assert_eq!(control.ask(&[0, 0, 0, 4], 4), [0, 0, 0, 10]);
@@ -399,7 +401,7 @@ fn a_second_or_a_missing_data_channel_is_refused() {
 fn numbers_nobody_knows_are_bad_ordinals() {
     let daemon = Daemon::start(true);
     let mut control = daemon.connect("control");
-    for number in [0, 10, 12, 13, 18, 19, 77] {
+    for number in [0, 20, 21, 77] {
         assert_eq!(control.ask(&[0, 0, 0, number, 1, 2], 4), [0, 0, 0, 10]);
     }
     let answer = control.ask(&[0, 0, 0, 7, 0xff, 0, 0, 0], 4);

@@ -1,5 +1,6 @@
 //! Where the key of the state comes from.
 
+use super::swtpm_key::SwtpmKey;
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
 use std::io::Read as _;
@@ -19,6 +20,8 @@ pub enum KeySource {
     Descriptor(u32),
     /// What a shell command prints.
     Command(String),
+    /// As swtpm's options say.
+    Swtpm(SwtpmKey),
 }
 
 impl FromStr for KeySource {
@@ -39,9 +42,14 @@ impl FromStr for KeySource {
 }
 
 /// The key's bytes: all of them count, a newline at the end as well.
-pub(crate) struct StateKey(Vec<u8>);
+pub(crate) struct StateKey(pub(super) Vec<u8>);
 
 impl StateKey {
+    #[cfg(test)]
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -73,6 +81,7 @@ impl KeySource {
                     .with_context(|| format!("cannot read the key from descriptor {number}"))?,
             )?,
             Self::Command(command) => run(&mut key, command)?,
+            Self::Swtpm(given) => return given.read(),
         }
         if !(MIN_LEN..=MAX_LEN).contains(&key.0.len()) {
             bail!(

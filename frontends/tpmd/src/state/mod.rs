@@ -12,21 +12,24 @@ mod file;
 mod foreign;
 mod key;
 mod store;
+mod swtpm_key;
 
 pub use anchor::AnchorSource;
 pub use key::KeySource;
 pub(crate) use key::StateKey;
-pub(crate) use store::HostStore;
+pub(crate) use store::{HostStore, SharedStore};
+pub use swtpm_key::{KeyForm, KeyPlace, SwtpmKey};
 
 use crate::log::Log;
 use anchor::Anchor;
 use anyhow::{Context as _, Result, anyhow, bail};
 use file::StateFile;
+use ironroot_crypto::hash::Sha256;
 use ironroot_journal::{Header, Journal, JournalError, Protection};
 use ironroot_port_host::{OsEntropy, PrivateDirectory};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -68,7 +71,11 @@ pub struct StateOptions {
 pub(crate) struct StateDirectory {
     directory: PrivateDirectory,
     path: PathBuf,
-    _lock: File,
+    lock: File,
+    /// The state's file, open, for the sandbox lets nothing be opened later.
+    file: OnceCell<File>,
+    /// What that file held when the lock was given up.
+    left: Option<[u8; 32]>,
 }
 
 impl StateDirectory {
@@ -96,7 +103,9 @@ impl StateDirectory {
         Ok(Self {
             directory,
             path: path.to_owned(),
-            _lock: lock,
+            lock,
+            file: OnceCell::new(),
+            left: None,
         })
     }
 
@@ -104,13 +113,13 @@ impl StateDirectory {
     pub(crate) fn store(
         &self,
         options: &StateOptions,
+        key: Option<&StateKey>,
         nv_available: Rc<Cell<bool>>,
         log: &Log,
     ) -> Result<HostStore> {
         if let Some(AnchorSource::File(file)) = &options.anchor {
             self.refuse_inside(file)?;
         }
-        let key = options.key.as_ref().map(KeySource::read).transpose()?;
         let mut anchor = options.anchor.as_ref().map(Anchor::open).transpose()?;
         let position = match &mut anchor {
             Some(anchor) => anchor.read()?,
@@ -124,17 +133,18 @@ impl StateDirectory {
                     self.path.display()
                 );
             }
-            self.create(key.as_ref(), options.durability)?;
+            self.create(key, options.durability)?;
             log.line("made a new TPM");
         }
         let mut buffer = vec![0; usize::try_from(SEGMENT)?];
         let mut content: Content = BTreeMap::new();
         let file = self.directory.open_file(STATE, true);
         let file = file.with_context(|| format!("cannot open {}", self.state_path()))?;
+        let _ = self.file.set(file.try_clone()?);
         let medium = StateFile::new(file, options.durability)?;
         let opened = Journal::open(
             medium,
-            key.as_ref().map(StateKey::bytes),
+            key.map(StateKey::bytes),
             position.as_ref(),
             &mut OsEntropy,
             &mut buffer,
@@ -146,6 +156,50 @@ impl StateDirectory {
             store.bind(anchor, position)?;
         }
         Ok(store)
+    }
+
+    /// Gives the lock up, for a process that goes on from this state elsewhere.
+    pub(crate) fn release_lock(&mut self) -> Result<()> {
+        self.left = Some(self.digest()?);
+        self.lock.unlock()?;
+        Ok(())
+    }
+
+    /// Takes the lock again; `false`: another process has it.
+    ///
+    /// # Errors
+    /// The state was changed meanwhile: this process must not go on from what it knows.
+    pub(crate) fn take_lock_again(&mut self) -> Result<bool> {
+        match self.lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        if self.left.is_some_and(|left| self.digest().ok() != Some(left)) {
+            self.lock.unlock()?;
+            bail!(
+                "{} was changed by another process: it went on from there, this one cannot",
+                self.state_path()
+            );
+        }
+        self.left = None;
+        Ok(true)
+    }
+
+    fn digest(&self) -> Result<[u8; 32]> {
+        let mut hash = Sha256::new();
+        let mut block = vec![0; 65_536];
+        let mut at = 0;
+        let file = self.file.get().context("the state is not open")?;
+        loop {
+            let len = file.read_at(&mut block, at)?;
+            if len == 0 {
+                break;
+            }
+            hash.update(block.get(..len).unwrap_or_default());
+            at += u64::try_from(len)?;
+        }
+        hash.finish().to_array().context("32 bytes")
     }
 
     /// What anybody can read of the state.

@@ -2,12 +2,16 @@
 
 use super::StateFile;
 use super::anchor::Anchor;
+use crate::blob::{Bytes, pack, unpack};
 use crate::log::Log;
 use ironroot_journal::{Change, Journal, JournalError, Position, RecordId};
 use ironroot_tpm::{Change as EngineChange, RecordId as EngineId, Store, StoreError};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// The record that holds a volatile state for the next INIT. The engine does not see it.
+const VOLATILE: u32 = u32::MAX;
 
 /// Bytes of records taken; the segment has twice the room, so it is not made anew at every change.
 const CAPACITY: usize = 512 * 1024;
@@ -32,6 +36,8 @@ pub(crate) struct HostStore {
     /// The anchor may hold a position that was taken back.
     anchor_unsure: bool,
     nv_available: Rc<Cell<bool>>,
+    /// Another process may have the state: nothing is written.
+    frozen: bool,
     log: Log,
 }
 
@@ -50,8 +56,19 @@ impl HostStore {
             anchor: None,
             anchor_unsure: false,
             nv_available,
+            frozen: false,
             log,
         }
+    }
+
+    /// Whether nothing may be written because the lock was given up.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// The lock was given up, or taken again.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.frozen = frozen;
     }
 
     /// Keeps the position in the anchor from now on.
@@ -75,6 +92,52 @@ impl HostStore {
     /// A secret that is this state's own.
     pub(crate) fn unique(&self) -> ironroot_crypto::Secret<32> {
         self.journal.owner_secret()
+    }
+
+    /// All records of the engine's, packed.
+    pub(crate) fn export(&self) -> Bytes {
+        let records = self.content.iter().filter(|(id, _)| **id != VOLATILE);
+        pack(records.map(|(id, record)| (*id, record.0.as_slice())))
+    }
+
+    /// Replaces all records of the engine's by packed ones, in one transaction. A volatile state kept for the next INIT
+    /// goes, for it belongs to what was.
+    ///
+    /// # Errors
+    /// `Corrupt`: they are not packed records; the store's.
+    pub(crate) fn import(&mut self, packed: &[u8]) -> Result<(), StoreError> {
+        let records = unpack(packed).ok_or(StoreError::Corrupt)?;
+        if records.iter().any(|(id, _)| *id == VOLATILE) {
+            return Err(StoreError::Corrupt);
+        }
+        let kept = |id: &u32| records.iter().any(|(new, _)| new == id);
+        let gone: Vec<u32> = self.content.keys().copied().filter(|id| !kept(id)).collect();
+        let removed = gone.iter().map(|id| EngineChange::Remove(EngineId(*id)));
+        let set = records.iter().map(|(id, data)| EngineChange::Set {
+            id: EngineId(*id),
+            data,
+        });
+        let changes: Vec<_> = removed.chain(set).collect();
+        self.commit(&changes)
+    }
+
+    /// The volatile state kept for the next INIT.
+    pub(crate) fn volatile(&self) -> Option<Bytes> {
+        let record = self.content.get(&VOLATILE)?;
+        Some(Bytes(record.0.clone()))
+    }
+
+    /// Keeps a volatile state for the next INIT, or forgets it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn keep_volatile(&mut self, state: Option<&[u8]>) -> Result<(), StoreError> {
+        let id = EngineId(VOLATILE);
+        match state {
+            Some(data) => self.commit(&[EngineChange::Set { id, data }]),
+            None if self.content.contains_key(&VOLATILE) => self.commit(&[EngineChange::Remove(id)]),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn records(&self) -> usize {
@@ -164,12 +227,12 @@ impl Store for HostStore {
     }
 
     fn at_or_after(&mut self, from: EngineId) -> Result<Option<EngineId>, StoreError> {
-        let next = self.content.range(from.0..).next();
+        let next = self.content.range(from.0..VOLATILE).next();
         Ok(next.map(|(id, _)| EngineId(*id)))
     }
 
     fn commit(&mut self, changes: &[EngineChange<'_>]) -> Result<(), StoreError> {
-        if !self.nv_available.get() {
+        if self.frozen || !self.nv_available.get() {
             return Err(StoreError::Unavailable);
         }
         let changes: Vec<Change<'_>> = changes
@@ -201,5 +264,27 @@ impl Store for HostStore {
 
     fn free(&mut self) -> u32 {
         u32::try_from(CAPACITY.saturating_sub(self.used())).unwrap_or(u32::MAX)
+    }
+}
+
+/// A store that the engine and the control channel share. They never use it at the same time: one thread serves both.
+#[derive(Clone)]
+pub(crate) struct SharedStore(pub(crate) Rc<RefCell<HostStore>>);
+
+impl Store for SharedStore {
+    fn read(&mut self, id: EngineId, out: &mut [u8]) -> Result<Option<usize>, StoreError> {
+        self.0.borrow_mut().read(id, out)
+    }
+
+    fn at_or_after(&mut self, from: EngineId) -> Result<Option<EngineId>, StoreError> {
+        self.0.borrow_mut().at_or_after(from)
+    }
+
+    fn commit(&mut self, changes: &[EngineChange<'_>]) -> Result<(), StoreError> {
+        self.0.borrow_mut().commit(changes)
+    }
+
+    fn free(&mut self) -> u32 {
+        self.0.borrow_mut().free()
     }
 }

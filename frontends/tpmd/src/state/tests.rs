@@ -26,7 +26,8 @@ fn keyed(place: &TempDir, name: &str) -> StateOptions {
 fn open(options: &StateOptions) -> Result<(StateDirectory, HostStore)> {
     let directory = StateDirectory::open(&options.directory, true)?;
     let nv = Rc::new(Cell::new(true));
-    let store = directory.store(options, nv, &Log::default())?;
+    let key = options.key.as_ref().map(KeySource::read).transpose()?;
+    let store = directory.store(options, key.as_ref(), nv, &Log::default())?;
     Ok((directory, store))
 }
 
@@ -299,7 +300,7 @@ fn nv_memory_that_is_off_refuses_changes() {
     let directory = StateDirectory::open(&options.directory, true).unwrap();
     let nv = Rc::new(Cell::new(true));
     let mut store = directory
-        .store(&options, Rc::clone(&nv), &Log::default())
+        .store(&options, None, Rc::clone(&nv), &Log::default())
         .unwrap();
     set(&mut store, b"on").unwrap();
     nv.set(false);
