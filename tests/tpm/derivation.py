@@ -76,11 +76,40 @@ def rsa_primes(source, bits, exponent):
             return first, prime
 
 
+u = -7530851732716300289
 CURVES = {
-    # name: TPM_ECC_CURVE, p, b, x, y, n
+    # name: TPM_ECC_CURVE, p, a, b, x, y, n
+    "P-224": (
+        2,
+        (1 << 224) - (1 << 96) + 1,
+        -3,
+        0xB4050A850C04B3ABF54132565044B0B7D7BFD8BA270B39432355FFB4,
+        0xB70E0CBD6BB4BF7F321390B94A03C1D356C21122343280D6115C1D21,
+        0xBD376388B5F723FB4C22DFE6CD4375A05A07476444D5819985007E34,
+        0xFFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D,
+    ),
+    "BN-P256": (
+        0x10,
+        36 * u**4 + 36 * u**3 + 24 * u**2 + 6 * u + 1,
+        0,
+        3,
+        1,
+        2,
+        36 * u**4 + 36 * u**3 + 18 * u**2 + 6 * u + 1,
+    ),
+    "SM2": (
+        0x20,
+        (1 << 256) - (1 << 224) - (1 << 96) + (1 << 64) - 1,
+        -3,
+        0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93,
+        0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+        0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+        0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123,
+    ),
     "P-256": (
         3,
         (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1,
+        -3,
         0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
         0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
         0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
@@ -89,6 +118,7 @@ CURVES = {
     "P-384": (
         4,
         (1 << 384) - (1 << 128) - (1 << 96) + (1 << 32) - 1,
+        -3,
         0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
         0xAA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB7,
         0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
@@ -97,6 +127,7 @@ CURVES = {
     "P-521": (
         5,
         (1 << 521) - 1,
+        -3,
         0x051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
         0xC6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF97E7E31C2E5BD66,
         0x11839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C7086A272C24088BE94769FD16650,
@@ -106,13 +137,13 @@ CURVES = {
 
 
 def ec_scalar(source, curve):
-    n = CURVES[curve][5]
+    n = CURVES[curve][6]
     length = (n.bit_length() + 64 + 7) // 8
     return int.from_bytes(draw(source, b"EC SCALAR", 0, length), "big") % (n - 1) + 1
 
 
 def ec_public(curve, d):
-    _, p, b, x, y, n = CURVES[curve]
+    _, p, a, b, x, y, n = CURVES[curve]
 
     def add(left, right):
         if left is None or right is None:
@@ -120,7 +151,7 @@ def ec_public(curve, d):
         (x1, y1), (x2, y2) = left, right
         if x1 == x2 and (y1 + y2) % p == 0:
             return None
-        slope = (3 * x1 * x1 - 3) * pow(2 * y1, -1, p) if left == right else (y2 - y1) * pow(x2 - x1, -1, p)
+        slope = (3 * x1 * x1 + a) * pow(2 * y1, -1, p) if left == right else (y2 - y1) * pow(x2 - x1, -1, p)
         x3 = (slope * slope - x1 - x2) % p
         return x3, (slope * (x1 - x3) - y1) % p
 
@@ -130,7 +161,7 @@ def ec_public(curve, d):
             result = add(result, addend)
         addend = add(addend, addend)
         d >>= 1
-    assert (result[1] ** 2 - result[0] ** 3 + 3 * result[0] - b) % p == 0
+    assert (result[1] ** 2 - result[0] ** 3 - a * result[0] - b) % p == 0
     return result
 
 
@@ -151,6 +182,7 @@ def seed_value(source, length):
 OWNER, NULL, ENDORSEMENT, PLATFORM = 0x40000001, 0x40000007, 0x4000000B, 0x4000000C
 ALG = {"rsa": 1, "hmac": 5, "aes": 6, "keyedhash": 8, "xor": 10, "sha256": 11, "sha384": 12, "sha512": 13, "null": 16}
 ALG |= {"ecc": 0x23, "symcipher": 0x25, "cfb": 0x43, "kdf1_sp800_108": 0x22, "rsassa": 0x14, "ecdsa": 0x18, "sha1": 4}
+ALG |= {"sm3": 0x12, "sm4": 0x13, "sm2": 0x1B, "sha3_256": 0x27}
 
 FIXED_TPM, FIXED_PARENT, SENSITIVE_ORIGIN, USER_WITH_AUTH, ADMIN_WITH_POLICY = 1 << 1, 1 << 4, 1 << 5, 1 << 6, 1 << 7
 NO_DA, RESTRICTED, DECRYPT, SIGN = 1 << 10, 1 << 16, 1 << 17, 1 << 18
@@ -205,7 +237,11 @@ def public(kind, name, attributes, policy, parameters, unique):
 
 
 def aes_cfb(bits):
-    return u16(ALG["aes"]) + u16(bits) + u16(ALG["cfb"]) if bits else u16(ALG["null"])
+    return cfb("aes", bits) if bits else u16(ALG["null"])
+
+
+def cfb(cipher, bits):
+    return u16(ALG[cipher]) + u16(bits) + u16(ALG["cfb"])
 
 
 def scheme(*algorithms):
@@ -255,13 +291,32 @@ def templates():
         yield f"AES-{bits}", OWNER, template, "bytes", ("symcipher", bits // 8)
 
 
+def more_templates():
+    """What came later; behind the others, so that those stay where they were."""
+    for curve in ("P-224", "BN-P256", "SM2"):
+        signing = ecc("sha256", LEAF | SIGN, b"", curve, aes=0, signing=("ecdsa", "sha256"))
+        yield f"signing {curve}", OWNER, signing, "ecc", curve
+        yield f"storage {curve}", OWNER, ecc("sha3_256", SRK, b"", curve), "ecc", curve
+    # As the profile's template H-5 has it but for its policy.
+    parameters = cfb("sm4", 128) + scheme() + u16(CURVES["SM2"][0]) + scheme()
+    template = public("ecc", "sm3", SRK, b"", parameters, sized(b"") + sized(b""))
+    yield "storage SM2, SM3, SM4", OWNER, template, "ecc", "SM2"
+    parameters = u16(ALG["null"]) + scheme("sm2", "sm3") + u16(CURVES["SM2"][0]) + scheme()
+    template = public("ecc", "sm3", LEAF | SIGN, b"", parameters, sized(b"") + sized(b""))
+    yield "signing SM2 with SM3", PLATFORM, template, "ecc", "SM2"
+    template = public("symcipher", "sm3", LEAF | DECRYPT, b"", cfb("sm4", 128), sized(b""))
+    yield "SM4", OWNER, template, "bytes", ("symcipher", 16)
+    template = public("keyedhash", "sha256", LEAF | SIGN, b"", scheme("hmac", "sha3_256"), sized(b""))
+    yield "keyed hash, hmac with SHA3-256", OWNER, template, "bytes", ("keyedhash", 32)
+
+
 def octets(number, length):
     return number.to_bytes(length, "big").hex()
 
 
 def derive(seed, hierarchy, template, data, kind, details):
     source = source_of(seed, hierarchy, template, data)
-    name_size = {4: 20, 11: 32, 12: 48, 13: 64}[struct.unpack(">H", template[2:4])[0]]
+    name_size = {4: 20, 11: 32, 12: 48, 13: 64, 0x12: 32, 0x27: 32}[struct.unpack(">H", template[2:4])[0]]
     record = {"source": source.hex(), "seed_value": seed_value(source, name_size).hex()}
     if kind == "rsa":
         # Behind the unique field's size, wherever that is: the four bytes before it.
@@ -282,11 +337,13 @@ def derive(seed, hierarchy, template, data, kind, details):
     return record
 
 
+SEEDS = ((bytes(range(64)), b""), (hashlib.sha512(b"a second seed").digest(), b"caller's data"))
+
+
 def vectors():
-    for round_number, (seed, data) in enumerate(
-        ((bytes(range(64)), b""), (hashlib.sha512(b"a second seed").digest(), b"caller's data"))
-    ):
-        for name, hierarchy, template, kind, details in templates():
+    rounds = [(make, number, *SEEDS[number]) for make in (templates, more_templates) for number in (0, 1)]
+    for make, round_number, seed, data in rounds:
+        for name, hierarchy, template, kind, details in make():
             # The second time, only what is quick.
             if round_number == 1 and kind == "rsa" and details > 2048:
                 continue

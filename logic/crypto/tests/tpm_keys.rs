@@ -1,6 +1,14 @@
 //! Keys from seeds against `tests/tpm/derivation.py`, and the search for RSA keys: steps, sizes, structure.
 
-#![cfg(all(feature = "tpm-p384", feature = "tpm-p521", feature = "tpm-rsa"))]
+#![cfg(all(
+    feature = "tpm-p224",
+    feature = "tpm-p384",
+    feature = "tpm-p521",
+    feature = "tpm-bn",
+    feature = "tpm-sm",
+    feature = "tpm-sha3",
+    feature = "tpm-rsa"
+))]
 
 mod common;
 

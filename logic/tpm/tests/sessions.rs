@@ -11,12 +11,22 @@ use common::crypto::Hash;
 use common::{Auth, Cipher, Command, Machine, Start, attribute, cc, keys, rc, rh};
 use ironroot_tpm::Profile;
 
-const HASHES: [Hash; 4] = [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512];
-const CIPHERS: [Cipher; 4] = [
+const HASHES: [Hash; 8] = [
+    Hash::Sha1,
+    Hash::Sha256,
+    Hash::Sha384,
+    Hash::Sha512,
+    Hash::Sm3,
+    Hash::Sha3_256,
+    Hash::Sha3_384,
+    Hash::Sha3_512,
+];
+const CIPHERS: [Cipher; 5] = [
     Cipher::Xor,
     Cipher::Aes(128),
     Cipher::Aes(192),
     Cipher::Aes(256),
+    Cipher::Sm4,
 ];
 
 fn get_random(len: u16) -> Command {

@@ -91,6 +91,7 @@ const ALG_AES: u16 = 0x0006;
 const TYPE_KEYEDHASH: u16 = 0x0008;
 const ALG_XOR: u16 = 0x000a;
 const ALG_NULL: u16 = 0x0010;
+const ALG_SM4: u16 = 0x0013;
 const ALG_RSAES: u16 = 0x0015;
 const ALG_ECDAA: u16 = 0x001a;
 const TYPE_ECC: u16 = 0x0023;
@@ -102,6 +103,14 @@ fn hash(algorithm: u16) -> Result<HashAlgorithm, CryptoError> {
         0x000b => Ok(HashAlgorithm::Sha256),
         0x000c => Ok(HashAlgorithm::Sha384),
         0x000d => Ok(HashAlgorithm::Sha512),
+        #[cfg(feature = "tpm-sm")]
+        0x0012 => Ok(HashAlgorithm::Sm3),
+        #[cfg(feature = "tpm-sha3")]
+        0x0027 => Ok(HashAlgorithm::Sha3_256),
+        #[cfg(feature = "tpm-sha3")]
+        0x0028 => Ok(HashAlgorithm::Sha3_384),
+        #[cfg(feature = "tpm-sha3")]
+        0x0029 => Ok(HashAlgorithm::Sha3_512),
         _ => Err(CryptoError::InvalidKey),
     }
 }
@@ -126,9 +135,12 @@ fn ecc(source: &KeySource, input: &mut Cursor<'_>) -> Result<PrimaryKey, CryptoE
     skip_symmetric(input)?;
     skip_scheme(input)?;
     let curve = match number(input)? {
+        0x0002 => Curve::P224,
         0x0003 => Curve::P256,
         0x0004 => Curve::P384,
         0x0005 => Curve::P521,
+        0x0010 => Curve::BnP256,
+        0x0020 => Curve::Sm2P256,
         _ => return Err(CryptoError::InvalidKey),
     };
     skip_scheme(input)?;
@@ -159,15 +171,13 @@ fn keyed_hash(
 }
 
 fn symmetric(source: &KeySource, input: &mut Cursor<'_>) -> Result<PrimaryKey, CryptoError> {
-    let (ALG_AES, bits) = (number(input)?, number(input)?) else {
-        return Err(CryptoError::InvalidKey);
-    };
+    let (cipher, bits) = (number(input)?, number(input)?);
     skip(input, 2)?;
     skip_sized(input)?;
-    let len = match bits {
-        128 => 16,
-        192 => 24,
-        256 => 32,
+    let len = match (cipher, bits) {
+        (ALG_AES | ALG_SM4, 128) => 16,
+        (ALG_AES, 192) => 24,
+        (ALG_AES, 256) => 32,
         _ => return Err(CryptoError::InvalidKey),
     };
     let (key, len) = derived_bytes(source, Purpose::SymmetricKey, len)?;

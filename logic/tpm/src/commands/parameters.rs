@@ -34,7 +34,11 @@ fn ecc_parameters(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Curve::P224 | Curve::P256 => Some(HashAlgorithm::Sha256),
         Curve::P384 => Some(HashAlgorithm::Sha384),
         Curve::P521 => Some(HashAlgorithm::Sha512),
-        Curve::BnP256 | Curve::Sm2P256 => None,
+        #[cfg(feature = "full")]
+        Curve::Sm2P256 => Some(HashAlgorithm::Sm3),
+        #[cfg(not(feature = "full"))]
+        Curve::Sm2P256 => None,
+        Curve::BnP256 => None,
     };
     let kdf = hash.map(|hash| KdfScheme {
         kdf: Kdf::Sp800_56a,
@@ -55,7 +59,9 @@ fn ecc_parameters(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         numbers.n,
         &[1],
     ] {
-        call.out.sized(number)?;
+        // Zero is one byte, as other TPMs have it: a of BN-P256.
+        let zero = number.iter().all(|byte| *byte == 0);
+        call.out.sized(if zero { &[0] } else { number })?;
     }
     Ok(())
 }

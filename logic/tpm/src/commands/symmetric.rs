@@ -116,6 +116,7 @@ fn cipher(core: &mut Core<'_>, key: Handle, wish: &Wish<'_>) -> Result<(Mode, Ci
             return Err(Rc::ATTRIBUTES.handle(1));
         }
         let mode = match (symmetric.mode, wish.mode) {
+            (Some(SymMode::Cmac), None) => return Err(Rc::MODE.handle(1)),
             (Some(SymMode::Encrypt(mode)), None) | (None, Some(mode)) => mode,
             (Some(SymMode::Encrypt(own)), Some(wanted)) if own == wanted => own,
             _ => return Err(Rc::MODE.parameter(mode_number)),

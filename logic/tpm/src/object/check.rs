@@ -102,7 +102,7 @@ pub(crate) fn schemes(public: &Public, parent: Option<&Family>) -> Result<()> {
 /// A key for CMAC signs and does nothing else.
 fn cipher_mode(public: &Public, mode: Option<SymMode>) -> Result<()> {
     match mode == Some(SymMode::Cmac) && public.has(A::DECRYPT) {
-        true => Err(Rc::MODE),
+        true => Err(Rc::SCHEME),
         false => Ok(()),
     }
 }

@@ -1,7 +1,9 @@
 //! HMAC, KDFa, CFB and XOR as the specification writes them (Part 1, sections 11.4 and 21), over the bare hash and
 //! block cipher.
 
-use ironroot_crypto::tpm::cipher::{Cipher, CipherAlgorithm, Mode};
+use ironroot_crypto::tpm::cipher::{Cipher, Mode};
+
+pub use ironroot_crypto::tpm::cipher::CipherAlgorithm;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
 
 pub type Hash = HashAlgorithm;
@@ -57,11 +59,18 @@ pub fn kdfa(
 
 /// AES-CFB with 128-bit segments, built from single blocks.
 pub fn aes_cfb(key: &[u8], iv: &[u8], data: &mut [u8], encrypt: bool) {
-    let aes = Cipher::new(CipherAlgorithm::Aes, key).unwrap();
+    cfb(CipherAlgorithm::Aes, key, iv, data, encrypt);
+}
+
+/// The same with another cipher.
+pub fn cfb(algorithm: CipherAlgorithm, key: &[u8], iv: &[u8], data: &mut [u8], encrypt: bool) {
+    let cipher = Cipher::new(algorithm, key).unwrap();
     let mut register: [u8; 16] = iv.try_into().unwrap();
     for chunk in data.chunks_mut(16) {
         let mut stream = register;
-        aes.encrypt(Mode::Ecb, &mut [0; 16], &mut stream).unwrap();
+        cipher
+            .encrypt(Mode::Ecb, &mut [0; 16], &mut stream)
+            .unwrap();
         for (at, byte) in chunk.iter_mut().enumerate() {
             let before = *byte;
             *byte ^= stream[at];

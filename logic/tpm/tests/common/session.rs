@@ -11,6 +11,8 @@ pub enum Cipher {
     Xor,
     /// AES-CFB with a key of so many bits.
     Aes(u16),
+    /// SM4-CFB.
+    Sm4,
 }
 
 /// A session as the client knows it.
@@ -123,6 +125,7 @@ impl Start {
             Cipher::None => command.u16(super::alg::NULL),
             Cipher::Xor => command.u16(super::alg::XOR).u16(number(self.hash)),
             Cipher::Aes(bits) => command.u16(super::alg::AES).u16(bits).u16(super::alg::CFB),
+            Cipher::Sm4 => command.u16(super::alg::SM4).u16(128).u16(super::alg::CFB),
         };
         command.u16(number(self.hash))
     }
@@ -222,6 +225,11 @@ impl Session {
                     crypto::kdfa(self.hash, &key, "CFB", newer, older, u32::from(bits) + 128);
                 let (key, iv) = both.split_at(usize::from(bits) / 8);
                 crypto::aes_cfb(key, iv, data, encrypt);
+            }
+            Cipher::Sm4 => {
+                let both = crypto::kdfa(self.hash, &key, "CFB", newer, older, 256);
+                let (key, iv) = both.split_at(16);
+                crypto::cfb(crypto::CipherAlgorithm::Sm4, key, iv, data, encrypt);
             }
         }
     }
