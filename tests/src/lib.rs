@@ -2,6 +2,7 @@
 
 mod device;
 mod firmware;
+pub mod memcheck;
 pub mod tpm_client;
 mod transcript;
 

@@ -5,6 +5,8 @@ use crate::wire::{Answer, Client, Error, Parts, sized};
 
 /// `TPM_RH_OWNER`
 const OWNER: u32 = 0x4000_0001;
+/// `TPM_RH_ENDORSEMENT`
+const ENDORSEMENT: u32 = 0x4000_000b;
 /// `TPM_RH_NULL`
 const NULL: u32 = 0x4000_0007;
 /// `TPM_ALG_SHA256`
@@ -150,6 +152,25 @@ impl Client {
     pub fn quote(&mut self, key: u32, pcrs: &[u8], nonce: &[u8]) -> Result<()> {
         let params = [&sized(nonce)[..], &NULL_ALG, &selection(pcrs)].concat();
         self.authorised(0x158, &[key], &params).map(drop)
+    }
+
+    /// The same, with what was signed and the signature, for [`check_quote`](crate::check_quote).
+    pub fn quoted(&mut self, key: u32, pcrs: &[u8], nonce: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+        let params = [&sized(nonce)[..], &NULL_ALG, &selection(pcrs)].concat();
+        let mut answer = self.authorised(0x158, &[key], &params)?;
+        Ok((answer.sized()?, answer.rest()))
+    }
+
+    /// GetTime: what was signed, and the signature.
+    pub fn time_attested(&mut self, key: u32, nonce: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
+        let parts = Parts {
+            handles: &[ENDORSEMENT, key],
+            passwords: 2,
+            params: &[&sized(nonce)[..], &NULL_ALG].concat(),
+            ..Parts::default()
+        };
+        let mut answer = self.command(0x14c, &parts)?;
+        Ok((answer.sized()?, answer.rest()))
     }
 
     /// EncryptDecrypt2, encrypting.
