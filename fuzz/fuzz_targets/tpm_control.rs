@@ -26,6 +26,9 @@ fuzz_target!(|input: &[u8]| {
                 if let control::Request::HashData(bytes) = request {
                     assert!(bytes.len() <= control::MAX_DATA && bytes.len() < len);
                 }
+                if let control::Request::SetStateBlob { data, .. } = request {
+                    assert!(data.len() <= control::MAX_BLOB && data.len() < len);
+                }
                 (false, len)
             })
         }),

@@ -16,10 +16,13 @@ pub(crate) fn kernel(place: &Place) -> PathBuf {
     place.work().join("guest/vmlinuz")
 }
 
-/// Makes all three present.
+/// Makes them present; with QEMU comes what makes its images.
 pub(super) fn ensure(place: &Place) -> Result<()> {
     apt::ensure("qemu-system-x86_64", &["qemu-system-x86"], || {
         on_path("qemu-system-x86_64").is_some()
+    })?;
+    apt::ensure("qemu-img", &["qemu-utils"], || {
+        on_path("qemu-img").is_some()
     })?;
     apt::ensure("a static busybox", &["busybox-static"], || {
         Path::new("/usr/share/doc/busybox-static").exists()

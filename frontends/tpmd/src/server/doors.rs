@@ -4,9 +4,9 @@
 //! ends that command first; its client is told that it was cancelled.
 
 use super::{Server, Terminate};
-use crate::info;
 use crate::connection::{Connection, Role};
 use crate::engine::Engine;
+use crate::info;
 use crate::machine::MIN_BUFFER;
 use crate::protocol::control::{self, ControlResult, Request};
 use crate::protocol::platform::{self, Signal};
@@ -131,7 +131,8 @@ impl<E: Engine> Server<E> {
             }
             Request::GetConfig => {
                 let keys = &self.setting.blobs.keys;
-                let keys = u32::from(keys.state.is_some()) | u32::from(keys.migration.is_some()) << 1;
+                let keys =
+                    u32::from(keys.state.is_some()) | u32::from(keys.migration.is_some()) << 1;
                 answer.extend_from_slice(&keys.to_be_bytes());
             }
             Request::GetStateBlob {
@@ -145,7 +146,6 @@ impl<E: Engine> Server<E> {
             Request::GetInfo { flags, offset } => return self.info(*flags, *offset, answer),
             Request::SetBufferSize(wanted) => return self.resize(*wanted, answer),
             Request::SetDataDescriptor => return self.adopt(passed),
-            Request::Cancel => self.interrupt(),
             Request::SetLocality(number) => {
                 if *number == 4 && self.setting.rules.reject_locality_4
                     || !self.machine.set_locality(*number)
@@ -163,6 +163,7 @@ impl<E: Engine> Server<E> {
             {
                 return ControlResult::BadOrdinal;
             }
+            Request::Cancel => self.interrupt(),
             Request::GetEstablished => {
                 answer.extend_from_slice(&[u8::from(self.machine.established()), 0, 0, 0]);
             }
