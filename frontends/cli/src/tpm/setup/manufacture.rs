@@ -18,17 +18,17 @@ use std::path::{Path, PathBuf};
 pub(super) fn manufacture(plan: &Plan, report: &mut Report) -> Result<()> {
     let uri = plan.state.uri();
     if plan.existing != Existing::Reconfigure {
-        let there = plan.program.states(&uri)?;
-        match (there.first(), plan.existing) {
+        let there = plan.program.states(&uri)?.into_iter().next();
+        let there = there.or_else(|| plan.state.found().map(str::to_owned));
+        match (there, plan.existing) {
             (None, _) => {}
             (Some(_), Existing::Keep) => {
                 report.say("Not overwriting existing state file.");
                 return Ok(());
             }
-            (Some(_), Existing::Overwrite) => {}
+            (Some(_), Existing::Overwrite) => plan.state.clear()?,
             (Some(name), _) => bail!("Found existing TPM state '{name}'."),
         }
-        plan.state.clear()?;
     }
     let what = match plan.existing {
         Existing::Reconfigure => "reconfiguration",

@@ -45,6 +45,15 @@ impl State {
         }
     }
 
+    /// A TPM that is there, this program's or another's: neither is overwritten because the other does not
+    /// see it.
+    pub(super) fn found(&self) -> Option<&'static str> {
+        match self {
+            Self::Directory(path) => FILES.into_iter().find(|name| path.join(name).exists()),
+            Self::File(_) => None,
+        }
+    }
+
     /// Nothing is left of a TPM.
     pub(super) fn clear(&self) -> Result<()> {
         match self {
