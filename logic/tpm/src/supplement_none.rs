@@ -27,11 +27,11 @@ pub(crate) struct Supplement {
 
 /// Nothing.
 #[derive(Default)]
-pub(crate) struct Live;
+pub(crate) struct Live {}
 
 impl Live {
     pub(crate) fn fresh(_drbg: &mut Drbg) -> Self {
-        Self
+        Self {}
     }
 
     pub(crate) fn restarted(self) -> Self {
@@ -46,7 +46,7 @@ impl Live {
         _store: &mut dyn Store,
         _drbg: &mut Drbg,
     ) -> core::result::Result<Option<Self>, StoreError> {
-        Ok(Some(Self))
+        Ok(Some(Self {}))
     }
 
     pub(crate) fn stage(&self, _state: bool, _now: u64, _into: &mut Transaction) -> Result<()> {

@@ -204,8 +204,15 @@ impl<'m> Tpm<'m> {
         self.core.physical_presence = present;
     }
 
+    /// In how many ms the next authenticated countdown timer runs out; `None`: none runs. The clock's rate may be adjusted
+    /// by 15 %, so it may be a little later.
+    #[cfg(feature = "full")]
+    pub fn next_timer(&self) -> Option<u64> {
+        self.core.next_timer()
+    }
+
     /// Which authenticated countdown timers have run out and were not set again since: bit 0 is `TPM_RH_ACT_0`. What
-    /// follows from it is the machine's matter; to be asked from time to time, for nothing tells it by itself.
+    /// follows from it is the machine's matter; to be asked after commands, and when [`Tpm::next_timer`] says so.
     #[cfg(feature = "full")]
     pub fn timers_signalled(&mut self) -> u16 {
         if self.core.mode == Mode::Running {

@@ -235,15 +235,15 @@ fn partial_certificates_are_read_with_care() {
     let with = |more: &[&[u8]]| der(0x30, &[&three.concat(), &more.concat()]);
     for (bytes, code) in [
         (Vec::new(), value),
-        (vec![0x30], value),
-        (vec![0x30, 0x80, 0, 0], value),
+        (vec![0x30], size),
+        (vec![0x30, 0x80, 0, 0], size),
         (der(0x31, &[&good]), size),
         ([&good[..], &[0]].concat(), size),
         (with(&[]), value),
         (with(&[&extensions, &extensions]), value),
-        (with(&[&three[0], &three[0], &extensions]), value),
+        (with(&[three[0], three[0], &extensions]), value),
         (with(&[&[0x02, 1, 1], &extensions]), value),
-        (der(0x30, &[&three[0], &three[1], &extensions]), value),
+        (der(0x30, &[three[0], three[1], &extensions]), value),
         (with(&[&der(0xa3, &[])]), value),
         (with(&[&extensions[..extensions.len() - 1]]), value),
     ] {

@@ -109,9 +109,9 @@ fn a_key_that_makes_no_macs_makes_none() {
     let curve = primary(&mut machine, &Template::signing(3)).handle;
     for (key, scheme, code) in [
         (encrypting, CMAC, rc::parameter(rc::VALUE, 2)),
-        (encrypting, NULL, rc::parameter(rc::VALUE, 2)),
+        (encrypting, NULL, rc::parameter(bad::SCHEME, 2)),
         (open_mode, NULL, rc::parameter(rc::VALUE, 2)),
-        (open_mode, alg::SHA256, rc::parameter(rc::VALUE, 2)),
+        (open_mode, alg::SHA256, rc::parameter(bad::SCHEME, 2)),
         (fixed, alg::SHA256, rc::parameter(rc::VALUE, 2)),
         (hmac, CMAC, rc::parameter(rc::VALUE, 2)),
         (decrypting, CMAC, rc::handle(bad::KEY, 1)),

@@ -83,10 +83,15 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// # Errors
-    /// `SIZE`: it is no sequence, or bytes follow. `VALUE`: parts are missing, or there are others.
+    /// `SIZE`: it is no whole sequence, or bytes follow. `VALUE`: parts are missing, or there are others.
     fn read(given: &'a [u8]) -> Result<Self> {
         let mut outer = Reader::new(given);
-        let whole = outer.next().ok_or(Rc::VALUE)?;
+        let fault = if given.is_empty() {
+            Rc::VALUE
+        } else {
+            Rc::SIZE
+        };
+        let whole = outer.next().ok_or(fault)?;
         if whole.tag != der::SEQUENCE || !outer.is_empty() {
             return Err(Rc::SIZE);
         }

@@ -106,24 +106,22 @@ fn z_gen_2_phase(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     if !exchanges {
         return Err(Rc::ATTRIBUTES.handle(1));
     }
-    let exchange = match (scheme(&public), wanted) {
-        (None, Some(alg)) => alg,
-        (Some(own), Some(alg)) if own == alg => alg,
-        _ => return Err(Rc::SCHEME.parameter(3)),
-    };
+    if scheme(&public).is_some_and(|own| own != wanted) {
+        return Err(Rc::SCHEME.parameter(3));
+    }
     let their_static = their_static.on(curve).map_err(|rc| rc.parameter(1))?;
     let their_ephemeral = their_ephemeral.on(curve).map_err(|rc| rc.parameter(2))?;
     let ephemeral = core.commit_secret(count, curve, &Name::EMPTY);
     let ephemeral = ephemeral.map_err(|rc| rc.parameter(4))?;
     let (z1, z2) = core.with_object(key, |object| -> Result<_> {
         let private = object.ec_private().map_err(|rc| rc.handle(1))?;
-        match exchange {
+        match wanted {
             Alg::ECDH => Ok((
                 times(&private, &their_static)?,
                 times(&ephemeral, &their_ephemeral)?,
             )),
             _ => {
-                let agreement = match exchange {
+                let agreement = match wanted {
                     Alg::SM2 => Agreement::Sm2,
                     _ => Agreement::Mqv,
                 };
@@ -158,11 +156,10 @@ fn scheme(public: &Public) -> Option<Alg> {
     public.parameters.asym_scheme().map(AsymScheme::alg)
 }
 
-/// `TPMI_ECC_KEY_EXCHANGE+`
-fn exchange_choice(input: &mut Input<'_>) -> Result<Option<Alg>> {
-    match input.get::<Alg>()? {
-        Alg::NULL => Ok(None),
-        known @ (Alg::ECDH | Alg::ECMQV | Alg::SM2) => Ok(Some(known)),
+/// `TPMI_ECC_KEY_EXCHANGE`: unknown is `SCHEME`.
+fn exchange_choice(input: &mut Input<'_>) -> Result<Alg> {
+    match input.get()? {
+        known @ (Alg::ECDH | Alg::ECMQV | Alg::SM2) => Ok(known),
         _ => Err(Rc::SCHEME),
     }
 }

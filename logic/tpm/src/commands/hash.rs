@@ -237,6 +237,38 @@ fn event_sequence_complete(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<(
     Ok(())
 }
 
+/// How a key makes MACs: as it says itself, or as the caller says if it leaves that open.
+///
+/// # Errors
+/// `TYPE`: such a key makes none. `VALUE`: neither says it, or they differ. `SCHEME`: it is not one for such a key.
+fn select_mac(key: &Parameters, wanted: Option<MacScheme>) -> Result<MacScheme> {
+    let own = match key {
+        Parameters::KeyedHash { scheme } => scheme.map(|own| Some(MacScheme::Hmac(own.hash()))),
+        #[cfg(feature = "full")]
+        Parameters::SymCipher { symmetric } => symmetric.mode.map(|mode| match mode {
+            SymMode::Cmac => Some(MacScheme::Cmac),
+            // A key that encrypts makes no MACs.
+            SymMode::Encrypt(_) => None,
+        }),
+        _ => return Err(Rc::TYPE),
+    };
+    let scheme = match (own, wanted) {
+        (None, Some(scheme)) => scheme,
+        (Some(own), None) => own.ok_or(Rc::SCHEME)?,
+        (Some(own), Some(scheme)) if own == Some(scheme) => scheme,
+        _ => return Err(Rc::VALUE),
+    };
+    let fits = match scheme {
+        MacScheme::Hmac(_) => matches!(key, Parameters::KeyedHash { .. }),
+        #[cfg(feature = "full")]
+        MacScheme::Cmac => matches!(key, Parameters::SymCipher { .. }),
+    };
+    match fits {
+        true => Ok(scheme),
+        false => Err(Rc::SCHEME),
+    }
+}
+
 impl Core<'_> {
     /// The proof that the TPM hashed this itself, and that it is none of its own structures; null if it is not `safe`,
     /// or if none is asked for.
@@ -262,41 +294,30 @@ impl Core<'_> {
     /// chooses how.
     fn begin_mac(&mut self, key: Handle, wanted: Option<MacScheme>, number: u8) -> Result<Work> {
         self.with_object(key, |object| {
-            let own = match object.public.parameters {
-                Parameters::KeyedHash { scheme } => scheme.map(|own| MacScheme::Hmac(own.hash())),
-                #[cfg(feature = "full")]
-                Parameters::SymCipher { symmetric } => match symmetric.mode {
-                    None => None,
-                    Some(SymMode::Cmac) => Some(MacScheme::Cmac),
-                    // A key that encrypts makes no MACs.
-                    Some(SymMode::Encrypt(_)) => return Err(Rc::VALUE.parameter(number)),
-                },
-                _ => return Err(Rc::TYPE.handle(1)),
-            };
+            let scheme = select_mac(&object.public.parameters, wanted).map_err(|rc| match rc {
+                Rc::TYPE => rc.handle(1),
+                other => other.parameter(number),
+            })?;
             if object.public.attributes.has(ObjectAttributes::RESTRICTED) {
                 return Err(Rc::ATTRIBUTES.handle(1));
             }
             if !object.public.attributes.has(ObjectAttributes::SIGN) {
                 return Err(Rc::KEY.handle(1));
             }
-            let scheme = match (own, wanted) {
-                (None, Some(scheme)) | (Some(scheme), None) => scheme,
-                (Some(own), Some(scheme)) if own == scheme => scheme,
-                _ => return Err(Rc::VALUE.parameter(number)),
-            };
             let sensitive = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
             match (scheme, object.public.parameters) {
-                (MacScheme::Hmac(hash), Parameters::KeyedHash { .. }) => {
-                    let mac = sensitive.data.expose(|key| Hmac::new(hash, key));
-                    Ok(Work::Hmac(mac))
-                }
                 #[cfg(feature = "full")]
                 (MacScheme::Cmac, Parameters::SymCipher { symmetric }) => {
                     let algorithm = symmetric.algorithm;
                     let mac = sensitive.data.expose(|key| Cmac::new(algorithm, key));
                     mac.map(Work::Cmac).map_err(|_| Rc::FAILURE)
                 }
-                _ => Err(Rc::VALUE.parameter(number)),
+                (MacScheme::Hmac(hash), _) => {
+                    let mac = sensitive.data.expose(|key| Hmac::new(hash, key));
+                    Ok(Work::Hmac(mac))
+                }
+                #[cfg(feature = "full")]
+                (MacScheme::Cmac, _) => Err(Rc::FAILURE),
             }
         })?
     }

@@ -60,6 +60,17 @@ impl Timer {
         }
     }
 
+    /// In how many ms it runs out; `None`: it does not run.
+    fn runs_out_in(&self, now: u64) -> Option<u64> {
+        let end = match self.value {
+            0 | OFF => return None,
+            seconds => self
+                .since
+                .saturating_add(u64::from(seconds).saturating_mul(1000)),
+        };
+        Some(end.saturating_sub(now))
+    }
+
     /// Looks whether it ran out.
     pub(super) fn tick(&mut self, now: u64) {
         if self.value != 0 && self.remaining(now) == 0 {
@@ -150,6 +161,13 @@ impl Core<'_> {
             .ok_or(Rc::VALUE)
     }
 
+    /// In how many ms the next running timer runs out; `None`: none runs.
+    pub(crate) fn next_timer(&self) -> Option<u64> {
+        let now = self.clock.time;
+        let timers = self.supplement.live.timers.iter();
+        timers.filter_map(|timer| timer.runs_out_in(now)).min()
+    }
+
     /// Which timers ran out and were not set since: one bit each.
     pub(crate) fn timers_signalled(&mut self) -> u16 {
         let timers = self.supplement.live.timers.iter();
@@ -168,7 +186,9 @@ mod tests {
         let mut timer = Timer::default();
         timer.tick(5_000);
         assert!(!timer.signalled);
+        assert_eq!(timer.runs_out_in(5_000), None);
         timer.set(10, 5_000);
+        assert_eq!(timer.runs_out_in(14_000), Some(1_000));
         timer.tick(14_999);
         assert_eq!((timer.remaining(14_999), timer.signalled), (1, false));
         timer.tick(15_000);
@@ -180,6 +200,7 @@ mod tests {
         timer.tick(u64::MAX);
         assert!(timer.signalled);
         timer.set(OFF, 0);
+        assert_eq!(timer.runs_out_in(0), None);
         timer.tick(u64::MAX);
         assert_eq!((timer.remaining(u64::MAX), timer.signalled), (OFF, false));
     }
