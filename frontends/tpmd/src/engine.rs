@@ -31,6 +31,10 @@ pub(crate) trait Engine {
     /// `false`: not from this locality.
     fn reset_established(&mut self, locality: Locality) -> bool;
     fn set_physical_presence(&mut self, present: bool);
+    /// Countdown timers that ran out, one bit each.
+    fn timers_signalled(&mut self) -> u16;
+    /// In how many ms the next one runs out.
+    fn next_timer(&self) -> Option<u64>;
 }
 
 impl Engine for Tpm<'_> {
@@ -96,6 +100,14 @@ impl Engine for Tpm<'_> {
 
     fn set_physical_presence(&mut self, present: bool) {
         Tpm::set_physical_presence(self, present);
+    }
+
+    fn timers_signalled(&mut self) -> u16 {
+        Tpm::timers_signalled(self)
+    }
+
+    fn next_timer(&self) -> Option<u64> {
+        Tpm::next_timer(self)
     }
 }
 

@@ -109,7 +109,8 @@ impl<E: Engine> Machine<E> {
         locality: Option<u8>,
         command: &[u8],
     ) -> Option<usize> {
-        let Some(([0x80, 1, 0, 0, 0, 11], [0x20, 0, 0x10, 0, number])) = command.split_first_chunk()
+        let Some(([0x80, 1, 0, 0, 0, 11], [0x20, 0, 0x10, 0, number])) =
+            command.split_first_chunk()
         else {
             return self.begin(locality, command);
         };
@@ -118,6 +119,19 @@ impl<E: Engine> Machine<E> {
             false => LOCALITY,
         };
         Some(self.refuse(code))
+    }
+
+    /// Countdown timers that ran out, one bit each.
+    pub(crate) fn timers_signalled(&mut self) -> u16 {
+        match self.powered {
+            true => self.engine.timers_signalled(),
+            false => 0,
+        }
+    }
+
+    /// In how many ms the next one runs out; `None`: none runs.
+    pub(crate) fn next_timer(&self) -> Option<u64> {
+        self.engine.next_timer().filter(|_| self.powered)
     }
 
     /// Goes on with the suspended command.

@@ -14,8 +14,8 @@ use crate::listen::Listener;
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::protocol::data::{self, Framing, Message};
-use ironroot_tpm::{MAX_COMMAND, Profile};
 pub(crate) use blobs::Blobs;
+use ironroot_tpm::{MAX_COMMAND, Profile};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::cell::Cell;
@@ -80,6 +80,8 @@ pub(crate) struct Server<E> {
     queue: VecDeque<ConnectionId>,
     /// Whose command is suspended, and how its answer is framed.
     running: Option<(ConnectionId, Framing)>,
+    /// Countdown timers that had run out when last looked at.
+    timers: u16,
     ended: bool,
 }
 
@@ -92,6 +94,7 @@ impl<E: Engine> Server<E> {
             next_id: 0,
             queue: VecDeque::new(),
             running: None,
+            timers: 0,
             ended: false,
         }
     }
@@ -123,6 +126,7 @@ impl<E: Engine> Server<E> {
             self.attend(index);
         }
         self.work();
+        self.look_at_timers();
         if ready.listeners {
             self.accept();
         }
@@ -130,7 +134,22 @@ impl<E: Engine> Server<E> {
         Ok(())
     }
 
-    /// Waits for something to happen; while a command is suspended, only looks.
+    /// Says which authenticated countdown timers ran out. What follows from that on a real machine (a reset, say) is for
+    /// whoever reads the log.
+    fn look_at_timers(&mut self) {
+        // Not while a command is suspended: it may be the one that sets them.
+        if self.running.is_some() {
+            return;
+        }
+        let now = self.machine.timers_signalled();
+        let new = now & !std::mem::replace(&mut self.timers, now);
+        for timer in (0..16).filter(|timer| new >> timer & 1 == 1) {
+            let text = format!("authenticated countdown timer {timer} ran out");
+            self.setting.log.line(&text);
+        }
+    }
+
+    /// Waits for something to happen, or for a countdown timer; while a command is suspended, only looks.
     fn wait(&self) -> rustix::io::Result<Ready> {
         let listeners = &self.setting.listeners;
         let mut polled = Vec::with_capacity(1 + listeners.len() + self.connections.len());
@@ -146,12 +165,17 @@ impl<E: Engine> Server<E> {
             flags.set(PollFlags::OUT, connection.wants_output());
             watch(connection.descriptor(), flags);
         }
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
         let busy = self.running.is_some() || !self.queue.is_empty();
-        match poll(&mut polled, busy.then_some(&at_once)) {
+        let patience = match busy {
+            true => Some(0),
+            // The clock may be a little slow; and no wait need be longer than a day.
+            false => (self.machine.next_timer()).map(|wait| wait.min(86_400_000) + 20),
+        };
+        let patience = patience.map(|wait| Timespec {
+            tv_sec: (wait / 1000) as i64,
+            tv_nsec: (wait % 1000 * 1_000_000) as i64,
+        });
+        match poll(&mut polled, patience.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Ready::default()),
             Err(error) => return Err(error),

@@ -12,6 +12,8 @@ pub(crate) struct Toy {
     pub(crate) locality: u8,
     pub(crate) measured: Vec<u8>,
     pub(crate) present: bool,
+    /// Countdown timers that ran out: the second one, once there was an ACT_SetTimeout.
+    pub(crate) timers: u16,
     pub(crate) established: bool,
     left: u32,
 }
@@ -62,6 +64,9 @@ impl Engine for Toy {
             u32::from_be_bytes(code.try_into().expect("four bytes"))
         });
         self.seen.push(code);
+        if code == 0x198 {
+            self.timers = 0b10;
+        }
         if code == Self::LONG {
             self.left = Self::STEPS;
             return None;
@@ -113,5 +118,13 @@ impl Engine for Toy {
 
     fn set_physical_presence(&mut self, present: bool) {
         self.present = present;
+    }
+
+    fn timers_signalled(&mut self) -> u16 {
+        self.timers
+    }
+
+    fn next_timer(&self) -> Option<u64> {
+        None
     }
 }

@@ -37,8 +37,8 @@ pub enum Signal<'a> {
     StopServer,
     /// 25: the longest command and answer since this was last asked.
     Sizes,
-    /// 26: has an authenticated countdown timer run out? Handle (4). There are none.
-    TimerSignalled,
+    /// 26: has an authenticated countdown timer run out? Handle (4).
+    TimerSignalled(u32),
     /// Any other, or one of impossible length.
     Unknown(u32),
 }
@@ -66,7 +66,7 @@ pub fn parse(input: &[u8]) -> Option<(Signal<'_>, usize)> {
         20 => Signal::EndSession,
         21 => Signal::StopServer,
         25 => Signal::Sizes,
-        26 => return word(input, 4).map(|_| (Signal::TimerSignalled, 8)),
+        26 => return word(input, 4).map(|handle| (Signal::TimerSignalled(handle), 8)),
         number => return Some((Signal::Unknown(number), input.len())),
     };
     Some((signal, 4))
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(parse(&[0, 0, 0, 26, 0, 0, 0]), None);
         assert_eq!(
             parse(&[0, 0, 0, 26, 0x40, 0, 1, 0x10]),
-            Some((Signal::TimerSignalled, 8))
+            Some((Signal::TimerSignalled(0x4000_0110), 8))
         );
     }
 

@@ -13,6 +13,9 @@ use crate::protocol::platform::{self, Signal};
 use ironroot_tpm::MAX_COMMAND;
 use std::os::fd::OwnedFd;
 
+/// `TPM_RH_ACT_0`
+const FIRST_TIMER: u32 = 0x4000_0110;
+
 impl<E: Engine> Server<E> {
     /// Obeys the platform port.
     pub(super) fn signals(&mut self, index: usize) {
@@ -69,7 +72,12 @@ impl<E: Engine> Server<E> {
                 answer.extend_from_slice(&[0, 0, 0, 16]);
                 answer.extend_from_slice(&self.machine.take_sizes());
             }
-            Signal::TimerSignalled => answer.extend_from_slice(&[0; 4]),
+            Signal::TimerSignalled(handle) => {
+                let timer = handle.wrapping_sub(FIRST_TIMER);
+                let bits = u32::from(self.machine.timers_signalled());
+                let signalled = bits.checked_shr(timer).unwrap_or(0) & 1;
+                answer.extend_from_slice(&signalled.to_be_bytes());
+            }
             Signal::EndSession => return false,
             Signal::StopServer => {
                 self.ended = true;

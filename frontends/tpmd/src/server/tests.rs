@@ -417,3 +417,21 @@ fn send_descriptor(over: &UnixStream, bytes: &[u8], descriptor: &impl std::os::f
     let bytes = [std::io::IoSlice::new(bytes)];
     sendmsg(over, &bytes, &mut ancillary, SendFlags::empty()).unwrap();
 }
+
+#[test]
+fn a_countdown_timer_that_ran_out_is_logged_once_and_told_on_the_platform_port() {
+    let place = TempDir::new().unwrap();
+    let path = place.path().join("log");
+    let (mut server, _stopper) = server(place.path(), true);
+    server.setting.log = Log::open(Some(&path)).unwrap();
+    server.look_at_timers();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    server.machine.begin(Some(0), &command(0x198)).unwrap();
+    for _ in 0..2 {
+        server.look_at_timers();
+        let log = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(log.lines().count(), 1);
+        assert!(log.contains("countdown timer 1 ran out"), "{log}");
+    }
+    assert_eq!(server.machine.timers_signalled(), 0b10);
+}
