@@ -1,4 +1,5 @@
 //! `cargo xtask bench tpm`: our TPM beside swtpm ([`tpm`]).
+//! `cargo xtask bench instances`: several TPMs in one process ([`tpm_instances`]).
 //! `cargo xtask bench an521`: executed instructions of each row of the table of figures to beat.
 //!
 //! The benchmark application brackets each call with two functions whose addresses the counting plugin
@@ -7,6 +8,7 @@
 
 mod console;
 mod tpm;
+mod tpm_instances;
 
 use crate::device::Device;
 use crate::disassembly;
@@ -33,14 +35,16 @@ Storage rows are means over more than two garbage collections and say how often 
 programmed. What was measured is named by the hashes of the ELF files. benches/README.md says how to read it.
 
 tpm: drives Debian's swtpm and `ironroot tpm serve` by one client in alternated passes, and prints each operation in \
-microseconds with the ratio, what must hold, start-up, memory, and a durable write beside one data sync.";
+microseconds with the ratio, what must hold, start-up, memory, and a durable write beside one data sync.
+
+instances: 1 to 16 TPMs in one process, each asked for durable writes at once: how long each waits, and memory.";
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 #[command(long_about = ABOUT)]
 pub(crate) struct Options {
     /// What to measure
-    #[arg(value_parser = ["an521", "tpm"])]
+    #[arg(value_parser = ["an521", "tpm", "instances"])]
     what: String,
     /// One list of objects {name, value, unit, peer, peer_value, target, met, goal}
     #[arg(long)]
@@ -72,6 +76,7 @@ struct Marks {
 pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     match &*options.what {
         "tpm" => tpm::bench(place, &options.tpm, options.json),
+        "instances" => tpm_instances::bench(place),
         _ => an521(place, options),
     }
 }

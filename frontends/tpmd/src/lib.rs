@@ -4,6 +4,7 @@ mod blob;
 mod connection;
 mod engine;
 mod info;
+mod instances;
 mod listen;
 mod log;
 mod machine;
@@ -20,12 +21,11 @@ mod toy;
 
 #[doc(hidden)]
 pub use blob::{probe, probe_records};
+pub use instances::{InstancesOptions, serve_instances};
 pub use listen::{Address, SocketRights};
 pub use log::{LogOptions, LogTarget};
 pub use serve::{ServeOptions, StartUp, serve};
 pub use server::{Rules, Terminate};
-pub use state::{
-    AnchorSource, Durability, KeyForm, KeyPlace, KeySource, StateOptions, SwtpmKey,
-};
+pub use state::{AnchorSource, Durability, KeyForm, KeyPlace, KeySource, StateOptions, SwtpmKey};
 pub use swtpm::{Door, PidTarget, SwtpmOptions, serve_as_swtpm};
 pub use tools::{Report, back_up, check, info};

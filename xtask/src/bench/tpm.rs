@@ -37,9 +37,9 @@ struct Server {
 }
 
 /// The two indices of the durable part.
-const INDEX: u32 = 0x0150_0012;
+pub(super) const INDEX: u32 = 0x0150_0012;
 /// authWrite, authRead, ownerWrite, ownerRead, noDA
-const ATTRIBUTES: u32 = 1 << 1 | 1 << 2 | 1 << 17 | 1 << 18 | 1 << 25;
+pub(super) const ATTRIBUTES: u32 = 1 << 1 | 1 << 2 | 1 << 17 | 1 << 18 | 1 << 25;
 
 pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
     setup::ensure(place, &[Need::Swtpm])?;
@@ -65,7 +65,10 @@ pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
         return Ok(());
     }
     println!("{}", tpm::table(&rows));
-    let (peer_memory, our_memory) = (peer_server.resident()?, our_server.resident()?);
+    let (peer_memory, our_memory) = (
+        resident(&peer_server.process)?,
+        resident(&our_server.process)?,
+    );
     println!(
         "first start to first answer: swtpm {:.1} ms, ours {:.1} ms; resident: swtpm {peer_memory} KiB, ours {our_memory} KiB",
         milliseconds(peer_server.started),
@@ -79,17 +82,12 @@ fn durable(ours: &Path, directory: &Path) -> Result<()> {
     let server = Server::ours(ours, &directory.join("durable"), "full")?;
     let mut client = server.client()?;
     client.nv_define(INDEX, 64, ATTRIBUTES)?;
-    let mut file = std::fs::File::create(directory.join("sync"))?;
-    file.write_all(&[0; 1 << 20])?;
-    file.sync_all()?;
+    let mut file = Syncs::new(&directory.join("sync"))?;
     let (mut writes, mut syncs) = (Vec::new(), Vec::new());
     for number in 0..200u8 {
         client.nv_write(INDEX, &[number; 64])?;
         writes.push(client.last);
-        let start = Instant::now();
-        std::os::unix::fs::FileExt::write_all_at(&file, &[number; 512], u64::from(number) * 512)?;
-        file.sync_data()?;
-        syncs.push(start.elapsed());
+        syncs.push(file.one()?);
     }
     let (write, sync) = (median(&mut writes), median(&mut syncs));
     let most = sync.mul_f64(1.2) + Duration::from_micros(60);
@@ -101,6 +99,30 @@ fn durable(ours: &Path, directory: &Path) -> Result<()> {
         if write <= most { "" } else { "  MISSED" }
     );
     Ok(())
+}
+
+/// Small writes, each with a data sync, into a file that is on the disk already.
+pub(super) struct Syncs {
+    file: std::fs::File,
+    at: u64,
+}
+
+impl Syncs {
+    pub(super) fn new(path: &Path) -> Result<Self> {
+        let mut file = std::fs::File::create(path)?;
+        file.write_all(&[0; 1 << 20])?;
+        file.sync_all()?;
+        Ok(Self { file, at: 0 })
+    }
+
+    /// How long one takes.
+    pub(super) fn one(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        std::os::unix::fs::FileExt::write_all_at(&self.file, &[1; 512], self.at)?;
+        self.file.sync_data()?;
+        self.at = (self.at + 512) % (1 << 20);
+        Ok(start.elapsed())
+    }
 }
 
 impl Server {
@@ -160,15 +182,15 @@ impl Server {
     fn client(&self) -> Result<Client> {
         Ok(Client::tcp(self.port)?)
     }
+}
 
-    /// KiB in memory.
-    fn resident(&self) -> Result<u64> {
-        let status = PathBuf::from(format!("/proc/{}/status", self.process.id()));
-        let text = std::fs::read_to_string(status)?;
-        let line = text.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
-        Ok(number.context("no VmRSS")?.parse()?)
-    }
+/// KiB in memory.
+pub(super) fn resident(process: &Child) -> Result<u64> {
+    let status = PathBuf::from(format!("/proc/{}/status", process.id()));
+    let text = std::fs::read_to_string(status)?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(number.context("no VmRSS")?.parse()?)
 }
 
 impl Drop for Server {
@@ -192,12 +214,12 @@ fn free_port() -> Result<u16> {
     bail!("no two free TCP ports beside each other")
 }
 
-fn median(times: &mut [Duration]) -> Duration {
+pub(super) fn median(times: &mut [Duration]) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-fn microseconds(time: Duration) -> f64 {
+pub(super) fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 

@@ -1,9 +1,9 @@
 //! `ironroot tpm serve`.
 
-use super::state::Protection;
+use super::state::Secrets;
 use clap::{Args, ValueEnum};
 use ironroot_tpm::Profile;
-use ironroot_tpmd::{Address, Durability, ServeOptions, StartUp};
+use ironroot_tpmd::{Address, Durability, InstancesOptions, ServeOptions, StartUp};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +38,13 @@ in a virtual machine:
   qemu-system-x86_64 … -chardev socket,id=chrtpm,path=vmtpm.sock \\
       -tpmdev emulator,id=tpm0,chardev=chrtpm -device tpm-crb,tpmdev=tpm0
 
+for many virtual machines, in one process; a TPM that fails does not stop another:
+  mkdir -m 700 tpms tpms/vm1 tpms/vm2
+  ironroot tpm serve --instances tpms --profile pc-client
+  qemu-system-x86_64 … -chardev socket,id=chrtpm,path=tpms/vm1/control …
+SIGHUP makes it look again: new folders get a TPM, one whose folder is gone ends, one that failed is
+tried again.
+
 The state. Without --key its protection is integrity against accident only: whoever reads the
 directory has the TPM's secrets, whoever writes it can change them. With a key it is encrypted and
 authenticated:
@@ -58,8 +65,16 @@ Who can reach a TCP port can use the TPM: on 127.0.0.1 that is every user of the
 /// Options of `ironroot tpm serve`.
 #[derive(Args)]
 pub(crate) struct Serve {
+    /// The directory with the TPM's state
+    #[arg(long, value_name = "DIR", required_unless_present = "instances")]
+    state: Option<PathBuf>,
+
+    /// Serve a TPM for every folder in DIR, each at its own sockets DIR/NAME/commands and DIR/NAME/control
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["state", "anchor", "tcp", "unix", "ctrl", "terminate"])]
+    instances: Option<PathBuf>,
+
     #[command(flatten)]
-    state: Protection,
+    secrets: Secrets,
 
     /// Listen for commands at this TCP port, and for platform signals at the next
     /// [default: 127.0.0.1:2321, if neither --unix nor --ctrl is given]
@@ -136,7 +151,9 @@ impl Serve {
             DurabilityName::None => Durability::None,
         };
         let options = ServeOptions {
-            state: self.state.options(durability),
+            state: self
+                .secrets
+                .options(self.state.unwrap_or_default(), durability),
             tcp: self.tcp,
             unix: self.unix,
             control: self.ctrl,
@@ -154,11 +171,21 @@ impl Serve {
             terminate: self.terminate,
             sandbox: !self.no_sandbox,
         };
-        ironroot_tpmd::serve(&options, |addresses| {
+        let ready = |addresses: &str| {
             // Who started us may have closed it; the TPM serves all the same.
             let mut out = std::io::stdout();
             let _ = writeln!(out, "ready: {addresses}").and_then(|()| out.flush());
-        })?;
-        Ok(ExitCode::SUCCESS)
+        };
+        let in_order = match self.instances {
+            None => ironroot_tpmd::serve(&options, ready).map(|()| true)?,
+            Some(folder) => {
+                let each = options;
+                ironroot_tpmd::serve_instances(&InstancesOptions { folder, each }, ready)?
+            }
+        };
+        Ok(match in_order {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
     }
 }

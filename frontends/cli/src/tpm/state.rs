@@ -5,20 +5,9 @@ use ironroot_tpmd::{AnchorSource, Durability, KeySource, Report, StateOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Where a TPM's state is and what protects it.
-#[derive(Args)]
-pub(super) struct Protection {
-    /// The directory with the TPM's state
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
-
-    #[command(flatten)]
-    secrets: Secrets,
-}
-
 /// What opens a protected state.
 #[derive(Args)]
-struct Secrets {
+pub(super) struct Secrets {
     /// Encrypt the state with the key in FILE, from descriptor fd:N, or printed by exec:CMD (16 bytes or
     /// more, all of them count). Without it: integrity against accident only
     #[arg(long, value_name = "KEY")]
@@ -62,9 +51,15 @@ pub(crate) struct Opened {
     secrets: Secrets,
 }
 
-impl Protection {
-    pub(super) fn options(self, durability: Durability) -> StateOptions {
-        options(self.state, self.secrets, durability)
+impl Secrets {
+    /// For the state in a directory.
+    pub(super) fn options(self, directory: PathBuf, durability: Durability) -> StateOptions {
+        StateOptions {
+            directory,
+            key: self.key,
+            anchor: self.anchor,
+            durability,
+        }
     }
 }
 
@@ -82,16 +77,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 impl Opened {
     fn options(self) -> StateOptions {
-        options(self.directory, self.secrets, Durability::Full)
-    }
-}
-
-fn options(directory: PathBuf, secrets: Secrets, durability: Durability) -> StateOptions {
-    StateOptions {
-        directory,
-        key: secrets.key,
-        anchor: secrets.anchor,
-        durability,
+        self.secrets.options(self.directory, Durability::Full)
     }
 }
 
