@@ -6,7 +6,9 @@
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
+use ironroot_crypto::tpm::cmac::{CMAC_STATE_LEN, Cmac};
 use ironroot_crypto::tpm::derive;
+use ironroot_crypto::tpm::ec::encrypt::decrypt;
 use ironroot_crypto::tpm::ec::{Curve, EcPoint, EcScalar};
 use ironroot_crypto::tpm::hash::{HASH_STATE_LEN, HMAC_STATE_LEN, HashAlgorithm, Hasher, Hmac};
 use ironroot_crypto::tpm::rsa::{
@@ -36,7 +38,7 @@ fn curves(input: &[u8]) {
     let Some((&choice, input)) = input.split_first() else {
         return;
     };
-    let curve = Curve::ALL[usize::from(choice % 3)];
+    let curve = Curve::ALL[usize::from(choice % 6)];
     let (first, second) = input.split_at(input.len() / 2);
     if let Ok(scalar) = EcScalar::new(curve, first) {
         let public = scalar.public().expect("a scalar has a point");
@@ -47,11 +49,20 @@ fn curves(input: &[u8]) {
         assert!(public.verify(second, signature.r(), signature.s()).is_ok());
     }
     if let Ok(point) = EcPoint::new(curve, first, second) {
+        let mut message = [7; 40];
+        let key = EcScalar::new(curve, &[3]).expect("a small number");
+        let opened = decrypt(HashAlgorithm::Sm3, &key, &point, &mut message, &[0; 32]);
+        assert!(opened.is_err() && message == [0; 40]);
         assert!(point.negate().and_then(|other| point.add(&other)).is_err());
     }
     let generator = EcPoint::generator(curve).expect("it is built");
     // Nobody knows the key: nothing but an accident of 2^-256 holds.
     assert!(generator.verify(&[7; 32], first, second).is_err());
+    assert!(generator.verify_sm2(&[7; 32], first, second).is_err());
+    let by_schnorr = generator.verify_schnorr(HashAlgorithm::Sha3_256, &[7; 32], first, second);
+    assert!(by_schnorr.is_err());
+    let _ = EcScalar::reduced(curve, first);
+    let _ = EcPoint::with_hashed_x(curve, first, second);
 }
 
 fn rsa(input: &[u8]) {
@@ -96,6 +107,15 @@ fn states(input: &[u8]) {
         mac.update(&[5; 300]);
         mac.finish();
     }
+    if let Ok(mut mac) = Cmac::restore(input) {
+        let mut saved = [0; CMAC_STATE_LEN];
+        let len = mac.save(&mut saved);
+        let again = Cmac::restore(&saved[..len]).expect("it was saved");
+        mac.update(&[5; 300]);
+        let mut again = again;
+        again.update(&[5; 300]);
+        assert_eq!(mac.finish(), again.finish());
+    }
 }
 
 /// Cut anywhere between blocks, the message is the same as in one call, and comes back.
@@ -103,7 +123,8 @@ fn aes(input: &[u8]) {
     let [key, mode, cut, message @ ..] = input else {
         return;
     };
-    let aes = Cipher::new(CipherAlgorithm::Aes, &[*key; 16]).expect("16 bytes");
+    let algorithm = CipherAlgorithm::ALL[usize::from(mode >> 7)];
+    let aes = Cipher::new(algorithm, &[*key; 16]).expect("16 bytes");
     let modes = [Mode::Ecb, Mode::Cbc, Mode::Cfb, Mode::Ctr, Mode::Ofb];
     let mode = modes[usize::from(mode % 5)];
     let mut whole = message.to_vec();

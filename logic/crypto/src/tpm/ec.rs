@@ -132,7 +132,7 @@ impl Curve {
         (self.bits() + 64).div_ceil(8)
     }
 
-    /// The curve's numbers.
+    /// The curve's numbers; empty for one that is not built.
     pub const fn parameters(self) -> &'static CurveParameters {
         parameters::of(self)
     }
@@ -292,6 +292,9 @@ impl EcScalar {
     pub fn from_extra_bits(curve: Curve, bytes: &[u8]) -> Result<Self, CryptoError> {
         if bytes.len() != curve.extra_bits_len() {
             return Err(CryptoError::DataLength);
+        }
+        if !curve.is_built() {
+            return Err(CryptoError::InvalidKey);
         }
         let mut number = Secret::zeroed();
         number.expose_mut(|number| {

@@ -20,14 +20,25 @@ pub struct CurveParameters {
     pub n: &'static [u8],
 }
 
+/// Of a curve that is not built: nothing, so that no image carries them.
+static NONE: CurveParameters = CurveParameters {
+    p: &[],
+    a: &[],
+    b: &[],
+    x: &[],
+    y: &[],
+    n: &[],
+};
+
 pub(super) const fn of(curve: Curve) -> &'static CurveParameters {
     match curve {
-        Curve::P224 => &P224,
         Curve::P256 => &P256,
-        Curve::P384 => &P384,
-        Curve::P521 => &P521,
-        Curve::BnP256 => &BN_P256,
-        Curve::Sm2P256 => &SM2_P256,
+        Curve::P224 if curve.is_built() => &P224,
+        Curve::P384 if curve.is_built() => &P384,
+        Curve::P521 if curve.is_built() => &P521,
+        Curve::BnP256 if curve.is_built() => &BN_P256,
+        Curve::Sm2P256 if curve.is_built() => &SM2_P256,
+        _ => &NONE,
     }
 }
 
