@@ -69,15 +69,17 @@ impl User {
     ///
     /// The process must have one thread.
     pub(crate) fn become_it(&self) -> Result<()> {
+        // -1 stands for "as it is" in system calls.
+        if [self.uid, self.gid].contains(&u32::MAX) {
+            bail!("Error: the ids of '{}' are no ids", self.name);
+        }
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         if getuid() == uid {
             return Ok(());
         }
-        if uid == Uid::from_raw(u32::MAX) || gid == Gid::from_raw(u32::MAX) {
-            bail!("Error: the ids of '{}' are no ids", self.name);
-        }
         let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-        let groups: Vec<_> = self.groups(&groups).map(Gid::from_raw).collect();
+        let groups = self.groups(&groups).filter(|gid| *gid != u32::MAX);
+        let groups: Vec<_> = groups.map(Gid::from_raw).collect();
         set_thread_groups(&groups).context("Error: setgroups() failed")?;
         set_thread_gid(gid).context("Error: setgid() failed")?;
         set_thread_uid(uid).context("Error: setuid() failed")?;
