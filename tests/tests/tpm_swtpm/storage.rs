@@ -154,8 +154,8 @@ fn blobs_under_a_migration_key_need_it() -> Result<(), Failed> {
     let blob = place.text("blob");
     from.ask(&["--save", "permanent", &blob]);
     for (state, more, result) in [
-        ("none", &[][..], Some("0xd")),
-        ("wrong", &["--migration-key", &wrong], Some("0x3")),
+        ("without", &[][..], Some("0xd")),
+        ("other", &["--migration-key", &wrong], Some("0x3")),
         ("to", &["--migration-key", &right], None),
     ] {
         let to = place.start(Whose::Ours, state, more);

@@ -247,7 +247,10 @@ mod tests {
             let mut spoilt = blob.clone();
             spoilt[at] ^= 1;
             assert!(open(BlobKind::Permanent, &keys(), &spoilt).is_err(), "{at}");
-            assert!(open(BlobKind::Permanent, &keys(), &blob[..at]).is_err(), "{at}");
+            assert!(
+                open(BlobKind::Permanent, &keys(), &blob[..at]).is_err(),
+                "{at}"
+            );
         }
         let longer = [&blob[..], &[0]].concat();
         assert!(open(BlobKind::Permanent, &keys(), &longer).is_err());

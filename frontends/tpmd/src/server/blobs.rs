@@ -283,7 +283,9 @@ impl<E: Engine> Server<E> {
                 }
             }
         }
-        self.setting.log.line("another process has the state's lock");
+        self.setting
+            .log
+            .line("another process has the state's lock");
         false
     }
 }

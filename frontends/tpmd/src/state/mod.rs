@@ -175,7 +175,10 @@ impl StateDirectory {
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        if self.left.is_some_and(|left| self.digest().ok() != Some(left)) {
+        if self
+            .left
+            .is_some_and(|left| self.digest().ok() != Some(left))
+        {
             self.lock.unlock()?;
             bail!(
                 "{} was changed by another process: it went on from there, this one cannot",

@@ -111,7 +111,12 @@ impl HostStore {
             return Err(StoreError::Corrupt);
         }
         let kept = |id: &u32| records.iter().any(|(new, _)| new == id);
-        let gone: Vec<u32> = self.content.keys().copied().filter(|id| !kept(id)).collect();
+        let gone: Vec<u32> = self
+            .content
+            .keys()
+            .copied()
+            .filter(|id| !kept(id))
+            .collect();
         let removed = gone.iter().map(|id| EngineChange::Remove(EngineId(*id)));
         let set = records.iter().map(|(id, data)| EngineChange::Set {
             id: EngineId(*id),
@@ -135,7 +140,9 @@ impl HostStore {
         let id = EngineId(VOLATILE);
         match state {
             Some(data) => self.commit(&[EngineChange::Set { id, data }]),
-            None if self.content.contains_key(&VOLATILE) => self.commit(&[EngineChange::Remove(id)]),
+            None if self.content.contains_key(&VOLATILE) => {
+                self.commit(&[EngineChange::Remove(id)])
+            }
             None => Ok(()),
         }
     }

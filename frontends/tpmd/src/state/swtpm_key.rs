@@ -70,10 +70,17 @@ impl SwtpmKey {
         match self.form {
             KeyForm::Binary => match content.get(..self.len) {
                 Some(bytes) => key.0.copy_from_slice(bytes),
-                None => bail!("the key has {} bytes; {} are wanted", content.len(), self.len),
+                None => bail!(
+                    "the key has {} bytes; {} are wanted",
+                    content.len(),
+                    self.len
+                ),
             },
             KeyForm::Hexadecimal => {
-                let digits = content.strip_prefix(b"0x").unwrap_or(content).trim_ascii_end();
+                let digits = content
+                    .strip_prefix(b"0x")
+                    .unwrap_or(content)
+                    .trim_ascii_end();
                 let pairs = digits.chunks(2).map(pair).collect::<Option<Vec<u8>>>();
                 let bytes = StateKey(pairs.unwrap_or_default());
                 if bytes.0.len() != self.len {

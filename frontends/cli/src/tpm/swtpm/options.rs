@@ -130,12 +130,7 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
     let (data, disconnect) = data(given)?;
     let mut rules = locality(given.get("locality"))?;
     rules.disconnect = disconnect;
-    let (power, waits) = flags(given.get("flags"))?;
-    // Without a control channel there is nobody to send INIT.
-    let power = match (power, waits && control.is_some()) {
-        (None, true) => None,
-        (power, _) => Some(power.unwrap_or(StartUp::None)),
-    };
+    let power = flags(given.get("flags"))?;
     let serve = SwtpmOptions {
         state: StateOptions {
             directory: directory(given)?,
@@ -335,8 +330,8 @@ fn locality(text: Option<&str>) -> Outcome<Rules> {
     })
 }
 
-/// What the TPM is told at the start, and whether it waits for INIT.
-fn flags(text: Option<&str>) -> Outcome<(Option<StartUp>, bool)> {
+/// What the TPM is told at the start; `None`: it waits for INIT, even if there is nobody to send it.
+fn flags(text: Option<&str>) -> Outcome<Option<StartUp>> {
     let known = [
         "not-need-init",
         "startup-clear",
@@ -350,12 +345,13 @@ fn flags(text: Option<&str>) -> Outcome<(Option<StartUp>, bool)> {
             "Error parsing flags options: startup-deactivated is for a TPM 1.2".into(),
         ));
     }
-    let startup = match (parts.has("startup-clear"), parts.has("startup-state")) {
-        (true, _) => Some(StartUp::Clear),
-        (false, true) => Some(StartUp::State),
-        (false, false) => None,
-    };
-    Ok((startup, startup.is_none() && !parts.has("not-need-init")))
+    Ok(if parts.has("startup-clear") {
+        Some(StartUp::Clear)
+    } else if parts.has("startup-state") {
+        Some(StartUp::State)
+    } else {
+        parts.has("not-need-init").then_some(StartUp::None)
+    })
 }
 
 fn key(option: &'static str, text: &str) -> Outcome<KeySource> {

@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn users_are_found_by_name_and_by_number() {
         let users =
-            "root:x:0:0:root:/root:/bin/bash\ntss:x:105:111:TPM:/var/lib/tpm:/bin/false\nbroken\n";
+            "root:x:0:0:root:/:/bin/sh\ntss:x:105:111:TPM:/var/lib/tpm:/bin/false\nbroken\n";
         assert_eq!(find(users, "tss"), Some((105, 111)));
         assert_eq!(find(users, "105"), Some((105, 111)));
         for nobody in ["ts", "tss2", "x", "111", ""] {

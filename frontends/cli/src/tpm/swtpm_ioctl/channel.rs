@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// The port that is meant where none is named.
 const PORT: u16 = 6546;
+/// A result with this bit comes with a whole answer.
+const NON_FATAL: u32 = 0x800;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -66,14 +68,26 @@ impl Channel {
 
     /// Sends a request; fails unless its result is success. `name` is for the complaint.
     pub(super) fn ask(&mut self, number: u32, name: &str, body: &[u8]) -> Result<()> {
+        match self.result(number, name, body)? {
+            0 => Ok(()),
+            result => bail!("TPM result from {name}: 0x{result:x}"),
+        }
+    }
+
+    /// The same; swtpm's "nothing there", which is not fatal (`TPM_NON_FATAL`), is success.
+    pub(super) fn ask_if_there(&mut self, number: u32, name: &str, body: &[u8]) -> Result<()> {
+        match self.result(number, name, body)? {
+            result if result == 0 || result & NON_FATAL != 0 => Ok(()),
+            result => bail!("TPM result from {name}: 0x{result:x}"),
+        }
+    }
+
+    fn result(&mut self, number: u32, name: &str, body: &[u8]) -> Result<u32> {
         let request = [&number.to_be_bytes()[..], body].concat();
         self.0
             .write_all(&request)
             .with_context(|| format!("Could not execute {name}"))?;
-        match self.word()? {
-            0 => Ok(()),
-            result => bail!("TPM result from {name}: 0x{result:x}"),
-        }
+        self.word()
     }
 
     /// The next word of the answer.

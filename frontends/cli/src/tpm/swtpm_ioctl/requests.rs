@@ -118,7 +118,7 @@ fn save(kind: u32, mut file: &File, to: &mut Channel) -> Result<()> {
     let mut offset = 0;
     loop {
         let body = [DECRYPTED, kind, offset].map(u32::to_be_bytes).concat();
-        to.ask(12, "PTM_GET_STATEBLOB", &body)?;
+        to.ask_if_there(12, "PTM_GET_STATEBLOB", &body)?;
         let [_flags, total, len] = [to.word()?, to.word()?, to.word()?];
         if total > MAX_BLOB || len > total.saturating_sub(offset) {
             bail!("The state blob has an impossible length.");
