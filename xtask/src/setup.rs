@@ -37,6 +37,8 @@ pub(crate) enum Need {
     TpmClients,
     /// A machine and a kernel for a guest that has a TPM.
     TpmGuest,
+    /// libvirt and what makes machines below it.
+    Libvirt,
 }
 
 impl Need {
@@ -50,7 +52,8 @@ impl Need {
         Self::Lrzsz,
     ];
     /// What tests of the TPM need besides; a machine where apt cannot reach them skips those tests.
-    pub(crate) const TPM: [Self; 3] = [Self::Swtpm, Self::TpmClients, Self::TpmGuest];
+    pub(crate) const TPM: [Self; 4] =
+        [Self::Swtpm, Self::TpmClients, Self::TpmGuest, Self::Libvirt];
 }
 
 /// Debian's packages of programs that use a TPM.
@@ -67,6 +70,16 @@ const TPM_CLIENTS: [&str; 12] = [
     "clevis-tpm2",
     "cryptsetup-bin",
     "xxd",
+];
+
+/// Debian's packages of libvirt.
+const LIBVIRT: [&str; 6] = [
+    "libvirt-daemon-system",
+    "libvirt-daemon-driver-qemu",
+    "libvirt-clients",
+    "virtinst",
+    "qemu-utils",
+    "procps",
 ];
 
 /// Whether the last thing that each package brings is there.
@@ -123,6 +136,14 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
             )?,
             Need::TpmClients => apt::ensure("clients of a TPM", &TPM_CLIENTS, tpm_clients_present)?,
             Need::TpmGuest => guest::ensure(place)?,
+            Need::Libvirt => apt::ensure("libvirt", &LIBVIRT, || {
+                ["/usr/sbin/libvirtd", "/usr/sbin/virtlogd"]
+                    .iter()
+                    .all(|file| Path::new(file).exists())
+                    && ["virt-install", "virsh", "qemu-img", "pgrep"]
+                        .iter()
+                        .all(|program| on_path(program).is_some())
+            })?,
         }
     }
     Ok(())

@@ -26,6 +26,5 @@ mod tests {
         assert_eq!(value(text, "create").as_deref(), Some("/a b"));
         assert_eq!(value(text, "empty"), None);
         assert_eq!(value(text, "pcr_banks"), None);
-        assert_eq!(value(text, "# create"), None);
     }
 }
