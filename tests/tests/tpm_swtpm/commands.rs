@@ -32,6 +32,11 @@ pub(crate) const TESTS: &[(&str, Needs, Test)] = &[
         localities_and_the_vendor_command_follow_the_option,
     ),
     (
+        "commands::everything_can_be_given_as_an_inherited_descriptor",
+        Needs::Nothing,
+        everything_can_be_given_as_an_inherited_descriptor,
+    ),
+    (
         "commands::a_fresh_tpm_is_a_pc_clients_with_four_banks_and_swtpms_names",
         Needs::Nothing,
         a_fresh_tpm_is_a_pc_clients_with_four_banks_and_swtpms_names,
@@ -334,5 +339,18 @@ fn a_fresh_tpm_is_a_pc_clients_with_four_banks_and_swtpms_names() -> Result<(), 
         .collect();
     allocated.sort_unstable();
     assert_eq!(allocated, [0x04, 0x0b, 0x0c, 0x0d]);
+    Ok(())
+}
+
+fn everything_can_be_given_as_an_inherited_descriptor() -> Result<(), Failed> {
+    let place = Place::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tpm/swtpm/descriptors.py");
+    let mut python = std::process::Command::new("python3");
+    python
+        .arg(script)
+        .arg(place.path("bin/swtpm"))
+        .arg(place.path(""));
+    let output = run(python);
+    assert!(output.status.success(), "{}", said(&output));
     Ok(())
 }
