@@ -5,7 +5,7 @@
 //! interleaved form of Koç, Acar and Kaliski, IEEE Micro 16 (1996), there called CIOS.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{Limb, Uint, Word};
+use crypto_bigint::{Limb, Odd, Uint, Word};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -103,6 +103,40 @@ pub(super) fn small_power<const LIMBS: usize>(
     FixedMontyForm::from_montgomery(Uint::from_words(*power), params)
 }
 
+/// `base` to the power of a small exponent modulo `n`, where all are public and `base` is below `n`. Less is worked out
+/// beforehand than the library's form wants.
+pub(super) fn public_power<const LIMBS: usize>(
+    base: &Uint<LIMBS>,
+    exponent: u32,
+    n: &Odd<Uint<LIMBS>>,
+) -> Uint<LIMBS> {
+    let field = Field {
+        n: n.as_ref().to_words(),
+        negative_inverse: negative_inverse(n.as_ref().to_words().first().copied().unwrap_or(1)),
+    };
+    let base_form = Uint::rem_wide_vartime((Uint::ZERO, *base), n.as_nz_ref()).to_words();
+    let mut power = base_form;
+    // The last product, by the base as it is, is out of Montgomery's form; exponents are odd.
+    for bit in (1..exponent.checked_ilog2().unwrap_or(0)).rev() {
+        power = field.square(&power);
+        if (exponent >> bit) & 1 == 1 {
+            power = field.multiply(&power, &base_form);
+        }
+    }
+    power = field.square(&power);
+    Uint::from_words(field.multiply(&power, &base.to_words()))
+}
+
+/// −1/n modulo 2 to the power of a word's bits, for n odd: each round doubles the bits that are right, which are three
+/// at first.
+fn negative_inverse(n: Word) -> Word {
+    let mut inverse = n;
+    for _ in 0..5 {
+        inverse = inverse.wrapping_mul((2 as Word).wrapping_sub(n.wrapping_mul(inverse)));
+    }
+    inverse.wrapping_neg()
+}
+
 struct Field<const LIMBS: usize> {
     n: [Word; LIMBS],
     /// −1/n modulo 2 to the power of a word's bits.
@@ -161,9 +195,7 @@ impl<const LIMBS: usize> Field<LIMBS> {
             {
                 // Without the bit from the word below: that is `digit` itself.
                 (*first, carry) = step(*first, digit, lowest & !1, carry);
-                for (to, b) in above.iter_mut().zip(rest) {
-                    (*to, carry) = step(*to, digit, *b, carry);
-                }
+                carry = add_product(above, digit, rest, carry);
                 over = digit & all_if_set;
             }
             let (high, one) = carry.overflowing_add(top);
@@ -235,6 +267,44 @@ impl<const LIMBS: usize> Field<LIMBS> {
     }
 }
 
+/// Adds `digit`·`b` to `to`, which is as long; gives what is above. Short loops of known length take less than one of
+/// unknown length.
+#[inline(always)]
+fn add_product(to: &mut [Word], digit: Word, b: &[Word], mut carry: Word) -> Word {
+    let (to_eights, to) = to.as_chunks_mut::<8>();
+    let (b_eights, b) = b.as_chunks::<8>();
+    for (to, b) in to_eights.iter_mut().zip(b_eights) {
+        carry = add_chunk(to, digit, b, carry);
+    }
+    let (to_fours, to) = to.as_chunks_mut::<4>();
+    let (b_fours, b) = b.as_chunks::<4>();
+    if let Some((to, b)) = to_fours.first_mut().zip(b_fours.first()) {
+        carry = add_chunk(to, digit, b, carry);
+    }
+    let (to_twos, to) = to.as_chunks_mut::<2>();
+    let (b_twos, b) = b.as_chunks::<2>();
+    if let Some((to, b)) = to_twos.first_mut().zip(b_twos.first()) {
+        carry = add_chunk(to, digit, b, carry);
+    }
+    if let Some((to, b)) = to.first_mut().zip(b.first()) {
+        (*to, carry) = step(*to, digit, *b, carry);
+    }
+    carry
+}
+
+#[inline(always)]
+fn add_chunk<const N: usize>(
+    to: &mut [Word; N],
+    digit: Word,
+    b: &[Word; N],
+    mut carry: Word,
+) -> Word {
+    for (to, b) in to.iter_mut().zip(b) {
+        (*to, carry) = step(*to, digit, *b, carry);
+    }
+    carry
+}
+
 /// `a` + `b`·`c` + `carry`, which always fits two words: the lower and the higher one.
 #[inline(always)]
 fn step(a: Word, b: Word, c: Word, carry: Word) -> (Word, Word) {
@@ -244,8 +314,7 @@ fn step(a: Word, b: Word, c: Word, carry: Word) -> (Word, Word) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crypto_bigint::modular::FixedMontyParams;
-    use crypto_bigint::{Odd, U512, U1024, U2048};
+    use crypto_bigint::{U512, U1024, U2048};
 
     /// Numbers that look random, the same each time.
     fn noise<const LIMBS: usize>(seed: u64) -> Uint<LIMBS> {
@@ -269,6 +338,8 @@ mod tests {
         for exponent in [3, 65_537, u32::MAX] {
             let expected = base.pow(&Uint::<1>::from_u32(exponent));
             assert_eq!(small_power(&base, exponent), expected);
+            let public = public_power(&base.retrieve(), exponent, &n);
+            assert_eq!(public, expected.retrieve());
         }
     }
 

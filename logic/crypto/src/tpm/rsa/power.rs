@@ -1,10 +1,9 @@
-//! Powers of numbers of fixed width, over the library's Montgomery arithmetic.
+//! Numbers of fixed width as bytes, and the public power.
 
 use crypto_bigint::Uint;
-use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use zeroize::Zeroizing;
 
-use super::montgomery::small_power;
+use super::montgomery::public_power;
 use crate::CryptoError;
 use crate::bytes::copy_prefix;
 
@@ -32,8 +31,6 @@ pub(super) fn public<const LIMBS: usize>(
     if base.cmp_vartime(n.as_ref()).is_ge() {
         return Err(CryptoError::DataLength);
     }
-    let params = FixedMontyParams::new_vartime(n);
-    let base = FixedMontyForm::new(&base, &params);
-    write(&small_power(&base, e).retrieve(), bytes);
+    write(&public_power(&base, e, &n), bytes);
     Ok(())
 }
