@@ -284,3 +284,27 @@ fn partial_certificates_are_read_with_care() {
         rc::AUTH_MISSING
     );
 }
+
+#[test]
+fn no_change_of_a_byte_does_more_than_be_refused() {
+    let mut machine = Machine::new();
+    let signer = primary(&mut machine, &Template::signing(3)).handle;
+    let good = partial(&extensions(&[&usage(&[7, 0x80])]));
+    let (mut taken, mut refused) = (0, 0);
+    for at in 0..good.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = good.clone();
+            changed[at] ^= change;
+            let command = certify(signer, signer, &[NULL], &changed);
+            match send(&mut machine, &command) {
+                // What the TPM does not have to understand it signs as it is.
+                Ok(answer) => {
+                    check(&mut machine, signer, &changed, &answer, false);
+                    taken += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(taken > 50 && refused > 50, "{taken} {refused}");
+}

@@ -650,7 +650,7 @@ fn what_does_not_fit_together_is_not_made() {
             2,
         ),
         (
-            made(Template::signing(3).name_alg(0x12), b"", b""),
+            made(Template::signing(3).name_alg(0x11), b"", b""),
             rc::HASH,
             2,
         ),

@@ -130,7 +130,7 @@ fn what_may_not_move_is_not_duplicated() {
         (root, b"key", &[NULL], parameter(rc::SIZE, 1)),
         (root, &[1; 15], &AES_CFB, parameter(rc::SIZE, 1)),
         (root, &[1; 32], &AES_CFB, parameter(rc::SIZE, 1)),
-        (root, b"", &[0x13, 128, CFB], parameter(rc::SYMMETRIC, 2)),
+        (root, b"", &[0x26, 128, CFB], parameter(rc::SYMMETRIC, 2)),
         (root, b"", &[0x06, 100, CFB], parameter(rc::VALUE, 2)),
     ];
     for (new_parent, key, symmetric, code) in refusals {

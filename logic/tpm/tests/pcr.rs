@@ -91,7 +91,7 @@ fn malformed_extends_are_refused_and_extend_nothing() {
     let good = values(&[(alg::SHA256, &[1; 32]), (alg::SHA1, &[1; 20])]);
     for (bytes, expected) in [
         (
-            values(&[(alg::SHA256, &[1; 32]), (0x12, &[1; 32])]),
+            values(&[(alg::SHA256, &[1; 32]), (0x11, &[1; 32])]),
             rc::parameter(rc::HASH, 1),
         ),
         (
@@ -271,7 +271,7 @@ fn reading_gives_eight_values_and_says_which() {
             rc::parameter(rc::VALUE, 1),
         ),
         (
-            vec![0, 0, 0, 1, 0, 0x12, 3, 0, 0, 0],
+            vec![0, 0, 0, 1, 0, 0x11, 3, 0, 0, 0],
             rc::parameter(rc::HASH, 1),
         ),
         (vec![0, 0, 0, 5], rc::parameter(rc::SIZE, 1)),

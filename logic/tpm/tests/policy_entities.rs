@@ -329,7 +329,7 @@ fn a_policy_that_a_key_signed_stands_for_any_policy_of_that_key() {
     let unknown = authorize(
         &approved,
         b"ref",
-        &[&[0, 0x12], &signer.name[2..]].concat(),
+        &[&[0, 0x11], &signer.name[2..]].concat(),
         &ticket,
     );
     assert_eq!(

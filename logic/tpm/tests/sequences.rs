@@ -63,7 +63,7 @@ fn hash_gives_the_published_digest_and_a_ticket_where_it_is_safe() {
             rc::parameter(rc::SIZE, 1),
         ),
         (hash(b"x", alg::NULL, rh::OWNER), rc::parameter(rc::HASH, 2)),
-        (hash(b"x", 0x12, rh::OWNER), rc::parameter(rc::HASH, 2)),
+        (hash(b"x", 0x11, rh::OWNER), rc::parameter(rc::HASH, 2)),
         (
             hash(b"x", alg::SHA256, rh::LOCKOUT),
             rc::parameter(rc::VALUE, 3),

@@ -62,7 +62,7 @@ def any_digest(session):
 
 
 def name():
-    return dice.choice([b"\0\x0b" + b"n" * 32] * 4 + [b"\0\4" + b"n" * 20, b"\0\x0b" + b"n" * 31, b"\0\x12" + b"n" * 32,
+    return dice.choice([b"\0\x0b" + b"n" * 32] * 4 + [b"\0\4" + b"n" * 20, b"\0\x0b" + b"n" * 31, b"\0\x11" + b"n" * 32,
                                                      b"", b"\0", u(OWNER)])
 
 
