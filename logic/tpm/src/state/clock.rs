@@ -71,8 +71,7 @@ impl Clock {
         };
         let (adjustment, rest) = (number()?, number()?);
         let sound = (-MOST_ADJUSTMENT..=MOST_ADJUSTMENT).contains(&adjustment)
-            && (0..NOMINAL).contains(&rest)
-            && clock <= LAST;
+            && (0..NOMINAL).contains(&rest);
         let clock = Self {
             ticks,
             time,
