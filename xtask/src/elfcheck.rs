@@ -96,7 +96,8 @@ pub(crate) fn trusted(images: &Images) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// Where no panic may start: what is trusted, and the TPM, which will be.
+/// Where no panic may start: what is trusted, and the TPM, which is not yet part of it (so the panics of other crates
+/// that only it could reach are not on the list).
 fn without_panics(images: &Images) -> Vec<std::path::PathBuf> {
     let mut files = trusted(images);
     files.push(images.file("tpm.elf"));
