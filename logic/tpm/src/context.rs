@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::handle::{Handle, Hierarchy, Kind};
 use crate::profile::MAX_COMMAND;
 use crate::rc::{Rc, Result};
-use crate::wire::{Input, Output};
+use crate::wire::{Input, Output, copy};
 use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, hmac};
 use ironroot_crypto::tpm::kdf::kdfa;
@@ -168,7 +168,7 @@ impl Context {
         let mut content = Secret::<MAX_CONTENT>::zeroed();
         content.expose_mut(|content| {
             let content = content.get_mut(..encrypted.len()).ok_or(Rc::SIZE)?;
-            content.copy_from_slice(encrypted);
+            copy(content, encrypted);
             self.apply(content, Direction::Decrypt)?;
             let mut inner = Input::new(content);
             // Ours, but of another program: the daemon was replaced while the TPM slept.

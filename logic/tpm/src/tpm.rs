@@ -7,6 +7,7 @@ use crate::profile::{MAX_COMMAND, Profile};
 use crate::rc::Rc;
 use crate::session::SessionSlot;
 use crate::store::{Platform, Store, StoreError};
+use crate::wire::copy;
 use ironroot_crypto::wipe;
 
 /// Commands that may be answered while another one is suspended, if they come without sessions:
@@ -109,7 +110,7 @@ impl<'m> Tpm<'m> {
         let Some(buffer) = self.buffer.get_mut(..command.len()) else {
             return Progress::Done(dispatch::refuse(Rc::COMMAND_SIZE, response));
         };
-        buffer.copy_from_slice(command);
+        copy(buffer, command);
         self.len = command.len();
         match dispatch::accept(&mut self.core, locality, buffer) {
             Ok(accepted) => self.go_on(accepted, response),
@@ -152,9 +153,9 @@ impl<'m> Tpm<'m> {
         command: &[u8],
         response: &mut [u8],
     ) -> Option<usize> {
-        let mut copy = [0; MAX_MEANWHILE];
-        let buffer = copy.get_mut(..command.len())?;
-        buffer.copy_from_slice(command);
+        let mut buffer = [0; MAX_MEANWHILE];
+        let buffer = buffer.get_mut(..command.len())?;
+        copy(buffer, command);
         let code = command.get(6..10)?;
         let plain = command.get(..2)? == [0x80, 0x01];
         if !plain

@@ -10,7 +10,7 @@ use crate::profile::MAX_NV_INDEX;
 use crate::rc::{Rc, Result};
 use crate::state::Permanent;
 use crate::structures::{Alg, AuthValue, DigestBytes, Name};
-use crate::wire::{Input, Marshal, Output, Unmarshal};
+use crate::wire::{Input, Marshal, Output, Unmarshal, copy};
 use ironroot_crypto::Secret;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, Hasher};
 
@@ -174,7 +174,7 @@ impl NvIndex {
             if fresh {
                 data.fill(erased);
             }
-            data.get_mut(offset..end)?.copy_from_slice(bytes);
+            copy(data.get_mut(offset..end)?, bytes);
             Some(())
         })?;
         self.public.attributes = self.public.attributes.with(NvAttributes::WRITTEN);

@@ -7,7 +7,7 @@ use super::index::{NvIndex, NvKind, started};
 use crate::attributes::NvAttributes;
 use crate::handle::Handle;
 use crate::rc::{Rc, Result};
-use crate::wire::{Input, Output};
+use crate::wire::{Input, Output, copy};
 use ironroot_crypto::wipe;
 
 const FULL: bool = cfg!(feature = "full");
@@ -131,8 +131,11 @@ impl OrderlyNv {
             .entries
             .get(number)
             .map_or(0, |entry| usize::from(entry.len));
-        if let Some(entries) = self.entries.get_mut(number..self.count) {
-            entries.rotate_left(1);
+        for at in number..self.count {
+            let next = self.entries.get(at.saturating_add(1)).copied();
+            if let (Some(entry), Some(next)) = (self.entries.get_mut(at), next) {
+                *entry = next;
+            }
         }
         if let Some(bytes) = self.bytes.get_mut(at..) {
             bytes.rotate_left(len.min(bytes.len()));
@@ -221,10 +224,7 @@ impl OrderlyNv {
             let data = input.sized(ROOM)?;
             entry.len = u16::try_from(data.len()).map_err(|_| Rc::SIZE)?;
             let end = at.saturating_add(data.len());
-            all.bytes
-                .get_mut(at..end)
-                .ok_or(Rc::SIZE)?
-                .copy_from_slice(data);
+            copy(all.bytes.get_mut(at..end).ok_or(Rc::SIZE)?, data);
             all.count = all.count.saturating_add(1);
             at = end;
         }

@@ -3,7 +3,7 @@
 
 use crate::rc::{Rc, Result};
 use crate::structures::{MAX_SENSITIVE, ObjectKind, SensitiveData};
-use crate::wire::{Bytes, Input, SecretBytes, Unmarshal};
+use crate::wire::{Bytes, Input, SecretBytes, Unmarshal, copy};
 use ironroot_crypto::Secret;
 use ironroot_crypto::tpm::ec::{Curve, EcScalar};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
@@ -84,7 +84,7 @@ impl Stream {
     pub(super) fn fill(&mut self, out: &mut [u8]) -> Result<()> {
         let end = self.used.saturating_add(out.len());
         self.bytes.expose(|bytes| {
-            out.copy_from_slice(bytes.get(self.used..end).ok_or(Rc::FAILURE)?);
+            copy(out, bytes.get(self.used..end).ok_or(Rc::FAILURE)?);
             Ok::<_, Rc>(())
         })?;
         self.used = end;

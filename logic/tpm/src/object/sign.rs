@@ -15,6 +15,9 @@ use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::tpm::ec::EcSignature;
 use ironroot_crypto::tpm::hash::{HashAlgorithm, Hmac};
 
+/// Without it no template and no signature names SM2 or EC-Schnorr: their code need not be there.
+const FULL: bool = cfg!(feature = "full");
+
 impl Object {
     /// The scheme that this key signs with: its own, or the caller's if it has none. Both must be the same if there
     /// are both (Part 1, annex B.6; Part 3, section 20.2).
@@ -100,8 +103,8 @@ impl Object {
                 let key = self.public.ec_public().map_err(|_| Rc::SIGNATURE)?;
                 let (r, s) = (r.as_slice(), s.as_slice());
                 match signature.scheme() {
-                    SignScheme::Sm2(_) => key.verify_sm2(digest, r, s),
-                    SignScheme::EcSchnorr(hash) => key.verify_schnorr(hash, digest, r, s),
+                    SignScheme::Sm2(_) if FULL => key.verify_sm2(digest, r, s),
+                    SignScheme::EcSchnorr(hash) if FULL => key.verify_schnorr(hash, digest, r, s),
                     _ => key.verify(digest, r, s),
                 }
                 .map_err(|_| Rc::SIGNATURE)
@@ -120,8 +123,8 @@ impl Object {
     ) -> Result<Signature> {
         let key = self.ec_private()?;
         let made = match scheme {
-            SignScheme::Sm2(_) => key.sign_sm2(digest, drbg),
-            SignScheme::EcSchnorr(hash) => key.sign_schnorr(hash, digest, drbg),
+            SignScheme::Sm2(_) if FULL => key.sign_sm2(digest, drbg),
+            SignScheme::EcSchnorr(hash) if FULL => key.sign_schnorr(hash, digest, drbg),
             _ => key.sign(digest, drbg),
         };
         curve_signature(scheme, &made.map_err(|_| Rc::FAILURE)?)

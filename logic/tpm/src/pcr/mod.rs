@@ -16,7 +16,7 @@ use crate::handle::{Handle, Kind};
 use crate::profile::{MAX_BANKS, MAX_DIGEST};
 use crate::rc::{Rc, Result};
 use crate::structures::{AuthValue, BANKS};
-use crate::wire::{Input, Output};
+use crate::wire::{Input, Output, copy};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest_parts};
 
 /// How many there are in a bank.
@@ -196,7 +196,7 @@ impl Pcrs {
         for (_, hash) in BANKS {
             for number in 0..SAVED {
                 if let Some(value) = self.value_mut(*hash, number) {
-                    value.copy_from_slice(input.take(value.len())?);
+                    copy(value, input.take(value.len())?);
                 }
             }
         }
@@ -241,7 +241,7 @@ impl Pcrs {
         for (_, hash) in BANKS {
             for number in 0..COUNT {
                 if let Some(value) = pcrs.value_mut(*hash, number) {
-                    value.copy_from_slice(input.take(value.len())?);
+                    copy(value, input.take(value.len())?);
                 }
             }
         }

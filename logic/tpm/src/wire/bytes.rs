@@ -4,6 +4,12 @@ use super::{Input, Marshal, Output, Unmarshal};
 use crate::rc::{Rc, Result};
 use ironroot_crypto::{Secret, ct_eq};
 
+/// Copies as much as both have; the caller made them equally long. `copy_from_slice` would keep a panic for the case that
+/// they are not.
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+}
+
 /// Up to `N` bytes. Not for secrets.
 #[derive(Clone, Copy)]
 pub(crate) struct Bytes<const N: usize> {
@@ -21,7 +27,7 @@ impl<const N: usize> Bytes<N> {
     /// A copy of `bytes`; `None` if they are more than `N`.
     pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut new = Self::EMPTY;
-        new.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        copy(new.bytes.get_mut(..bytes.len())?, bytes);
         new.len = u16::try_from(bytes.len()).ok()?;
         Some(new)
     }
@@ -92,7 +98,7 @@ impl<const N: usize> SecretBytes<N> {
     pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         let mut new = Self::EMPTY;
         new.bytes.expose_mut(|all| {
-            all.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            copy(all.get_mut(..bytes.len())?, bytes);
             Some(())
         })?;
         new.len = u16::try_from(bytes.len()).ok()?;

@@ -6,6 +6,6 @@ mod bytes;
 mod input;
 mod output;
 
-pub(crate) use bytes::{Bytes, SecretBytes};
+pub(crate) use bytes::{Bytes, SecretBytes, copy};
 pub(crate) use input::{Input, Params, Unmarshal};
 pub(crate) use output::{Marshal, Output};
