@@ -239,11 +239,9 @@ impl<E: Engine> Server<E> {
                     let answer = data::handshake_answer(platform_port);
                     connection.output().extend_from_slice(&answer);
                 }
-                Message::EndSession => connection.ending = true,
-                Message::StopServer => {
-                    connection.ending = true;
-                    self.ended = true;
-                }
+                // Who can only reach the data port must not take the TPM from all others: the server
+                // stops when the platform port says so.
+                Message::EndSession | Message::StopServer => connection.ending = true,
                 Message::Unreadable(framing) => {
                     let len = self.machine.refuse_length();
                     let answer = self.machine.answer(len);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 8 | simulator: locality (1), length (4), command |
 //! | 15 | simulator: handshake, client's version (4) |
-//! | 20, 21 | simulator: end of session, stop of the server |
+//! | 20, 21 | simulator: end of session, stop of the server (taken as end of session) |
 //! | anything else | bare: a TPM command, whose own header has its length |
 //!
 //! No TPM command begins with two zero bytes, so each message says itself which framing it has. All
@@ -37,7 +37,7 @@ pub enum Message<'a> {
     Handshake,
     /// The client is done.
     EndSession,
-    /// The server is to end.
+    /// The server is to end. Only the platform port's word counts for that; here it ends the session.
     StopServer,
     /// A command of impossible length: the stream cannot be followed any further.
     Unreadable(Framing),

@@ -1,3 +1,5 @@
+mod real;
+
 use super::*;
 use crate::listen::Address;
 use crate::protocol::control;
@@ -13,6 +15,10 @@ const FLUSH_CONTEXT: u32 = 0x165;
 
 /// A server with every kind of door, its TPM under power.
 fn server(place: &Path, powered: bool) -> (Server<Toy>, UnixStream) {
+    server_of(place, Toy::default(), powered)
+}
+
+fn server_of<E: Engine>(place: &Path, engine: E, powered: bool) -> (Server<E>, UnixStream) {
     let bind = |name: &str, role| {
         let address = Address::Unix(place.join(name));
         Listener::bind(&address, role).unwrap()
@@ -32,7 +38,7 @@ fn server(place: &Path, powered: bool) -> (Server<Toy>, UnixStream) {
         rules: Rules::default(),
         log: Log::default(),
     };
-    let mut machine = Machine::new(Toy::default());
+    let mut machine = Machine::new(engine);
     assert!(!powered || machine.power_on());
     (Server::new(machine, setting), stopper)
 }
@@ -68,6 +74,15 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Waits until the loop has ended by itself.
+    fn is_ended(mut self) -> bool {
+        self.thread
+            .take()
+            .is_some_and(|thread| thread.join().is_ok())
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         drop(self.stopper.take());
@@ -90,6 +105,24 @@ impl Client {
         let mut bytes = vec![0; len];
         self.0.read_exact(&mut bytes).unwrap();
         bytes
+    }
+
+    /// Whether something can be read at once.
+    fn has_input(&self) -> bool {
+        let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut polled, Some(&at_once)).unwrap() > 0
+    }
+
+    /// Reads what is there.
+    fn drain(&mut self) {
+        while self.has_input() {
+            let mut some = [0; 4096];
+            assert_ne!(self.0.read(&mut some).unwrap(), 0);
+        }
     }
 
     fn ask(&mut self, bytes: &[u8], len: usize) -> Vec<u8> {
@@ -434,4 +467,17 @@ fn a_countdown_timer_that_ran_out_is_logged_once_and_told_on_the_platform_port()
         assert!(log.contains("countdown timer 1 ran out"), "{log}");
     }
     assert_eq!(server.machine.timers_signalled(), 0b10);
+}
+
+#[test]
+fn a_client_at_the_data_port_ends_its_session_but_never_the_server() {
+    let daemon = Daemon::start(true);
+    for message in [20, 21] {
+        let mut client = daemon.connect("data");
+        client.send(&[0, 0, 0, message]);
+        assert!(client.is_closed());
+    }
+    assert_eq!(daemon.connect("data").command(GET_RANDOM), 0);
+    daemon.connect("platform").send(&[0, 0, 0, 21]);
+    assert!(daemon.is_ended());
 }
