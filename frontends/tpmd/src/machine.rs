@@ -35,6 +35,9 @@ pub(crate) struct Machine<E> {
     disorderly: bool,
     shutting_down: bool,
     sizes: Sizes,
+    /// How many steps suspended commands were given.
+    #[cfg(test)]
+    pub(crate) steps: u32,
 }
 
 /// The longest messages since they were last asked for.
@@ -57,6 +60,8 @@ impl<E: Engine> Machine<E> {
             disorderly: false,
             shutting_down: false,
             sizes: Sizes::default(),
+            #[cfg(test)]
+            steps: 0,
         }
     }
 
@@ -136,6 +141,10 @@ impl<E: Engine> Machine<E> {
 
     /// Goes on with the suspended command.
     pub(crate) fn step(&mut self, budget: u32) -> Option<usize> {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
         let len = self.engine.step(budget, &mut self.response)?;
         self.suspended = false;
         self.done(len);

@@ -4,8 +4,8 @@
 
 use super::*;
 use ironroot_tpm::{
-    Change, Entropy, EntropyError, Locality, Memory, ObjectSlot, Profile, RecordId, SessionSlot,
-    Store, StoreError, Ticks, Tpm, UniqueKey,
+    Change, Entropy, EntropyError, Memory, ObjectSlot, Profile, RecordId, SessionSlot, Store,
+    StoreError, Ticks, Tpm, UniqueKey,
 };
 use std::collections::BTreeMap;
 
@@ -92,87 +92,17 @@ impl UniqueKey for Fixed {
     }
 }
 
-/// A TPM whose steps are counted, and the commands that it began.
-struct Counted {
-    tpm: Tpm<'static>,
-    steps: u32,
-    begun: Vec<u32>,
-}
-
-impl Counted {
-    fn new() -> Self {
-        let profile = &Profile::FULL;
-        let objects = (0..profile.loaded_objects).map(|_| ObjectSlot::EMPTY);
-        let sessions = (0..profile.loaded_sessions).map(|_| SessionSlot::EMPTY);
-        let memory = Memory {
-            objects: objects.collect::<Vec<_>>().leak(),
-            sessions: sessions.collect::<Vec<_>>().leak(),
-        };
-        let store = Box::leak(Box::<Records>::default());
-        let platform = Box::leak(Box::<Fixed>::default());
-        Self {
-            tpm: Tpm::new(memory, store, platform, profile).unwrap(),
-            steps: 0,
-            begun: Vec::new(),
-        }
-    }
-}
-
-impl Engine for Counted {
-    fn power_on(&mut self) -> bool {
-        Engine::power_on(&mut self.tpm)
-    }
-
-    fn power_off(&mut self) {
-        Engine::power_off(&mut self.tpm);
-    }
-
-    fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Option<usize> {
-        self.begun.push(code_of(command));
-        Engine::begin(&mut self.tpm, locality, command, response)
-    }
-
-    fn step(&mut self, budget: u32, response: &mut [u8]) -> Option<usize> {
-        self.steps += 1;
-        Engine::step(&mut self.tpm, budget, response)
-    }
-
-    fn cancel(&mut self, response: &mut [u8]) -> Option<usize> {
-        Engine::cancel(&mut self.tpm, response)
-    }
-
-    fn meanwhile(
-        &mut self,
-        locality: Locality,
-        command: &[u8],
-        response: &mut [u8],
-    ) -> Option<usize> {
-        Engine::meanwhile(&mut self.tpm, locality, command, response)
-    }
-
-    fn hash_start(&mut self) {
-        Engine::hash_start(&mut self.tpm);
-    }
-
-    fn hash_data(&mut self, data: &[u8]) {
-        Engine::hash_data(&mut self.tpm, data);
-    }
-
-    fn hash_end(&mut self) {
-        Engine::hash_end(&mut self.tpm);
-    }
-
-    fn established(&self) -> bool {
-        Engine::established(&self.tpm)
-    }
-
-    fn reset_established(&mut self, locality: Locality) -> bool {
-        Engine::reset_established(&mut self.tpm, locality)
-    }
-
-    fn set_physical_presence(&mut self, present: bool) {
-        Engine::set_physical_presence(&mut self.tpm, present);
-    }
+fn tpm() -> Tpm<'static> {
+    let profile = &Profile::FULL;
+    let objects = (0..profile.loaded_objects).map(|_| ObjectSlot::EMPTY);
+    let sessions = (0..profile.loaded_sessions).map(|_| SessionSlot::EMPTY);
+    let memory = Memory {
+        objects: objects.collect::<Vec<_>>().leak(),
+        sessions: sessions.collect::<Vec<_>>().leak(),
+    };
+    let store = Box::leak(Box::<Records>::default());
+    let platform = Box::leak(Box::<Fixed>::default());
+    Tpm::new(memory, store, platform, profile).unwrap()
 }
 
 /// A command of these parts; one with a password if `tag` says so.
@@ -189,7 +119,7 @@ fn of_parts(tag: u8, code: u32, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Takes turns until an answer of this length is there.
-fn answer(server: &mut Server<Counted>, client: &mut Client, len: usize) -> Vec<u8> {
+fn answer(server: &mut Server<Tpm<'static>>, client: &mut Client, len: usize) -> Vec<u8> {
     while server.running.is_some() || !client.has_input() {
         server.turn().unwrap();
     }
@@ -199,7 +129,7 @@ fn answer(server: &mut Server<Counted>, client: &mut Client, len: usize) -> Vec<
 #[test]
 fn during_create_rsa_4096_a_random_number_needs_two_steps_and_a_flush_of_the_parent_waits() {
     let place = TempDir::new().unwrap();
-    let (mut server, _stopper) = server_of(place.path(), Counted::new(), true);
+    let (mut server, _stopper) = server_of(place.path(), tpm(), true);
     let connect = || Client(UnixStream::connect(place.path().join("data")).unwrap());
     let (mut first, mut second, mut third) = (connect(), connect(), connect());
     first.send(&of_parts(1, STARTUP, &[&[0, 0]]));
@@ -218,17 +148,17 @@ fn during_create_rsa_4096_a_random_number_needs_two_steps_and_a_flush_of_the_par
         &NOTHING_ELSE,
     ];
     first.send(&of_parts(2, CREATE, &parts));
-    while server.machine.engine().steps < 3 {
+    while server.machine.steps < 3 {
         server.turn().unwrap();
     }
     assert!(server.machine.is_suspended());
 
-    let before = server.machine.engine().steps;
+    let before = server.machine.steps;
     third.send(&of_parts(1, FLUSH_CONTEXT, &[&FIRST_OBJECT]));
     second.send(&of_parts(1, GET_RANDOM, &[&[0, 16]]));
     while !second.has_input() {
         server.turn().unwrap();
-        assert!(server.machine.engine().steps <= before + 2);
+        assert!(server.machine.steps <= before + 2);
     }
     let random = second.read(28);
     assert_eq!((code_of(&random), &random[10..12]), (0, &[0, 16][..]));
@@ -239,7 +169,6 @@ fn during_create_rsa_4096_a_random_number_needs_two_steps_and_a_flush_of_the_par
         assert!(server.machine.is_suspended());
         assert!(!third.has_input());
     }
-    assert_eq!(server.machine.engine().begun.last(), Some(&CREATE));
     // The search would go on for some seconds; its end is the flush's turn.
     server.interrupt();
     assert_eq!(code_of(&first.read(10)), CANCELED);
