@@ -5,5 +5,5 @@ mod report;
 mod samples;
 
 pub use operations::pass;
-pub use report::{Judged, json, judge, table};
+pub use report::{Figure, Judged, json, judge, table};
 pub use samples::Samples;

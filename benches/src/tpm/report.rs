@@ -50,6 +50,29 @@ pub struct Judged {
     pub met: bool,
 }
 
+/// One more figure about both TPMs, where there is no distribution to tell of.
+pub struct Figure {
+    /// What it is.
+    pub name: &'static str,
+    /// Of what there are so many.
+    pub unit: &'static str,
+    /// The peer's, if it has one.
+    pub peer: Option<f64>,
+    /// Ours.
+    pub ours: f64,
+    /// The most it may be, and why, if something was asked.
+    pub target: Option<(f64, String)>,
+}
+
+impl Figure {
+    /// Whether it is no more than it may be.
+    pub fn is_met(&self) -> bool {
+        self.target
+            .as_ref()
+            .is_none_or(|(most, _)| self.ours <= *most)
+    }
+}
+
 /// Judges every operation that both have.
 pub fn judge(peer: &Samples, ours: &Samples) -> Vec<Judged> {
     peer.operations()
@@ -100,8 +123,8 @@ fn one(operation: &'static str, peer: Figures, ours: Figures) -> Option<Judged> 
     })
 }
 
-/// The table, in microseconds.
-pub fn table(rows: &[Judged]) -> String {
+/// The table of the operations, in microseconds, the other figures, and how many targets are met.
+pub fn table(rows: &[Judged], figures: &[Figure]) -> String {
     let mut text = format!(
         "{:<38} {:>6} | {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9} {:>9} | {:>6}  {}\n",
         "microseconds",
@@ -131,18 +154,43 @@ pub fn table(rows: &[Judged]) -> String {
             ours.p99,
             row.ratio,
             row.target,
-            if row.met { "" } else { "  MISSED" },
+            verdict(row.met),
         );
     }
+    text.push('\n');
+    for figure in figures {
+        let peer = figure
+            .peer
+            .map_or(String::new(), |peer| format!("swtpm {peer:.1}, "));
+        let target = match &figure.target {
+            Some((most, why)) => format!("  {why} = {most:.1}{}", verdict(figure.is_met())),
+            None => String::new(),
+        };
+        text += &format!(
+            "{:<38} {:<4} {peer}ours {:.1}{target}\n",
+            figure.name, figure.unit, figure.ours
+        );
+    }
+    let judged = figures.iter().filter(|figure| figure.target.is_some());
+    let met = rows.iter().filter(|row| row.met).count()
+        + judged.clone().filter(|figure| figure.is_met()).count();
+    text += &format!("{met} of {} targets met\n", rows.len() + judged.count());
     text
+}
+
+fn verdict(met: bool) -> &'static str {
+    match met {
+        true => "  met",
+        false => "  MISSED",
+    }
 }
 
 /// The same as JSON.
 ///
 /// # Errors
 /// The encoder's.
-pub fn json(rows: &[Judged]) -> serde_json::Result<String> {
-    let rows: Vec<_> = rows
+pub fn json(rows: &[Judged], figures: &[Figure]) -> serde_json::Result<String> {
+    let mut list: Vec<_> = rows
         .iter()
         .map(|row| {
             serde_json::json!({
@@ -154,5 +202,12 @@ pub fn json(rows: &[Judged]) -> serde_json::Result<String> {
             })
         })
         .collect();
-    serde_json::to_string_pretty(&rows)
+    list.extend(figures.iter().map(|figure| {
+        serde_json::json!({
+            "name": figure.name, "unit": figure.unit, "peer": "swtpm", "peer_value": figure.peer,
+            "value": figure.ours, "target": figure.target.as_ref().map(|(_, why)| why),
+            "most": figure.target.as_ref().map(|(most, _)| most), "met": figure.is_met(),
+        })
+    }));
+    serde_json::to_string_pretty(&list)
 }
