@@ -133,7 +133,7 @@ pub fn ironroot_tpm(arguments: &[&str]) -> Output {
 }
 
 /// The command that `cargo xtask test` names, or the one built beside this test.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("IRONROOT_CLI") {
         return program.into();
     }

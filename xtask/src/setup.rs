@@ -39,6 +39,8 @@ pub(crate) enum Need {
     TpmGuest,
     /// libvirt and what makes machines below it.
     Libvirt,
+    /// What reads services, profiles and manual pages.
+    Packaging,
 }
 
 impl Need {
@@ -52,8 +54,13 @@ impl Need {
         Self::Lrzsz,
     ];
     /// What tests of the TPM need besides; a machine where apt cannot reach them skips those tests.
-    pub(crate) const TPM: [Self; 4] =
-        [Self::Swtpm, Self::TpmClients, Self::TpmGuest, Self::Libvirt];
+    pub(crate) const TPM: [Self; 5] = [
+        Self::Swtpm,
+        Self::TpmClients,
+        Self::TpmGuest,
+        Self::Libvirt,
+        Self::Packaging,
+    ];
 }
 
 /// Debian's packages of programs that use a TPM.
@@ -136,6 +143,16 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
             )?,
             Need::TpmClients => apt::ensure("clients of a TPM", &TPM_CLIENTS, tpm_clients_present)?,
             Need::TpmGuest => guest::ensure(place)?,
+            Need::Packaging => apt::ensure(
+                "what judges the packaging",
+                &["systemd", "apparmor", "groff-base"],
+                || {
+                    Path::new("/usr/sbin/apparmor_parser").exists()
+                        && ["systemd-analyze", "groff"]
+                            .iter()
+                            .all(|program| on_path(program).is_some())
+                },
+            )?,
             Need::Libvirt => apt::ensure("libvirt", &LIBVIRT, || {
                 ["/usr/sbin/libvirtd", "/usr/sbin/virtlogd"]
                     .iter()

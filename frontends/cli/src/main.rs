@@ -5,6 +5,7 @@
 mod attest;
 mod device;
 mod image;
+mod manual;
 mod tpm;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,8 @@ enum Command {
     /// Serve a TPM 2.0 to programs and virtual machines; look after its state
     #[command(subcommand)]
     Tpm(tpm::Command),
+    /// Write the manual pages of all subcommands into a directory
+    Man(manual::Manual),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Device(command) => device::run(command),
         Command::Attest(command) => attest::run(command),
         Command::Tpm(command) => tpm::run(command),
+        Command::Man(manual) => manual.run::<Cli>(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("ironroot: {error:#}");
