@@ -88,23 +88,34 @@ fn make_keys(plan: &Plan, server: &mut Server, report: &mut Report) -> Result<()
     }
     let certified = plan.ek_certificate || plan.platform_certificate;
     let folder = certified.then(Folder::new).transpose()?;
-    let issuing = match &folder {
-        Some(folder) => Some((server.info()?, &*folder.0)),
+    let mut issuing = match &folder {
+        Some(folder) => Some(Issuing {
+            info: server.info()?,
+            folder: &folder.0,
+            platform: plan.platform_certificate,
+        }),
         None => None,
     };
     let (signing, decryption) = (plan.allow_signing, plan.decryption);
     let rsa_row = keys::rsa_row(plan.rsa_bits).context("no such RSA key")?;
     let rsa = keys::rsa_ek(plan.rsa_bits, signing, decryption)?;
     let ecc = keys::ecc_ek(signing, decryption)?;
-    for (row, template, with_platform) in [(&rsa_row, &rsa, true), (&keys::ECC_ROW, &ecc, false)] {
+    // One platform has one certificate, about its first key.
+    for (row, template) in [(&rsa_row, &rsa), (&keys::ECC_ROW, &ecc)] {
         let key = endorsement_key(plan, server, row, template, report)?;
-        let Some((info, folder)) = &issuing else {
-            continue;
-        };
-        let platform = plan.platform_certificate && with_platform;
-        certify(plan, server, row, &key, info, folder, platform, report)?;
+        if let Some(issuing) = &mut issuing {
+            certify(plan, server, row, &key, issuing, report)?;
+            issuing.platform = false;
+        }
     }
     Ok(())
+}
+
+/// What certificates take besides keys.
+struct Issuing<'a> {
+    info: Info,
+    folder: &'a Path,
+    platform: bool,
 }
 
 /// Makes and keeps an endorsement key; gives it as certificates name it.
@@ -134,17 +145,15 @@ fn endorsement_key(
     keys::certified_key(&public)
 }
 
-#[allow(clippy::too_many_arguments)]
 fn certify(
     plan: &Plan,
     server: &mut Server,
     row: &Row,
     key: &str,
-    info: &Info,
-    folder: &Path,
-    platform: bool,
+    issuing: &Issuing<'_>,
     report: &mut Report,
 ) -> Result<()> {
+    let (info, folder) = (&issuing.info, issuing.folder);
     if plan.ek_certificate {
         let certificate = request(plan, "ek", key, info, folder, report)?;
         server.write_index(row.certificate, &certificate, plan.lock_nvram)?;
@@ -158,7 +167,7 @@ fn certify(
                 .with_context(|| format!("Could not write {}", path.display()))?;
         }
     }
-    if platform {
+    if issuing.platform {
         let certificate = request(plan, "platform", key, info, folder, report)?;
         server.write_index(PLATFORM_CERTIFICATE, &certificate, plan.lock_nvram)?;
         report.say(&format!(
