@@ -2,6 +2,7 @@
 
 mod imports;
 mod packages;
+mod record;
 mod source;
 mod tree;
 
@@ -37,6 +38,10 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<()> {
     report.of(
         "tree: no machine paths, registry hosts, keys",
         tree::check(place),
+    );
+    report.of(
+        "docs: the tests that tables name exist",
+        record::check(place),
     );
     report.command(
         "formatting",

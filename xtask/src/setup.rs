@@ -41,6 +41,8 @@ pub(crate) enum Need {
     Libvirt,
     /// What reads services, profiles and manual pages.
     Packaging,
+    /// What shows that nothing depends on secrets.
+    Valgrind,
 }
 
 impl Need {
@@ -54,11 +56,12 @@ impl Need {
         Self::Lrzsz,
     ];
     /// What tests of the TPM need besides; a machine where apt cannot reach them skips those tests.
-    pub(crate) const TPM: [Self; 5] = [
+    pub(crate) const TPM: [Self; 6] = [
         Self::Swtpm,
         Self::TpmClients,
         Self::TpmGuest,
         Self::Libvirt,
+        Self::Valgrind,
         Self::Packaging,
     ];
 }
@@ -161,6 +164,9 @@ pub(crate) fn ensure(place: &Place, needs: &[Need]) -> Result<()> {
                         .iter()
                         .all(|program| on_path(program).is_some())
             })?,
+            Need::Valgrind => {
+                apt::ensure("valgrind", &["valgrind"], || on_path("valgrind").is_some())?;
+            }
         }
     }
     Ok(())

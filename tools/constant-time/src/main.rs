@@ -12,8 +12,11 @@ use ironroot_crypto::{CryptoError, Secret, ct_eq};
 use std::hint::black_box;
 use std::process::ExitCode;
 
-/// What can be watched. Each gives the bytes that it calculated from secrets.
-const CASES: [(&str, fn() -> Vec<u8>); 18] = [
+/// A name, and what gives the bytes that it calculated from secrets.
+type Case = (&'static str, fn() -> Vec<u8>);
+
+/// What can be watched.
+const CASES: [Case; 18] = [
     ("ecdsa-p256", || ecdsa(Curve::P256)),
     ("ecdsa-p384", || ecdsa(Curve::P384)),
     ("ecdsa-p521", || ecdsa(Curve::P521)),
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
         CASES.iter().for_each(|(name, _)| eprintln!("  {name}"));
         return ExitCode::from(2);
     };
+    if !memcheck::is_watching() {
+        eprintln!("not under valgrind: nobody watches");
+    }
     let made = job();
     // What comes out is secret as long as nothing of the way lost track of it.
     println!(
@@ -70,7 +76,7 @@ fn open_drbg() -> Drbg {
 
 fn secret_scalar(curve: Curve) -> EcScalar {
     let key = EcScalar::random(curve, &mut open_drbg()).expect("a scalar");
-    key.expose(|bytes| memcheck::secret(bytes));
+    key.expose(memcheck::secret);
     key
 }
 
@@ -90,7 +96,7 @@ fn ecdaa() -> Vec<u8> {
     let key = secret_scalar(Curve::P256);
     let mut drbg = Drbg::new(&Secret::new([4; 32]), b"commitment");
     let commitment = EcScalar::random(Curve::P256, &mut drbg).expect("a scalar");
-    commitment.expose(|bytes| memcheck::secret(bytes));
+    commitment.expose(memcheck::secret);
     let hash = HashAlgorithm::Sha256;
     let signature = key.sign_ecdaa(hash, &commitment, &[7; 32], &mut open_drbg());
     signature.expect("a signature").s().to_vec()

@@ -3,9 +3,8 @@
 
 /// `RUNNING_ON_VALGRIND`.
 const RUNNING: usize = 0x1001;
-/// `VALGRIND_MAKE_MEM_UNDEFINED`, `…_DEFINED` and `VALGRIND_GET_VBITS`: 'M', 'C', and a number.
+/// `VALGRIND_MAKE_MEM_UNDEFINED` and `VALGRIND_GET_VBITS`: 'M', 'C', and a number.
 const MAKE_UNDEFINED: usize = 0x4d43_0001;
-const MAKE_DEFINED: usize = 0x4d43_0002;
 const GET_BITS: usize = 0x4d43_0008;
 
 /// One request to valgrind; the answer without it is 0.
@@ -70,12 +69,6 @@ pub(crate) fn is_watching() -> bool {
 pub(crate) fn secret(bytes: &[u8]) {
     let address = bytes.as_ptr().expose_provenance();
     request(MAKE_UNDEFINED, [address, bytes.len(), 0]);
-}
-
-/// From now on the bytes are public: what a caller is given.
-pub(crate) fn public(bytes: &[u8]) {
-    let address = bytes.as_ptr().expose_provenance();
-    request(MAKE_DEFINED, [address, bytes.len(), 0]);
 }
 
 /// How many of the bytes follow from a secret; none where valgrind does not watch.
