@@ -30,7 +30,18 @@ impl TpmDaemon {
     /// # Panics
     /// When the command cannot be started.
     pub fn start(arguments: &[&str]) -> Result<Self, String> {
-        let mut process = serve(arguments)
+        Self::start_command(serve(arguments))
+    }
+
+    /// The same with a command that becomes the daemon.
+    ///
+    /// # Errors
+    /// What it said instead.
+    ///
+    /// # Panics
+    /// When the command cannot be started.
+    pub fn start_command(mut command: Command) -> Result<Self, String> {
+        let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
