@@ -1,7 +1,6 @@
 //! `ironroot tpm serve` on a disk that has no room, or not enough: it says so, loses nothing, and goes on.
 //!
-//! A limit on the size of files, put on the running daemon, is the nearest to a full disk that every user can have:
-//! writes fail, in the middle of a record too.
+//! A limit on the size of files, put on the running daemon, is the nearest to a full disk that every user can have.
 
 use ironroot_tests::tpm_client::{TpmDaemon, over_unix, serve};
 use ironroot_tpm_client::{Client, Error};
@@ -73,12 +72,6 @@ impl Place {
             .unwrap();
         assert!(status.success());
     }
-
-    /// Behind what was written last.
-    fn end_of_state(&self) -> usize {
-        let state = std::fs::read(self.path("state/tpm.state")).unwrap();
-        state.iter().rposition(|byte| *byte != 0).unwrap() + 1
-    }
 }
 
 fn content(number: u8) -> Vec<u8> {
@@ -132,29 +125,4 @@ fn an_anchor_on_a_full_disk_is_no_different() {
         let anchor = folder.join("anchor").to_str().unwrap().to_owned();
         vec!["--anchor".to_owned(), anchor]
     }));
-}
-
-#[test]
-fn a_record_that_fits_in_part_is_not_there_and_the_next_one_is_whole() {
-    let mut place = Place::start(|_| Vec::new());
-    place.client().nv_define(INDEX, LEN, ORDINARY).unwrap();
-    let mut client = place.client();
-    assert!(write(&mut client, 1));
-    let (mut now, mut refused) = (1, 0);
-    for room in (0..2 * usize::from(LEN)).step_by(97) {
-        let limit = place.end_of_state() + room;
-        place.limit(&limit.to_string());
-        let next = now % 100 + 1;
-        match write(&mut client, next) {
-            true => now = next,
-            false => refused += 1,
-        }
-        assert_eq!(client.nv_read(INDEX, LEN).unwrap(), content(now));
-        // What a kill leaves is that, too.
-        place.restart();
-        client = place.client();
-        assert_eq!(client.nv_read(INDEX, LEN).unwrap(), content(now));
-    }
-    assert!(refused > 2, "the limit never came into a record");
-    assert!(now > 1, "the limit never let a record through");
 }
