@@ -3,7 +3,7 @@
 //! Each has a thread, a state, a lock and sockets of its own, and shares nothing with the others but the process.
 //! One that fails (a state that is damaged, a disk that is full, a fault of ours) ends or answers an error alone.
 //! Their data syncs meet in the kernel, which makes one flush of the disk's cache of those that wait at the same
-//! time: `docs/decisions/0014-several-tpms.md`.
+//! time: `docs/decisions/0016-several-tpms.md`.
 
 use crate::listen::Address;
 use crate::log::Log;
