@@ -5,6 +5,7 @@
 mod background;
 mod capabilities;
 mod help;
+mod keys;
 mod options;
 mod parts;
 mod user;
