@@ -76,7 +76,7 @@ impl Daemon {
 
 impl Daemon {
     /// Waits until the loop has ended by itself.
-    fn is_ended(mut self) -> bool {
+    fn ends(mut self) -> bool {
         self.thread
             .take()
             .is_some_and(|thread| thread.join().is_ok())
@@ -479,5 +479,5 @@ fn a_client_at_the_data_port_ends_its_session_but_never_the_server() {
     }
     assert_eq!(daemon.connect("data").command(GET_RANDOM), 0);
     daemon.connect("platform").send(&[0, 0, 0, 21]);
-    assert!(daemon.is_ended());
+    assert!(daemon.ends());
 }
