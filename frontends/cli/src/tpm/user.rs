@@ -1,7 +1,7 @@
 //! Users of this machine, and becoming one of them.
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Gid, Uid, getgid, getuid};
+use rustix::process::{Gid, Uid, geteuid, getgid, getuid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 use std::fs;
 use std::process::Command;
@@ -76,6 +76,9 @@ impl User {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         if getuid() == uid {
             return Ok(());
+        }
+        if !geteuid().is_root() {
+            bail!("Error: only root can become user '{}'.", self.name);
         }
         let groups = fs::read_to_string("/etc/group").unwrap_or_default();
         let groups = self.groups(&groups).filter(|gid| *gid != u32::MAX);

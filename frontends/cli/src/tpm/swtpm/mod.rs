@@ -8,8 +8,8 @@ mod help;
 mod keys;
 mod options;
 mod parts;
-mod user;
 
+use super::user::User;
 use options::{Options, Wish};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -72,7 +72,7 @@ fn serve(mut args: Vec<OsString>) -> anyhow::Result<ExitCode> {
 
 fn start(interface: &str, args: &[OsString], options: Options) -> anyhow::Result<ExitCode> {
     if let Some(user) = &options.run_as {
-        user::become_user(user, interface, args)?;
+        User::find(user)?.become_it()?;
     }
     if options.daemon && !background::is_child() {
         return background::start(interface, args);
