@@ -37,10 +37,17 @@ pub struct InstancesOptions {
 
 /// What happened to an instance, or to the process.
 enum Event {
-    Ready,
-    Ended(String, End),
+    Ready(Start),
+    Ended(Start, End),
     Reload,
     Stop,
+}
+
+/// Which start of an instance: its folder may come back under the same name before its end was noticed.
+#[derive(Clone, PartialEq, Eq)]
+struct Start {
+    name: String,
+    number: u64,
 }
 
 /// How an instance ended.
@@ -53,6 +60,7 @@ enum End {
 
 /// An instance at work. It ends when this is dropped.
 struct Running {
+    start: Start,
     /// Its other end becomes readable when this one is closed.
     _stop: UnixStream,
     thread: JoinHandle<()>,
@@ -96,34 +104,37 @@ fn supervise(
         serve,
         sender,
         running: BTreeMap::new(),
+        leaving: Vec::new(),
+        started: 0,
         failed: false,
     };
     supervisor.look()?;
-    let mut begun = supervisor.running.len();
+    if supervisor.running.is_empty() {
+        let folder = options.folder.display();
+        bail!("there is no folder in {folder}: `mkdir -m 700 {folder}/NAME` for each TPM");
+    }
+    let mut begun: Vec<_> = supervisor.starts().collect();
     let mut served = 0_usize;
-    while begun > 0 {
+    let mut ready = Some(ready);
+    loop {
+        if begun.is_empty()
+            && let Some(ready) = ready.take()
+        {
+            let folder = options.folder.display();
+            if served == 0 {
+                bail!("none of the TPMs in {folder} starts: the log (--log -) says why");
+            }
+            ready(&format!("{served} TPMs in {folder}"));
+        }
         match events.recv() {
-            Ok(Event::Ready) => {
-                begun -= 1;
+            Ok(Event::Ready(start)) => {
+                begun.retain(|one| *one != start);
                 served += 1;
             }
-            Ok(Event::Ended(name, end)) => {
-                begun -= 1;
-                supervisor.bury(&name, &end);
+            Ok(Event::Ended(start, end)) => {
+                begun.retain(|one| *one != start);
+                supervisor.bury(&start, &end);
             }
-            Ok(Event::Reload) => {}
-            Ok(Event::Stop) | Err(_) => return Ok(supervisor.stop(events)),
-        }
-    }
-    let folder = options.folder.display();
-    if served == 0 {
-        bail!("none of the TPMs in {folder} starts: the log (--log -) says why");
-    }
-    ready(&format!("{served} TPMs in {folder}"));
-    loop {
-        match events.recv() {
-            Ok(Event::Ready) => {}
-            Ok(Event::Ended(name, end)) => supervisor.bury(&name, &end),
             Ok(Event::Reload) => {
                 if let Err(error) = supervisor.look() {
                     supervisor.log.line(&format!("{error:#}"));
@@ -141,6 +152,9 @@ struct Supervisor<'a> {
     serve: Serve,
     sender: Sender<Event>,
     running: BTreeMap<String, Running>,
+    /// Threads that were told to end.
+    leaving: Vec<JoinHandle<()>>,
+    started: u64,
     failed: bool,
 }
 
@@ -148,7 +162,8 @@ impl Supervisor<'_> {
     /// Starts what is there and does not run, ends what runs and is not there.
     fn look(&mut self) -> Result<()> {
         let names = names(&self.options.folder, &self.log)?;
-        self.running.retain(|name, _| names.contains(name));
+        let gone = self.running.extract_if(.., |name, _| !names.contains(name));
+        self.leaving.extend(gone.map(|(_, running)| running.thread));
         for name in names {
             if !self.running.contains_key(&name) {
                 let running = self.start(&name)?;
@@ -158,7 +173,17 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    fn start(&self, name: &str) -> Result<Running> {
+    /// Those that run.
+    fn starts(&self) -> impl Iterator<Item = Start> {
+        self.running.values().map(|running| running.start.clone())
+    }
+
+    fn start(&mut self, name: &str) -> Result<Running> {
+        self.started += 1;
+        let start = Start {
+            name: name.to_owned(),
+            number: self.started,
+        };
         let folder = self.options.folder.join(name);
         let mut options = self.options.each.clone();
         options.unix = Some(folder.join(COMMANDS));
@@ -167,15 +192,15 @@ impl Supervisor<'_> {
         options.tcp = None;
         options.pid = None;
         let (stop, stopped) = UnixStream::pair()?;
-        let (name, sender, serve) = (name.to_owned(), self.sender.clone(), self.serve);
+        let (begun, sender, serve) = (start.clone(), self.sender.clone(), self.serve);
         let thread = std::thread::Builder::new()
-            .name(name.clone())
+            .name(start.name.clone())
             .spawn(move || {
                 let ready = |_: &str| {
-                    let _ = sender.send(Event::Ready);
+                    let _ = sender.send(Event::Ready(begun.clone()));
                 };
                 let served = catch_unwind(AssertUnwindSafe(|| {
-                    let log = Log::open(options.log.as_deref())?.named(&name);
+                    let log = Log::open(options.log.as_deref())?.named(&begun.name);
                     serve(&options, &log, stopped, &ready)
                 }));
                 let end = match served {
@@ -183,19 +208,24 @@ impl Supervisor<'_> {
                     Ok(Err(error)) => End::Refused(format!("{error:#}")),
                     Err(_) => End::Fault,
                 };
-                let _ = sender.send(Event::Ended(name.clone(), end));
+                let _ = sender.send(Event::Ended(begun.clone(), end));
             })
             .context("the system starts no more threads")?;
         Ok(Running {
+            start,
             _stop: stop,
             thread,
         })
     }
 
-    fn bury(&mut self, name: &str, end: &End) {
-        // It has said its last word, so this does not wait.
-        if let Some(running) = self.running.remove(name) {
-            let _ = running.thread.join();
+    fn bury(&mut self, start: &Start, end: &End) {
+        let name = &start.name;
+        if self
+            .running
+            .get(name)
+            .is_some_and(|running| running.start == *start)
+        {
+            self.running.remove(name);
         }
         let why = match end {
             End::InOrder => return,
@@ -210,13 +240,14 @@ impl Supervisor<'_> {
     /// Ends all, in order.
     fn stop(mut self, events: &Receiver<Event>) -> bool {
         let running = std::mem::take(&mut self.running);
-        let threads: Vec<_> = running.into_values().map(|one| one.thread).collect();
-        for thread in threads {
+        self.leaving
+            .extend(running.into_values().map(|one| one.thread));
+        for thread in std::mem::take(&mut self.leaving) {
             let _ = thread.join();
         }
         while let Ok(event) = events.try_recv() {
-            if let Event::Ended(name, end) = event {
-                self.bury(&name, &end);
+            if let Event::Ended(start, end) = event {
+                self.bury(&start, &end);
             }
         }
         self.log.line("ended in order");
@@ -261,9 +292,6 @@ fn names(folder: &Path, log: &Log) -> Result<Vec<String>> {
         }
     }
     names.sort();
-    if names.is_empty() {
-        bail!("there is no folder in {shown}: `mkdir -m 700 {shown}/NAME` for each TPM");
-    }
     Ok(names)
 }
 

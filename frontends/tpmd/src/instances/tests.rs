@@ -126,7 +126,52 @@ fn links_files_and_strange_names_are_not_served() {
     std::os::unix::fs::symlink("one", folder.path().join("link")).unwrap();
     let log = Log::default();
     assert_eq!(names(folder.path(), &log).unwrap(), ["one"]);
-    let empty = TempDir::new().unwrap();
-    let error = names(empty.path(), &log).unwrap_err().to_string();
-    assert!(error.contains("mkdir"), "{error}");
+}
+
+#[test]
+fn a_folder_without_folders_is_an_error_that_says_what_to_do() {
+    let folder = folder(&[]);
+    let (sender, receiver) = channel();
+    let options = options(folder.path());
+    let error = supervise(&options, serve, sender, &receiver, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("mkdir"), "{error}");
+}
+
+/// The end of the first is told when the second runs already under its name.
+#[test]
+fn a_folder_that_went_and_came_again_is_served_to_the_end() {
+    static STARTS: AtomicU32 = AtomicU32::new(0);
+    let slow: Serve = |options, log, stop, ready| {
+        let is_first =
+            options.state.directory.ends_with("one") && STARTS.fetch_add(1, Ordering::SeqCst) == 0;
+        serve(options, log, stop, ready)?;
+        while is_first && STARTS.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        Ok(())
+    };
+    let folder = folder(&["one", "other"]);
+    let path = folder.path().to_owned();
+    let (log, in_order) = supervised(&folder, slow, |sender| {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let said = |what: &str| {
+                let log = std::fs::read_to_string(path.join("log")).unwrap();
+                log.matches(what).count()
+            };
+            std::fs::remove_dir(path.join("one")).unwrap();
+            sender.send(Event::Reload).unwrap();
+            while said("one: was there to the end") == 0 {
+                std::thread::yield_now();
+            }
+            std::fs::create_dir(path.join("one")).unwrap();
+            sender.send(Event::Reload).unwrap();
+            while said("one: is here") < 2 {
+                std::thread::yield_now();
+            }
+            sender.send(Event::Stop).unwrap();
+        });
+    });
+    assert!(in_order, "{log}");
+    assert_eq!(log.matches("one: was there to the end").count(), 2, "{log}");
 }

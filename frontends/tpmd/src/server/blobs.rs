@@ -181,14 +181,15 @@ impl<E: Engine> Server<E> {
     pub(super) fn init(&mut self, flags: u32) -> ControlResult {
         self.interrupt();
         self.machine.power_off_in_order();
-        let permanent = self.setting.blobs.permanent.take();
-        let volatile = self.setting.blobs.volatile.take();
         let Some(store) = self.setting.blobs.store.clone() else {
             return started(self.machine.power_cycle());
         };
+        // Before the blobs are taken: a client that tries again finds them.
         if store.borrow().is_frozen() && !self.take_lock(1) {
             return ControlResult::IoError;
         }
+        let permanent = self.setting.blobs.permanent.take();
+        let volatile = self.setting.blobs.volatile.take();
         let before = permanent.is_some().then(|| store.borrow().export());
         let imported = permanent.map_or(Ok(()), |new| store.borrow_mut().import(&new.0));
         let volatile = volatile.or_else(|| store.borrow().volatile());
