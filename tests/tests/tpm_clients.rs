@@ -218,12 +218,23 @@ struct Server {
 }
 
 impl Server {
+    /// Starts it at a port that is free. Between the question and the start another may have taken it: then at another.
     fn start(folder: &Path, way: Way, control: &Path) -> Result<Self, Failed> {
+        for _ in 0..8 {
+            match Self::try_start(folder, way, control) {
+                Err(failed) if failed.message().is_some_and(|said| said.contains("in use")) => {}
+                started => return started,
+            }
+        }
+        Err("every free port was taken by another".into())
+    }
+
+    fn try_start(folder: &Path, way: Way, control: &Path) -> Result<Self, Failed> {
         let state = folder.join("state");
         let port = free_ports()?;
         let mut command = match on_peer() {
             true => {
-                std::fs::create_dir(&state)?;
+                std::fs::create_dir_all(&state)?;
                 let mut command = Command::new("swtpm");
                 command.args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"]);
                 command

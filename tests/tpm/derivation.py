@@ -219,7 +219,7 @@ def policy_b(name):
         return hashlib.new(name, data).digest()
 
     size = hashlib.new(name).digest_size
-    index = {"sha256": 0x01C07F01, "sha384": 0x01C07F02, "sha512": 0x01C07F03}[name]
+    index = {"sha256": 0x01C07F01, "sha384": 0x01C07F02, "sha512": 0x01C07F03, "sm3": 0x01C07F04}[name]
     # Policy-written, write-all, readable by owner, platform, authorisation and policy, no DA, written.
     nv_public = struct.pack(">IHI", index, ALG[name], 0x220F1008) + sized(policy_a(name)) + u16(size + 2)
     nv_name = u16(ALG[name]) + h(nv_public)
@@ -297,7 +297,7 @@ def more_templates():
         signing = ecc("sha256", LEAF | SIGN, b"", curve, aes=0, signing=("ecdsa", "sha256"))
         yield f"signing {curve}", OWNER, signing, "ecc", curve
         yield f"storage {curve}", OWNER, ecc("sha3_256", SRK, b"", curve), "ecc", curve
-    # As the profile's template H-5 has it but for its policy.
+    # As the profile's template H-5 has it, but as a storage root.
     parameters = cfb("sm4", 128) + scheme() + u16(CURVES["SM2"][0]) + scheme()
     template = public("ecc", "sm3", SRK, b"", parameters, sized(b"") + sized(b""))
     yield "storage SM2, SM3, SM4", OWNER, template, "ecc", "SM2"
@@ -308,6 +308,9 @@ def more_templates():
     yield "SM4", OWNER, template, "bytes", ("symcipher", 16)
     template = public("keyedhash", "sha256", LEAF | SIGN, b"", scheme("hmac", "sha3_256"), sized(b""))
     yield "keyed hash, hmac with SHA3-256", OWNER, template, "bytes", ("keyedhash", 32)
+    parameters = cfb("sm4", 128) + scheme() + u16(CURVES["SM2"][0]) + scheme()
+    template = public("ecc", "sm3", EK_HIGH, policy_b("sm3"), parameters, sized(b"") + sized(b""))
+    yield "EK H-5", ENDORSEMENT, template, "ecc", "SM2"
 
 
 def octets(number, length):

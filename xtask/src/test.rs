@@ -6,7 +6,7 @@ use crate::elfcheck;
 use crate::firmware::{self, Configuration};
 use crate::place::Place;
 use crate::setup::{self, Need};
-use crate::shell::{cargo, output, say};
+use crate::shell::{cargo, output, run, say};
 use anyhow::{Result, bail};
 use runner::Tally;
 use std::process::Command;
@@ -21,7 +21,9 @@ pub(crate) struct Options {
     /// Only the firmware: ELF checks and the scenarios on QEMU
     #[arg(long, conflicts_with = "host")]
     device: bool,
-    /// Only the update strategies, with every pair of power cuts (about ten minutes); prints what was cut
+    /// Only what takes too long for every day, counted: update strategies with every pair of power cuts, the TPM's
+    /// journal with its longer lives, 1,000 RSA keys and 80,000 signatures looked at, 1,000 kills of the TPM daemon
+    /// (about twenty minutes)
     #[arg(long, conflicts_with_all = ["host", "device"])]
     sweep: bool,
     /// Only tests whose name contains this
@@ -33,6 +35,17 @@ const SCENARIOS: &str = "ironroot-tests";
 
 /// Bootloaders in which the skip test leaves out instructions, beside the product's.
 const SKIPPED: [&str; 3] = ["p256", "ed25519", "p256-lms"];
+
+/// Tests that have a long form.
+const LONG: [(&str, &[&str]); 4] = [
+    ("ironroot-boot", &["--test=in_place", "--test=power_cut"]),
+    ("ironroot-journal", &["--test=power_cuts"]),
+    (
+        "ironroot-crypto",
+        &["--all-features", "--test=tpm_keys", "--test=tpm_nonces"],
+    ),
+    (SCENARIOS, &["--test=tpm_crash"]),
+];
 
 /// Runs everything; fails if anything failed.
 pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
@@ -78,13 +91,24 @@ fn host(place: &Place, options: &Options) -> Result<Tally> {
 /// What takes too long for every day. The tests say how many cuts they made.
 fn sweep(place: &Place, options: &Options) -> Result<Tally> {
     setup::ensure(place, &[Need::Rust])?;
-    let mut command = cargo(&place.root);
-    command
-        .args(["test", "--no-fail-fast", "-p", "ironroot-boot"])
-        .args(["--test", "in_place", "--test", "power_cut"])
-        .env("IRONROOT_SWEEP", "full")
-        .env("RUST_TEST_NOCAPTURE", "1");
-    runner::cargo_test("sweep", &mut command, options.filter.as_deref())
+    let mut tally = Tally::default();
+    for (package, tests) in LONG {
+        let mut command = cargo(&place.root);
+        command.args(["test", "--no-fail-fast", "-p", package]);
+        command.args(tests);
+        command
+            .env("IRONROOT_SWEEP", "full")
+            .env("IRONROOT_FULL", "1")
+            .env("IRONROOT_TPM_KILLS", "1000")
+            .env("RUST_TEST_NOCAPTURE", "1");
+        if package == SCENARIOS {
+            run(cargo(&place.root).args(["build", "--quiet", "-p", "ironroot-cli"]))?;
+            scenario_environment(place, &mut command);
+        }
+        let filter = options.filter.as_deref();
+        tally.add(runner::cargo_test(package, &mut command, filter)?);
+    }
+    Ok(tally)
 }
 
 /// What ends a part early is a failure too, so that the closing line always comes.

@@ -36,7 +36,7 @@ export LIBVIRT_DEFAULT_URI=qemu:///system
 virtlogd -d
 libvirtd -d
 for _ in $(seq 200); do virsh version >/dev/null 2>&1 && break; sleep 0.1; done
-virsh domcapabilities --virttype qemu | grep -A99 '<tpm' | grep -q emulator
+virsh domcapabilities --virttype qemu | grep -A99 '<tpm' | grep emulator >/dev/null
 
 # The guest extends a PCR and counts in an index, again and again, and says what it finds.
 mkdir -p root/bin root/dev root/proc root/sys

@@ -40,7 +40,7 @@ for authority in ours theirs; do
     for pid in $pids; do wait $pid; done
     for file in at-once.*/ek.cert; do
         openssl x509 -inform DER -in $file -noout -serial
-    done | sort -u | wc -l | grep -q '^8$'
+    done | sort -u | wc -l | grep '^8$' >/dev/null
     rm -r at-once.* first by-us by-them
 done
 content ours.ca/issuercert.pem PEM >ours.txt
@@ -77,7 +77,7 @@ openssl ecparam -name prime256v1 -genkey -noout -out own.pem
 openssl req -x509 -new -key own.pem -subj '/CN=own' -days 9 -out own.crt
 printf 'signingkey = own.pem\nissuercert=own.crt\nstatedir = own.ca' >own.conf
 issue "$OURS" own.conf ek out
-openssl x509 -inform DER -in out/ek.cert -noout -issuer | grep -q 'CN *= *own'
+openssl x509 -inform DER -in out/ek.cert -noout -issuer | grep 'CN *= *own' >/dev/null
 ls own.ca | diff -u <(echo certserial) -
 
 # The same refusals.

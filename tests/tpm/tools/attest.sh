@@ -7,7 +7,7 @@ tpm2_quote -Q -c ak.ctx -l sha256:0,1,16 -q abcdef -m quote -s sig -o pcrs -g sh
 tpm2_readpublic -Q -c ak.ctx -f pem -o ak.pem
 tpm2_checkquote -Q -u ak.pem -m quote -s sig -f pcrs -g sha256 -q abcdef
 refused tpm2_checkquote -Q -u ak.pem -m quote -s sig -f pcrs -g sha256 -q abcd00
-tpm2_print -t TPMS_ATTEST quote | grep -q 'pcrDigest'
+tpm2_print -t TPMS_ATTEST quote | grep 'pcrDigest' >/dev/null
 tidy
 tpm2_createek -Q -c ekr.ctx -G rsa -u ekr.pub
 tpm2_createak -Q -C ekr.ctx -c akr.ctx -G rsa -g sha256 -s rsassa -u akr.pub -n akr.name

@@ -25,7 +25,7 @@ differ() {
 
 # The value of a YAML key in a file, first match.
 value() {
-    sed -n "s/^ *$1: *//p" "$2" | head -n 1
+    sed -n "s/^ *$1: *//p;T;q" "$2"
 }
 
 # Empties the slots: without a resource manager each tool leaves behind what it loaded. Saved contexts stay good.

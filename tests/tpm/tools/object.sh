@@ -30,7 +30,7 @@ tpm2_readpublic -Q -c 0x81000001 -o srk.pub
 tpm2_create -Q -C 0x81000001 -G ecc -u key.pub -r key.priv
 refused tpm2_evictcontrol -Q -C o -c primary.ctx 0x81000001
 refused tpm2_evictcontrol -Q -C o -c primary.ctx 0x81800001
-tpm2_getcap handles-persistent | grep -q 0x81000001
+tpm2_getcap handles-persistent | grep 0x81000001 >/dev/null
 tpm2_evictcontrol -Q -C o -c 0x81000001
 refused tpm2_readpublic -Q -c 0x81000001
 tidy

@@ -1,4 +1,4 @@
-# PCR_Read, PCR_Extend, PCR_Event, PCR_Reset
+# PCR_Read, PCR_Extend, PCR_Event, PCR_Reset, PCR_Allocate
 . "$LIB"
 tpm2_pcrread sha256:0,16 -o before
 head -c 64 before | cmp - <(head -c 64 /dev/zero)
@@ -17,3 +17,7 @@ tpm2_pcrread sha256:16 -o event.pcr
 same event.pcr after
 refused tpm2_pcrreset 0
 refused tpm2_pcrextend 17:sha256="$digest"
+# Another choice of banks waits for the next start
+tpm2_pcrallocate sha256:all+sha384:all >banks
+grep -q 'sha384: \[ 0, 1' banks
+tpm2_pcrread sha1:0 | grep '0 *: 0x' >/dev/null

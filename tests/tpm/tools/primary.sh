@@ -9,10 +9,10 @@ for hierarchy in o e p n; do
     same "$hierarchy.pub" again.pub
 done
 differ o.pub e.pub
-for algorithm in rsa1024 rsa2048 rsa3072 ecc256 ecc384 ecc521 aes128 aes256 hmac:sha256; do
+for algorithm in rsa1024 rsa2048 rsa3072 $([ "${AES192:-}" = none ] || echo rsa4096) ecc256 ecc384 ecc521 aes128 aes256 hmac:sha256; do
     tidy
     case $algorithm in
-    rsa1024 | rsa2048 | rsa3072 | ecc*) tpm2_createprimary -Q -C o -G "$algorithm" -g sha256 -c key.ctx ;;
+    rsa* | ecc*) tpm2_createprimary -Q -C o -G "$algorithm" -g sha256 -c key.ctx ;;
     *) tpm2_createprimary -Q -C o -G "$algorithm" -c key.ctx \
         -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|decrypt' 2>/dev/null ||
         tpm2_createprimary -Q -C o -G "$algorithm" -c key.ctx \

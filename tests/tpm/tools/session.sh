@@ -16,9 +16,26 @@ for options in '' '--tpmkey-context rsa.ctx' '--tpmkey-context rsa.ctx --bind-co
     tpm2_getrandom -S session.ctx --hex 8 >/dev/null
     tpm2_flushcontext session.ctx
 done
+# What an audit session saw, under a signature: openssl checks that and the digest
+rm primary.ctx
+signing_key ecc256:ecdsa-sha256 key
+tidy
+tpm2_readpublic -Q -c key.ctx -f pem -o key.pem
+tidy
 tpm2_startauthsession -Q --audit-session -S audit.ctx
-tpm2_getrandom -S audit.ctx --hex 8 >/dev/null
+tpm2_getrandom -S audit.ctx -o random 8
+tpm2_getsessionauditdigest -Q -c key.ctx -g sha256 -m seen -s seen.sig -f plain -S audit.ctx
 tpm2_flushcontext audit.ctx
+openssl dgst -sha256 -verify key.pem -signature seen.sig seen
+hash() { openssl dgst -sha256 -binary; }
+# H(0 || cpHash || rpHash) of GetRandom(8)
+{
+    head -c 32 /dev/zero
+    printf '\000\000\001\173\000\010' | hash
+    { printf '\000\000\000\000\000\000\001\173\000\010' && cat random; } | hash
+} | hash >expected
+tail -c 32 seen >told
+same expected told
 tpm2_dictionarylockout -c
 # All sessions and objects go
 tpm2_startauthsession -Q -S one.ctx
