@@ -173,6 +173,18 @@ fn while_a_key_is_searched_random_numbers_come_and_other_commands_wait() {
 }
 
 #[test]
+fn an_answer_in_a_session_carries_the_hmac_that_the_client_works_out() {
+    let place = Place::new();
+    let _daemon = place.start(&[]);
+    let mut client = place.client();
+    let mut session = client.hmac_session().unwrap();
+    let first = client.get_random_in(&mut session, 32).unwrap();
+    let second = client.get_random_in(&mut session, 32).unwrap();
+    assert_eq!(first.len(), 32);
+    assert_ne!(first, second);
+}
+
+#[test]
 fn two_clones_of_one_state_never_give_the_same_random_numbers() {
     let (first, second) = (Place::new(), Place::new());
     let daemon = first.start(&[]);

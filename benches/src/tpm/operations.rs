@@ -248,6 +248,10 @@ impl Pass<'_> {
                 .add("StartAuthSession+PolicyPCR+GetDigest", time);
             self.tpm.flush(session)?;
         }
-        Ok(())
+        let mut session = self.tpm.hmac_session()?;
+        self.time("GetRandom(32) in an HMAC session", runs, |tpm| {
+            tpm.get_random_in(&mut session, 32)
+        })?;
+        self.tpm.flush(session.handle)
     }
 }

@@ -121,20 +121,7 @@ impl Client {
     /// # Errors
     /// The stream's; `Refused`; `Malformed`.
     pub fn command(&mut self, code: u32, parts: &Parts<'_>) -> Result<Answer, Error> {
-        let frame = frame(code, parts);
-        let answer = self.transact(&frame)?;
-        let response_code = u32::from_be_bytes([answer[6], answer[7], answer[8], answer[9]]);
-        if response_code != 0 {
-            return Err(Error::Refused {
-                command: code,
-                code: response_code,
-            });
-        }
-        let mut answer = Answer {
-            handle: 0,
-            bytes: answer,
-            at: 10,
-        };
+        let mut answer = self.answered(code, &frame(code, parts))?;
         for _ in 0..parts.out_handles {
             answer.handle = answer.u32()?;
         }
@@ -147,6 +134,23 @@ impl Client {
             answer.bytes.truncate(end);
         }
         Ok(answer)
+    }
+
+    /// Sends a frame that holds the command `code`; the answer behind its header.
+    pub(crate) fn answered(&mut self, code: u32, frame: &[u8]) -> Result<Answer, Error> {
+        let answer = self.transact(frame)?;
+        let response_code = u32::from_be_bytes([answer[6], answer[7], answer[8], answer[9]]);
+        if response_code != 0 {
+            return Err(Error::Refused {
+                command: code,
+                code: response_code,
+            });
+        }
+        Ok(Answer {
+            handle: 0,
+            bytes: answer,
+            at: 10,
+        })
     }
 }
 
