@@ -1,10 +1,12 @@
 //! Several TPMs in one process: each by itself, none in another's way.
 
-use ironroot_tests::tpm_client::{TpmDaemon, over_unix, signal};
+use ironroot_tests::tpm_client::{TpmDaemon, over_unix, program, signal};
 use ironroot_tpm_client::Client;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 const INDEX: u32 = 0x0180_0001;
@@ -125,6 +127,35 @@ fn one_state_is_never_served_twice() {
     // The second has not taken the first one's sockets away.
     host.client("one").get_random(8).unwrap();
     drop(first);
+}
+
+/// A file system of 512 KiB, which no state fits on, below one of the folders; only the daemon sees it.
+#[test]
+fn one_whose_disk_is_full_stops_no_other() {
+    let host = Host::new(&["good", "full"]);
+    let script = "mount -t tmpfs -o size=512k none \"$1/full\" && \
+        exec \"$2\" tpm serve --instances \"$1\" --durability none --startup clear --log \"$1/log\"";
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command.arg(host.folder.path()).arg(program());
+    let mut daemon = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let output = daemon.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut said).unwrap();
+    if said.is_empty() {
+        daemon.wait().unwrap();
+        eprintln!("skipped: this machine gives no namespace of one's own");
+        return;
+    }
+    let random = host.client("good").get_random(8);
+    signal(daemon.id(), "TERM");
+    let ended = daemon.wait().unwrap();
+    assert!(said.starts_with("ready: 1 TPMs"), "{said}");
+    assert_eq!(random.unwrap().len(), 8);
+    assert_eq!(ended.code(), Some(1));
+    let log = host.log();
+    assert!(log.contains("full: not served"), "{log}");
+    assert!(log.contains("No space left"), "{log}");
 }
 
 #[test]
