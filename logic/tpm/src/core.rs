@@ -56,7 +56,7 @@ pub(crate) struct Core<'m> {
 
 /// Commands that change nothing that an orderly shutdown kept: after it, they leave it valid. Shutdown itself, self
 /// tests, StirRandom, GetCapability, GetRandom, GetTestResult, Hash, PCR_Read, ReadClock, ReadPublic, NV_ReadPublic,
-/// ECC_Parameters, TestParms.
+/// ECC_Parameters, TestParms. One that is audited does not: the audit digest that was kept lacks it.
 const LEAVE_ORDERLY: [u32; 14] = [
     0x142, 0x143, 0x145, 0x146, 0x169, 0x173, 0x178, 0x17a, 0x17b, 0x17c, 0x17d, 0x17e, 0x181,
     0x18a,
@@ -151,7 +151,8 @@ impl<'m> Core<'m> {
         self.pcrs.measurement = None;
         self.tick();
         self.heal();
-        if self.permanent.get().orderly == Orderly::No || LEAVE_ORDERLY.contains(&code) {
+        let leaves = LEAVE_ORDERLY.contains(&code) && self.command_audit_hash(code).is_none();
+        if self.permanent.get().orderly == Orderly::No || leaves {
             return Ok(());
         }
         let ceiling = self.clock.clock.saturating_add(CLOCK_UPDATE);

@@ -1,7 +1,8 @@
 //! One command from its header to its answer (Part 1, section 18; Part 3, section 5).
 //!
 //! The order of the checks is the specification's: header, mode, handles, authorisations, parameters.
-//! A command that is refused changes nothing but what its refusal must change (lockout counters).
+//! A command that is refused changes nothing but what its refusal must change (lockout counters), and the step of the
+//! audit counter, which is kept before the command runs.
 
 use crate::authorize::{self, Authorised};
 use crate::core::{Core, Mode};

@@ -309,7 +309,7 @@ fn the_digest_outlives_a_resume_and_a_restart_but_no_reset() {
 }
 
 #[test]
-fn the_counter_is_kept_with_the_command_or_not_at_all() {
+fn the_counter_is_kept_before_the_command_or_the_command_does_not_run() {
     let mut machine = Machine::new();
     machine
         .send(&status(alg::NULL, &[GET_RANDOM, 0x129], &[]), &mut open())
@@ -334,7 +334,26 @@ fn the_counter_is_kept_with_the_command_or_not_at_all() {
         assert_eq!(counter(&mut machine), 1);
         assert_eq!(tell(&mut machine, rh::NULL).digest, []);
     }
-    // One commit for both.
+    // What the command itself cannot keep refuses it; the counter waits for the next one.
+    machine.store.fail_once(1, StoreError::Unavailable);
+    assert_eq!(
+        machine.send(&change, &mut open()).unwrap_err(),
+        rc::NV_UNAVAILABLE
+    );
+    let kept = machine.store.records();
+    let others = |records: &std::collections::BTreeMap<u32, Vec<u8>>| {
+        let differ = kept
+            .iter()
+            .filter(|(id, data)| records.get(id) != Some(data));
+        differ.count()
+    };
+    assert_eq!((others(&records), kept.len()), (1, records.len()));
+    assert_eq!(counter(&mut machine), 1);
+    assert_eq!(tell(&mut machine, rh::NULL).digest, []);
+    // It steps once for all that are refused.
+    let wrong = Command::new(GET_RANDOM);
+    machine.send(&wrong, &mut []).unwrap_err();
+    assert_eq!(machine.store.records(), kept);
     let commits = machine.store.commits();
     machine.send(&change, &mut open()).unwrap();
     assert_eq!(machine.store.commits(), commits + 1);
@@ -373,4 +392,151 @@ fn a_command_that_waits_for_primes_is_audited_once() {
         (told.counter, told.digest),
         (2, step(&[], &command, &reply.params))
     );
+}
+
+/// A machine whose next audited command begins a digest; these codes are audited.
+fn about_to_begin(codes: &[u32]) -> Machine {
+    about_to_begin_with(codes, |_| ())
+}
+
+/// The same after `work`.
+fn about_to_begin_with(codes: &[u32], work: impl FnOnce(&mut Machine)) -> Machine {
+    let mut machine = Machine::new();
+    machine
+        .send(&status(alg::NULL, codes, &[]), &mut open())
+        .unwrap();
+    work(&mut machine);
+    let key = signing_key(&mut machine);
+    tell(&mut machine, key);
+    machine
+}
+
+#[test]
+fn no_command_has_an_effect_if_the_counter_of_its_audit_cannot_be_kept() {
+    let bank = [&[0, 0, 0, 1, 0, 0x0b][..], &[7; 32]].concat();
+    let platform = |code: u32| Command::new(code).handle(rh::PLATFORM);
+    let session = 0x0200_0000;
+    let cases: [(&str, Command, usize); 11] = [
+        ("PCR_Extend", Command::new(0x182).handle(16).raw(&bank), 1),
+        ("PCR_Event", Command::new(0x13c).handle(16).sized(b"e"), 1),
+        ("PCR_Reset", Command::new(0x13d).handle(16), 1),
+        ("HierarchyChangeAuth", platform(0x129).sized(b"new"), 1),
+        ("HierarchyControl", platform(0x121).u32(rh::OWNER).u8(0), 1),
+        ("ReadOnlyControl", platform(0x1a0).u8(1), 1),
+        (
+            "ACT_SetTimeout",
+            Command::new(0x198).handle(0x4000_0110).u32(60),
+            1,
+        ),
+        ("ContextSave", Command::new(0x162).handle(session), 0),
+        ("FlushContext", Command::new(0x165).u32(session), 0),
+        ("StartAuthSession", Start::hmac().command(), 0),
+        (
+            "HashSequenceStart",
+            Command::new(0x186).sized(b"").u16(alg::SHA256),
+            0,
+        ),
+    ];
+    for (name, command, sessions) in cases {
+        let mut machine = about_to_begin_with(&[command.code], |machine| {
+            assert_eq!(machine.start(Start::hmac()).handle, session);
+            extend(machine, 16, b"before");
+        });
+        let counted = counter(&mut machine);
+        let before = (picture(&mut machine), machine.store.records());
+        for error in [StoreError::Unavailable, StoreError::Full] {
+            machine.store.fail_from(0, error);
+            let sent = machine.send(&command, &mut open()[..sessions]);
+            assert!(matches!(sent, Err(rc::NV_UNAVAILABLE | 0x14b)), "{name}");
+            machine.store.heal();
+            let after = (picture(&mut machine), machine.store.records());
+            assert!(after == before, "{name}");
+            assert_eq!(tell(&mut machine, rh::NULL).digest, [], "{name}");
+        }
+        // The old auth value, the session and the hierarchy are still there.
+        let reply = machine.send(&command, &mut open()[..sessions]).unwrap();
+        assert_eq!(counter(&mut machine), counted + 1, "{name}");
+        assert!(picture(&mut machine) != before.0, "{name}");
+        // Handles of an answer are no part of the digest.
+        let digest = tell(&mut machine, rh::NULL).digest;
+        assert_eq!(digest, step(&[], &command, &reply.params), "{name}");
+    }
+}
+
+#[test]
+fn a_command_that_was_refused_after_the_counter_leaves_the_counter_that_is_told() {
+    let mut machine = about_to_begin(&[0x198, GET_RANDOM]);
+    let timer = |seconds: u32| Command::new(0x198).handle(0x4000_0110).u32(seconds);
+    for _ in 0..2 {
+        let refused = machine.send(&timer(u32::MAX), &mut open()).unwrap_err();
+        assert_eq!(refused, rc::parameter(rc::VALUE, 1));
+        assert_eq!(counter(&mut machine), 1);
+    }
+    machine.send(&timer(9), &mut open()).unwrap();
+    assert_eq!(counter(&mut machine), 2);
+    // A loss of power leaves it ahead, never behind.
+    let mut machine = about_to_begin(&[0x198, GET_RANDOM]);
+    machine.send(&timer(u32::MAX), &mut open()).unwrap_err();
+    machine.reset();
+    assert_eq!(counter(&mut machine), 2);
+    random(&mut machine);
+    assert_eq!(counter(&mut machine), 3);
+}
+
+#[test]
+fn in_failure_mode_nothing_is_audited_and_the_test_result_is_told_without_a_store() {
+    let mut machine = Machine::new();
+    define(&mut machine, NV, PLAIN, b"", 8).unwrap();
+    machine
+        .send(&status(alg::NULL, &[0x17c, 0x17a], &[]), &mut open())
+        .unwrap();
+    let mut records = machine.store.records();
+    records.insert(NV, vec![0, 1, 2, 3]);
+    machine.store.replace(records.clone());
+    machine.reset();
+    assert_eq!(read(&mut machine, NV, 8, 0).unwrap_err(), rc::FAILURE);
+    let commits = machine.store.commits();
+    machine.store.fail_from(0, StoreError::Unavailable);
+    let result = machine.send(&Command::new(0x17c), &mut []).unwrap();
+    let mut reader = result.reader();
+    reader.sized();
+    assert_eq!(reader.u32(), rc::FAILURE);
+    property(&mut machine, 0x105);
+    assert_eq!(machine.store.commits(), commits);
+}
+
+#[test]
+fn an_audited_command_ends_the_validity_of_a_shutdown() {
+    let mut machine = Machine::new();
+    let set = status(alg::NULL, &[GET_RANDOM], &[]);
+    let reply = machine.send(&set, &mut open()).unwrap();
+    let mut digest = step(&[], &set, &reply.params);
+    // What is not audited does not.
+    machine.shutdown(1).unwrap();
+    pcr(&mut machine, 0);
+    machine.power_cycle();
+    machine.startup(1).unwrap();
+    assert_eq!(tell(&mut machine, rh::NULL).digest, digest);
+    machine.shutdown(1).unwrap();
+    let get = Command::new(GET_RANDOM).u16(8);
+    let reply = machine.send(&get, &mut []).unwrap();
+    digest = step(&digest, &get, &reply.params);
+    assert_eq!(tell(&mut machine, rh::NULL).digest, digest);
+    machine.power_cycle();
+    assert_eq!(machine.startup(1).unwrap_err(), rc::parameter(rc::VALUE, 1));
+    machine.startup(0).unwrap();
+    // Another Shutdown keeps it.
+    machine.send(&get, &mut []).unwrap();
+    let digest = tell(&mut machine, rh::NULL).digest;
+    machine.shutdown(1).unwrap();
+    machine.power_cycle();
+    machine.startup(1).unwrap();
+    assert_eq!(tell(&mut machine, rh::NULL).digest, digest);
+    // Where that cannot be written, the command does not run.
+    machine.shutdown(1).unwrap();
+    machine.store.fail_from(0, StoreError::Unavailable);
+    assert_eq!(machine.send(&get, &mut []).unwrap_err(), rc::NV_UNAVAILABLE);
+    machine.store.heal();
+    machine.power_cycle();
+    machine.startup(1).unwrap();
 }

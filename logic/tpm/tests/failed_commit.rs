@@ -285,7 +285,10 @@ fn a_command_is_one_commit_and_stands_when_power_goes_before_the_answer() {
         let mut machine = furnished();
         let commits = machine.store.commits();
         send(&mut machine, &case).unwrap_or_else(|code| panic!("{}: {code:x}", case.0));
-        assert_eq!(machine.store.commits(), commits + 1, "{}", case.0);
+        // Those that begin an audit digest have its counter kept before they run.
+        let audited = cfg!(feature = "full") && ["Clear", "ClockSet"].contains(&case.0);
+        let expected = commits + 1 + usize::from(audited);
+        assert_eq!(machine.store.commits(), expected, "{}", case.0);
         let committed = machine.store.records();
         let seen = lasting(&mut machine);
         // The same records under another TPM: nothing but the commit is there.

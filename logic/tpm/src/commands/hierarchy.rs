@@ -113,7 +113,10 @@ fn change_auth(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         Handle::OWNER => core.permanent.edit().owner.auth = auth,
         Handle::ENDORSEMENT => core.permanent.edit().endorsement.auth = auth,
         Handle::LOCKOUT => core.permanent.edit().lockout_auth = auth,
-        _ => core.volatile.platform_auth = auth,
+        _ => {
+            core.commit()?;
+            core.volatile.platform_auth = auth;
+        }
     }
     core.commit()
 }

@@ -69,11 +69,10 @@ fn act_set_timeout(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     call.params.end()?;
     let [handle, ..] = call.handles;
     let now = core.clock.time;
-    core.commit()?;
-    let timer = core.timer(handle)?;
-    if seconds == u32::MAX && !timer.signalled {
+    if seconds == u32::MAX && !core.timer(handle)?.signalled {
         return Err(Rc::VALUE.parameter(1));
     }
-    timer.set(seconds, now);
+    core.commit()?;
+    core.timer(handle)?.set(seconds, now);
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Command audit (Part 1, section 34): one digest over all commands of a list, whoever sends them.
 //!
-//! digest := H(digest ‖ cpHash ‖ rpHash), from zeroes. A counter steps each time that a digest is begun; it is staged
-//! before the command runs, so that one commit keeps both, and a refused command leaves no trace.
+//! digest := H(digest ‖ cpHash ‖ rpHash), from zeroes. A counter steps each time that a digest is begun. The step is
+//! durable before the command runs: most commands change what is volatile without a commit after it, and if the step
+//! could not be kept then, the change would stand without an audit. So after a refused command the counter may be one
+//! ahead in the store; the next digest takes that number, and until then the old one is told.
 
 use crate::authorize::rp_hash;
 use crate::core::Core;
@@ -17,6 +19,11 @@ pub(super) const SET_STATUS: u32 = 0x140;
 const SHUTDOWN: u32 = 0x145;
 /// `TPM_CC_GetCommandAuditDigest`
 const GET_DIGEST: u32 = 0x133;
+/// `TPM_CC_Startup`
+const STARTUP: u32 = 0x144;
+/// These commit for themselves before they change anything volatile, and decide only then whether a digest is begun:
+/// the step is staged, and theirs to keep.
+const KEEP_IT_THEMSELVES: [u32; 3] = [GET_DIGEST, SET_STATUS, STARTUP];
 
 /// The cpHash of a command that is audited.
 pub(crate) type Audited = Option<DigestBytes>;
@@ -40,16 +47,18 @@ pub(crate) fn may_be_unaudited(code: u32) -> bool {
 }
 
 impl Core<'_> {
-    /// The hash algorithm of the audit, if the command is audited.
+    /// The hash algorithm of the audit, if the command is audited. In failure mode none is: what is wrong must be told
+    /// even if the store refuses.
     pub(crate) fn command_audit_hash(&self, code: u32) -> Option<HashAlgorithm> {
         let kept = self.supplement.kept.get();
-        kept.audited.contains(code).then_some(kept.audit_hash)
+        (kept.audited.contains(code) && !self.has_failed()).then_some(kept.audit_hash)
     }
 
-    /// Comes before an audited command runs: stages the counter if the command begins a digest.
+    /// Comes before an audited command runs: steps the counter if the command begins a digest.
     ///
     /// # Errors
-    /// `NV_UNAVAILABLE`; `FAILURE`: the counter is used up.
+    /// `NV_UNAVAILABLE`, `NV_SPACE`: the step cannot be kept; `FAILURE`: the counter is used up. The command must not
+    /// run.
     pub(crate) fn begin_command_audit(
         &mut self,
         code: u32,
@@ -60,21 +69,29 @@ impl Core<'_> {
         let [_, signer, _] = *handles;
         let told = code == GET_DIGEST && signer != Handle::NULL;
         let begun = !self.supplement.live.audit_digest.is_empty();
-        if audited.is_none() || begun && !told {
+        let stepped = self.supplement.audit_stepped && !begun;
+        if audited.is_none() || begun && !told || stepped {
             return Ok(());
         }
         // What the command itself would commit of Clock is committed now, and not together with the counter.
         self.time_info()?;
         let kept = self.supplement.kept.edit();
         kept.audit_counter = kept.audit_counter.checked_add(1).ok_or(Rc::FAILURE)?;
-        self.supplement.audit_begins = true;
+        if KEEP_IT_THEMSELVES.contains(&code) {
+            self.supplement.audit_begins = true;
+            return Ok(());
+        }
+        self.commit()?;
+        self.supplement.audit_stepped = true;
         Ok(())
     }
 
-    /// The counter, as it was before the command that runs.
+    /// The counter of the digest that there is, or was last: as it was before the command that runs.
     pub(crate) fn audit_counter(&self) -> u64 {
-        let counter = self.supplement.kept.get().audit_counter;
-        counter.saturating_sub(u64::from(self.supplement.audit_begins))
+        let supplement = &self.supplement;
+        let ahead = supplement.audit_begins || supplement.audit_stepped;
+        let counter = supplement.kept.get().audit_counter;
+        counter.saturating_sub(u64::from(ahead))
     }
 
     /// The command begins no digest after all.
@@ -98,6 +115,7 @@ impl Core<'_> {
             *digest = DigestBytes::EMPTY;
             return;
         }
+        self.supplement.audit_stepped = false;
         let zeros = [0; MAX_DIGEST];
         let before = match digest.is_empty() {
             true => zeros.get(..hash.digest_len()).unwrap_or_default(),

@@ -35,6 +35,8 @@ pub(crate) struct Supplement {
     pub(crate) live: Live,
     /// The command that runs is the first one of a new audit digest: the counter was staged with it.
     pub(crate) audit_begins: bool,
+    /// The counter is kept already for an audit digest that no command has begun yet.
+    pub(crate) audit_stepped: bool,
     /// The command that runs took the audit digest back; it is not audited itself.
     pub(crate) audit_restarts: bool,
 }
@@ -45,6 +47,7 @@ impl Default for Supplement {
             kept: Journalled::new(Kept::NEW),
             live: Live::default(),
             audit_begins: false,
+            audit_stepped: false,
             audit_restarts: false,
         }
     }
