@@ -1,12 +1,13 @@
 //! Contexts: objects, sequences and sessions outside the TPM, encrypted and authenticated (Part 1, section 30).
 //!
-//! The key of a context comes by KDFa from the proof of its hierarchy, its number, its saved handle, and what must
-//! not have happened since: a reset for all, a Startup(CLEAR) for objects with `stClear`. So a context of another
-//! time has another key, and fails the integrity check. No two contexts share a key, for their numbers differ.
+//! The key of a context comes by KDFa from the proof of its hierarchy, its number, its saved handle, what must not
+//! have happened since (a reset for all, a Startup(CLEAR) for objects with `stClear`), and a salt. So a context of
+//! another time has another key, and fails the integrity check. No two contexts share a key, for each has random
+//! bytes of its own: numbers alone would not do, for two machines that go on from one snapshot may count alike.
 //!
 //! ```text
-//! contextBlob = TPM2B integrity (HMAC-SHA-256 over number, handle, hierarchy and ciphertext)
-//!               TPM2B ciphertext (AES-CFB): version, content
+//! contextBlob = TPM2B integrity (HMAC-SHA-256 over number, handle, hierarchy, salt and ciphertext)
+//!               TPM2B salt (16 bytes), ciphertext (AES-CFB): version, content
 //! ```
 
 use crate::core::Core;
@@ -24,14 +25,18 @@ const FULL: bool = cfg!(feature = "full");
 const KEY: usize = if FULL { 32 } else { 16 };
 /// Bytes of the HMAC and of its key.
 const MAC: usize = 32;
+/// Random bytes of each context.
+const SALT: usize = 16;
+/// Bytes of what must not have happened since: resets, starts.
+const SINCE: usize = 12;
 /// The version of what is inside.
-const VERSION: u8 = 1;
-/// Header, number, handle, hierarchy, and three sizes around integrity and ciphertext.
-const AROUND: usize = 10 + 8 + 4 + 4 + 2 + (2 + MAC) + 2;
+const VERSION: u8 = 2;
+/// Header, number, handle, hierarchy, and three sizes around integrity, salt and ciphertext.
+const AROUND: usize = 10 + 8 + 4 + 4 + 2 + (2 + MAC) + 2 + SALT;
 /// The most that a context can hold, version and all: what leaves room in one answer.
 const MAX_CONTENT: usize = MAX_COMMAND - AROUND;
 /// The longest blob.
-pub(crate) const MAX_BLOB: usize = 2 + MAC + 2 + MAX_CONTENT;
+pub(crate) const MAX_BLOB: usize = 2 + MAC + 2 + SALT + MAX_CONTENT;
 
 /// What a context says of itself, outside (`TPMS_CONTEXT` without its blob).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,19 +82,61 @@ impl crate::wire::Unmarshal for Label {
     }
 }
 
-/// A context's label, and the keys that come of it.
+/// A context's label and salt, and the keys that come of them.
 pub(crate) struct Context {
-    pub(crate) label: Label,
+    label: Label,
+    salt: [u8; SALT],
     keys: Secret<{ KEY + BLOCK_LEN + MAC }>,
 }
 
+/// The parts of a blob.
+#[derive(Clone, Copy)]
+pub(crate) struct Blob<'a> {
+    integrity: &'a [u8],
+    salt: [u8; SALT],
+    encrypted: &'a [u8],
+}
+
+impl<'a> Blob<'a> {
+    /// # Errors
+    /// `SIZE`, `INSUFFICIENT`: it is malformed.
+    pub(crate) fn read(blob: &'a [u8]) -> Result<Self> {
+        let mut blob = Input::new(blob);
+        let integrity = blob.sized(MAC)?;
+        let inner = blob.sized(SALT + MAX_CONTENT)?;
+        let (salt, encrypted) = inner.split_first_chunk().ok_or(Rc::SIZE)?;
+        match blob.is_empty() {
+            true => Ok(Self {
+                integrity,
+                salt: *salt,
+                encrypted,
+            }),
+            false => Err(Rc::SIZE),
+        }
+    }
+}
+
 impl Core<'_> {
-    /// The context of that label, as things are now.
+    /// A new context of that label.
     ///
     /// # Errors
     /// `FAILURE`
-    pub(crate) fn context(&self, label: Label) -> Result<Context> {
-        let mut since = [0; 12];
+    pub(crate) fn new_context(&mut self, label: Label) -> Result<Context> {
+        let mut salt = [0; SALT];
+        self.drbg.fill(&mut salt);
+        self.context(label, salt)
+    }
+
+    /// The context that has that label and that blob, as things are now.
+    ///
+    /// # Errors
+    /// `FAILURE`
+    pub(crate) fn context_of(&self, label: Label, blob: &Blob<'_>) -> Result<Context> {
+        self.context(label, blob.salt)
+    }
+
+    fn context(&self, label: Label, salt: [u8; SALT]) -> Result<Context> {
+        let mut since = [0; SINCE + SALT];
         let resets = self.permanent.get().total_resets.to_be_bytes();
         let clears = match label.saved_handle == Label::ST_CLEAR {
             true => self.volatile.clear_count.to_be_bytes(),
@@ -97,7 +144,7 @@ impl Core<'_> {
         };
         since
             .iter_mut()
-            .zip(resets.iter().chain(&clears))
+            .zip(resets.iter().chain(&clears).chain(&salt))
             .for_each(|(to, from)| *to = *from);
         let mut keys = Secret::zeroed();
         let bits = u32::try_from((KEY + BLOCK_LEN + MAC) * 8).map_err(|_| Rc::FAILURE)?;
@@ -115,7 +162,7 @@ impl Core<'_> {
             })
         });
         derived.map_err(|_| Rc::FAILURE)?;
-        Ok(Context { label, keys })
+        Ok(Context { label, salt, keys })
     }
 }
 
@@ -141,7 +188,10 @@ impl Context {
             self.apply(data, Direction::Encrypt)?;
             out.sized_with(|out| {
                 out.sized(&self.integrity(data))?;
-                out.sized(data)
+                out.sized_with(|out| {
+                    out.raw(&self.salt)?;
+                    out.raw(data)
+                })
             })
         })
     }
@@ -149,20 +199,14 @@ impl Context {
     /// Shows the content of a blob to `read`, if it is whole and of this time.
     ///
     /// # Errors
-    /// `INTEGRITY`: it is not; `SIZE`, `INSUFFICIENT`: it is malformed; `BAD_CONTEXT`: another version wrote it; what
-    /// `read` says.
+    /// `INTEGRITY`: it is not; `BAD_CONTEXT`: another version wrote it; what `read` says.
     pub(crate) fn unprotect(
         &self,
-        blob: &[u8],
+        blob: &Blob<'_>,
         read: &mut dyn FnMut(&mut Input<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut blob = Input::new(blob);
-        let integrity = blob.sized(MAC)?;
-        let encrypted = blob.sized(MAX_CONTENT)?;
-        if !blob.is_empty() {
-            return Err(Rc::SIZE);
-        }
-        if !ct_eq(&self.integrity(encrypted), integrity) {
+        let encrypted = blob.encrypted;
+        if !ct_eq(&self.integrity(encrypted), blob.integrity) {
             return Err(Rc::INTEGRITY);
         }
         let mut content = Secret::<MAX_CONTENT>::zeroed();
@@ -202,7 +246,7 @@ impl Context {
             let mac = hmac(
                 HashAlgorithm::Sha256,
                 key,
-                &[&self.label.bytes(), encrypted],
+                &[&self.label.bytes(), &self.salt, encrypted],
             );
             mac.to_array().unwrap_or([0; MAC])
         })

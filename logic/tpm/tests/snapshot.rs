@@ -4,7 +4,8 @@
 mod common;
 
 use common::{
-    Auth, Command, Machine, MemoryStore, Session, Start, TestPlatform, alg, cc, keys, rc, rh,
+    Auth, Command, Machine, MemoryStore, Reader, Session, Start, TestPlatform, alg, cc, keys, rc,
+    rh,
 };
 use ironroot_tpm::{MAX_SNAPSHOT, Profile, SnapshotError};
 
@@ -168,6 +169,55 @@ fn two_copies_of_one_snapshot_never_give_the_same_random_numbers_nonces_or_conte
     seen.dedup();
     assert_eq!(seen.len(), count);
     assert_ne!(numbers[0], numbers[1]);
+}
+
+/// Numbers leap by chance after a snapshot, so that two machines may count alike later on. Were number, handle and
+/// proof all that makes the key, then who knows what the one session holds would read the other one.
+#[test]
+fn two_copies_that_count_alike_encrypt_their_contexts_apart() {
+    let mut machine = Machine::new();
+    let session = machine.start(Start::policy());
+    let blob = snapshot(&mut machine);
+    let saved = |copy: &mut Machine| {
+        let command = Command::new(cc::CONTEXT_SAVE).handle(session.handle);
+        let context = copy.send(&command, &mut []).unwrap().params;
+        (Reader(&context).u64(), context)
+    };
+    let copy = |seed: u64| {
+        let mut copy = twin(&machine, seed);
+        take_back(&mut copy, &blob).unwrap();
+        copy
+    };
+    // Of so many, two stand close to each other.
+    let mut numbers: Vec<_> = (2..130)
+        .map(|seed| (saved(&mut copy(seed)).0, seed))
+        .collect();
+    numbers.sort_unstable();
+    let pairs = numbers
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0, pair[0].1, pair[1].1));
+    let (distance, behind, ahead) = pairs.min().unwrap();
+    assert!(distance < 20_000);
+    let (mut behind, mut ahead) = (copy(behind), copy(ahead));
+    let load = |copy: &mut Machine, context: &[u8]| {
+        let command = Command::new(cc::CONTEXT_LOAD).raw(context);
+        assert_eq!(copy.send(&command, &mut []).unwrap().handle, session.handle);
+    };
+    for _ in 0..distance {
+        let (_, context) = saved(&mut behind);
+        load(&mut behind, &context);
+    }
+    let (number, first) = saved(&mut behind);
+    let (other_number, second) = saved(&mut ahead);
+    assert_eq!(number, other_number);
+    assert_eq!(first[..18], second[..18], "number, handle, hierarchy, size");
+    // Behind the integrity; the session is the same in both, and so is all that is encrypted.
+    let encrypted = 18 + 2 + 32 + 2;
+    let same = first[encrypted..].iter().zip(&second[encrypted..]);
+    let same = same.filter(|(one, other)| one == other).count();
+    assert!(same < 20, "{same} bytes are the same");
+    load(&mut behind, &first);
+    load(&mut ahead, &second);
 }
 
 #[test]

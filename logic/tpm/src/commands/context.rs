@@ -1,6 +1,6 @@
 //! Part 3, section 28: contexts, saved and loaded. EvictControl stands with the objects.
 
-use crate::context::{Label, MAX_BLOB};
+use crate::context::{Blob, Label, MAX_BLOB};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::handle::{Handle, Hierarchy, Kind};
@@ -52,7 +52,7 @@ fn save_object(core: &mut Core<'_>, handle: Handle, out: &mut Output<'_>) -> Res
         saved_handle: saved_handle(core, handle)?,
         hierarchy: core.objects.hierarchy_of(handle).ok_or(Rc::FAILURE)?,
     };
-    core.context(label)?
+    core.new_context(label)?
         .protect(out, &mut |out| core.objects.save(handle, out))?;
     core.volatile.object_context_id = next;
     Ok(())
@@ -74,9 +74,9 @@ fn save_session(core: &mut Core<'_>, handle: Handle, out: &mut Output<'_>) -> Re
         saved_handle: handle,
         hierarchy: Hierarchy::Null,
     };
+    let context = core.new_context(label)?;
     let session = core.sessions.get(handle).ok_or(Rc::FAILURE)?;
-    core.context(label)?
-        .protect(out, &mut |out| session.write(out))?;
+    context.protect(out, &mut |out| session.write(out))?;
     core.sessions.park(handle);
     Ok(())
 }
@@ -87,38 +87,40 @@ fn context_load(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
         .params
         .with(|input| Ok((input.get::<Label>()?, input.sized(MAX_BLOB)?)))?;
     call.params.end()?;
-    let loaded = match label.saved_handle.kind() {
-        Kind::Transient => load_object(core, label, blob),
-        _ => load_session(core, label, blob),
-    };
+    let loaded = Blob::read(blob).and_then(|blob| match label.saved_handle.kind() {
+        Kind::Transient => load_object(core, label, &blob),
+        _ => load_session(core, label, &blob),
+    });
     call.response_handle = Some(loaded.map_err(|rc| rc.parameter(1))?);
     Ok(())
 }
 
-fn load_object(core: &mut Core<'_>, label: Label, blob: &[u8]) -> Result<Handle> {
+fn load_object(core: &mut Core<'_>, label: Label, blob: &Blob<'_>) -> Result<Handle> {
     core.check_permanent(label.hierarchy.handle())?;
     let mut loaded = Err(Rc::FAILURE);
-    core.context(label)?.unprotect(blob, &mut |input| {
-        loaded = core.objects.load(input);
-        loaded.map(drop)
-    })?;
+    core.context_of(label, blob)?
+        .unprotect(blob, &mut |input| {
+            loaded = core.objects.load(input);
+            loaded.map(drop)
+        })?;
     loaded
 }
 
 /// A session's context is of the null hierarchy: a reset ends it.
-fn load_session(core: &mut Core<'_>, label: Label, blob: &[u8]) -> Result<Handle> {
+fn load_session(core: &mut Core<'_>, label: Label, blob: &Blob<'_>) -> Result<Handle> {
     let handle = label.saved_handle;
-    core.context(label)?.unprotect(blob, &mut |input| {
-        let session = Session::read(input)?;
-        if !input.is_empty() {
-            return Err(Rc::SIZE);
-        }
-        if session.handle != handle || label.hierarchy != Hierarchy::Null {
-            return Err(Rc::INTEGRITY);
-        }
-        core.sessions.may_load(handle, label.sequence)?;
-        core.sessions.unpark(session)
-    })?;
+    core.context_of(label, blob)?
+        .unprotect(blob, &mut |input| {
+            let session = Session::read(input)?;
+            if !input.is_empty() {
+                return Err(Rc::SIZE);
+            }
+            if session.handle != handle || label.hierarchy != Hierarchy::Null {
+                return Err(Rc::INTEGRITY);
+            }
+            core.sessions.may_load(handle, label.sequence)?;
+            core.sessions.unpark(session)
+        })?;
     Ok(handle)
 }
 

@@ -72,7 +72,8 @@ impl Core<'_> {
         Ok(())
     }
 
-    /// From here on two that took the same snapshot back are two.
+    /// From here on two that took the same snapshot back are two, and number their contexts apart as a rule; their
+    /// contexts' keys differ in any case.
     pub(super) fn diverge(&mut self) {
         let leap = u64::from(self.chance()) % LEAP;
         let id = &mut self.volatile.object_context_id;
