@@ -406,3 +406,19 @@ fn keys_loaded_from_outside_sign_on_their_curve() {
         machine.flush(key).unwrap();
     }
 }
+
+#[test]
+fn a_key_of_a_cipher_signs_nothing_though_it_has_the_attribute() {
+    let mut machine = Machine::new();
+    let cipher = Template::cipher(128).with(attr::SIGN);
+    let key = primary(&mut machine, &cipher).handle;
+    for scheme in [&[NULL][..], &[alg::ECDSA, SHA256], &[5, SHA256]] {
+        let refused = sign(&mut machine, key, &[7; 32], scheme).unwrap_err();
+        assert_eq!(refused, rc::handle(bad::KEY, 1));
+        // Quote of no register.
+        let quote = Command::new(0x158).handle(key).sized(b"");
+        let quote = quote.raw(&words(scheme)).raw(&[0; 4]);
+        let refused = machine.send(&quote, &mut [Auth::password(b"")]);
+        assert_eq!(refused.unwrap_err(), rc::handle(bad::KEY, 1));
+    }
+}

@@ -215,6 +215,13 @@ fn extensions_must_say_what_the_key_is() {
         try_one(signer, &[&usage(&[6, 0x80, 0x40])]),
         Err(rc::parameter(rc::RESERVED_BITS, 3))
     );
+    // Each is said once, whichever of the two is right.
+    let other = usage(&[5, 0x20]);
+    for list in [[&signs[..], &signs], [&signs, &other], [&other, &signs]] {
+        assert_eq!(try_one(signer, &list), Err(value));
+    }
+    let twice = [attributes(own), attributes(own)];
+    assert_eq!(try_one(signer, &[&twice[0], &twice[1], &signs]), Err(value));
     assert_eq!(try_one(signer, &[]), Err(value));
     assert_eq!(try_one(signer, &[&attributes(own)]), Err(value));
     assert_eq!(try_one(signer, &[&usage(&[7, 0xc1])]), Err(value));
@@ -228,7 +235,9 @@ fn partial_certificates_are_read_with_care() {
     let signer = primary(&mut machine, &Template::signing(3)).handle;
     let hmac = primary(&mut machine, &Template::hmac()).handle;
     let storage = primary(&mut machine, &Template::storage()).handle;
-    let extensions = extensions(&[&usage(&[7, 0x80])]);
+    let cipher = primary(&mut machine, &Template::cipher(128).with(attr::SIGN)).handle;
+    let list = der(0x30, &[&usage(&[7, 0x80])]);
+    let extensions = der(0xa3, &[&list]);
     let good = partial(&extensions);
     let (value, size) = (rc::parameter(rc::VALUE, 3), rc::parameter(rc::SIZE, 3));
     let three: [&[u8]; 3] = [&name("i"), &validity(), &name("s")];
@@ -244,6 +253,23 @@ fn partial_certificates_are_read_with_care() {
         (with(&[three[0], three[0], &extensions]), value),
         (with(&[&[0x02, 1, 1], &extensions]), value),
         (der(0x30, &[three[0], three[1], &extensions]), value),
+        // Another order than that of a certificate.
+        (
+            der(0x30, &[&extensions, three[0], three[1], three[2]]),
+            value,
+        ),
+        (
+            der(0x30, &[three[0], &extensions, three[1], three[2]]),
+            value,
+        ),
+        (
+            der(0x30, &[three[0], three[1], &extensions, three[2]]),
+            value,
+        ),
+        (with(&[&extensions, three[0]]), value),
+        // Bytes behind the list.
+        (with(&[&der(0xa3, &[&list, &[0]])]), value),
+        (with(&[&der(0xa3, &[&list, &list])]), value),
         (with(&[&der(0xa3, &[])]), value),
         (with(&[&extensions[..extensions.len() - 1]]), value),
     ] {
@@ -264,6 +290,11 @@ fn partial_certificates_are_read_with_care() {
         (reserved, rc::parameter(rc::SIZE, 1)),
         (
             certify(signer, storage, &[NULL], &good),
+            rc::handle(bad::KEY, 2),
+        ),
+        // `sign` of a cipher means that it encrypts.
+        (
+            certify(signer, cipher, &[NULL], &good),
             rc::handle(bad::KEY, 2),
         ),
         (

@@ -95,40 +95,34 @@ impl<'a> Parts<'a> {
         if whole.tag != der::SEQUENCE || !outer.is_empty() {
             return Err(Rc::SIZE);
         }
+        // Bytes of the sequences read so far; the first of them.
+        let (mut count, mut len, mut first) = (0u8, 0usize, 0usize);
         let mut inner = Reader::new(whole.content);
-        let mut sequences = [&[][..]; 4];
-        let (mut count, mut extensions) = (0, None);
-        while !inner.is_empty() {
+        // In the order in which they are signed. The reference takes extensions that stand before a sequence, too, and
+        // then signs another order than the one it was given.
+        let extensions = loop {
             let part = inner.next().ok_or(Rc::VALUE)?;
             match part.tag {
-                der::SEQUENCE => {
-                    *sequences.get_mut(count).ok_or(Rc::VALUE)? = part.whole;
+                der::SEQUENCE if count < 4 => {
                     count = count.saturating_add(1);
+                    len = len.saturating_add(part.whole.len());
+                    first = if count == 1 { len } else { first };
                 }
-                der::EXTENSIONS if extensions.is_none() => extensions = Some(part.whole),
+                der::EXTENSIONS if inner.is_empty() => break part.whole,
                 _ => return Err(Rc::VALUE),
             }
-        }
-        let algorithm = match (count, sequences) {
-            (3, _) => &[][..],
-            (4, [first, ..]) => first,
+        };
+        let algorithm_len = match count {
+            3 => 0,
+            4 => first,
             _ => return Err(Rc::VALUE),
         };
-        let extensions = extensions.ok_or(Rc::VALUE)?;
-        // They stand together, whatever the extensions stand behind.
-        let mut names = Reader::new(whole.content);
-        if count == 4 {
-            names.next();
-        }
-        let start = names.rest();
-        let mut len = 0usize;
-        for _ in 0..3 {
-            let part = names.next().filter(|part| part.tag == der::SEQUENCE);
-            len = len.saturating_add(part.ok_or(Rc::VALUE)?.whole.len());
-        }
+        let sequences = whole.content.get(..len).ok_or(Rc::VALUE)?;
+        let parts = sequences.split_at_checked(algorithm_len);
+        let (algorithm, names) = parts.ok_or(Rc::VALUE)?;
         Ok(Self {
             algorithm,
-            names: start.get(..len).ok_or(Rc::VALUE)?,
+            names,
             extensions,
         })
     }
@@ -202,18 +196,16 @@ impl Added {
 }
 
 /// The key's usage must be said, and must not promise more than the key's attributes do; if the attributes themselves
-/// are said, they must be those of the key.
+/// are said, they must be those of the key. Each is said once: of two, a reader may believe the other one.
 ///
 /// # Errors
 /// `ATTRIBUTES` for the first handle; `VALUE`, `RESERVED_BITS` for the third parameter.
 fn check_extensions(extensions: &[u8], public: &Public) -> Result<()> {
     let fault = Rc::VALUE.parameter(3);
-    let list = Reader::new(extensions)
-        .next()
-        .and_then(|outer| Reader::new(outer.content).next())
-        .filter(|list| list.tag == der::SEQUENCE)
-        .ok_or(fault)?
-        .content;
+    let outer = Reader::new(extensions).next().ok_or(fault)?;
+    let mut inner = Reader::new(outer.content);
+    let list = inner.next().filter(|list| list.tag == der::SEQUENCE);
+    let list = list.filter(|_| inner.is_empty()).ok_or(fault)?.content;
     if let Some(bits) = der::extension_bits(list, der::TPMA_OBJECT).ok_or(fault)?
         && bits != public.attributes.0
     {

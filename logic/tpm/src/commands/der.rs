@@ -38,10 +38,6 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    pub(super) const fn rest(&self) -> &'a [u8] {
-        self.0
-    }
-
     /// The next one; `None`: there is none, or it is not whole, or its length is not in its shortest form.
     pub(super) fn next(&mut self) -> Option<Element<'a>> {
         let (head, len) = match *self.0 {
@@ -66,23 +62,28 @@ impl<'a> Reader<'a> {
 }
 
 /// The bits that an extension of that OID in the list `extensions` has, the first one uppermost. `Some(None)`: there is
-/// no such extension. `None`: the list is malformed.
+/// no such extension. `None`: the list is malformed, or there are two.
 pub(super) fn extension_bits(extensions: &[u8], oid: &[u8]) -> Option<Option<u32>> {
     let mut list = Reader::new(extensions);
+    let mut found = None;
     while !list.is_empty() {
         let extension = list.next().filter(|element| element.tag == SEQUENCE)?;
         if !extension.content.starts_with(oid) {
             continue;
         }
-        let mut parts = Reader::new(extension.content);
-        while let Some(part) = parts.next() {
-            if part.tag == OCTET_STRING {
-                return bits(part.content).map(Some);
-            }
+        if found.is_some() {
+            return None;
         }
-        return None;
+        let mut parts = Reader::new(extension.content);
+        let value = loop {
+            let part = parts.next()?;
+            if part.tag == OCTET_STRING {
+                break part.content;
+            }
+        };
+        found = Some(bits(value)?);
     }
-    Some(None)
+    Some(found)
 }
 
 /// A bit string of at most 32 bits.

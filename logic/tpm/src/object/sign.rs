@@ -215,10 +215,15 @@ impl Core<'_> {
     /// Refuses a key that may not sign. `number` is the handle's, from 1.
     ///
     /// # Errors
-    /// `KEY` with the handle's number: it is a sequence or has not `sign` set.
+    /// `KEY` with the handle's number: it is a sequence, has not `sign` set, or is a key of a symmetric cipher, for
+    /// which `sign` means that it encrypts.
     pub(crate) fn check_signer(&mut self, key: Handle, number: u8) -> Result<()> {
         self.refuse_sequence(key, Rc::KEY.handle(number))?;
-        match self.with_object(key, |object| object.public.has(ObjectAttributes::SIGN))? {
+        let may_sign = self.with_object(key, |object| {
+            object.public.has(ObjectAttributes::SIGN)
+                && object.public.kind() != ObjectKind::SymCipher
+        })?;
+        match may_sign {
             true => Ok(()),
             false => Err(Rc::KEY.handle(number)),
         }
