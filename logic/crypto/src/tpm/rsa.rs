@@ -10,9 +10,11 @@ mod oaep;
 mod pkcs1;
 mod power;
 mod primality;
+mod primes;
 mod pss;
 mod schemes;
 mod search;
+mod spare;
 
 use crypto_bigint::{U512, U1024, U1536, U2048, U3072, U4096};
 use zeroize::Zeroizing;
@@ -25,6 +27,7 @@ use crt::Crt;
 
 pub use schemes::{Encryption, SaltLength, SignatureScheme};
 pub use search::{RsaKey, RsaSearch, Step};
+pub use spare::{SPARE_PRIME_LEN, SparePrime, SpareSearch};
 
 /// The longest modulus, in bytes.
 pub const MAX_MODULUS_LEN: usize = 512;

@@ -1,35 +1,25 @@
 //! The search for an RSA key, in steps of one modular exponentiation.
 //!
 //! ```text
-//! Draw ──► Fermat ──► MillerRabin (rounds) ──► first prime kept, Draw ──► … ──► Done
-//!   ▲        │ fails: next candidate   │ fails: next candidate
-//!   └────────┴ window at its end       └ second prime too close to the first: Draw
+//! a prime, kept ──► another ──► Done
+//!                     └ too close to the first: another
 //! ```
 //!
-//! A start is drawn, its two top bits and its lowest bit are set, and of the 4096 odd numbers from there on the
-//! first that is prime and leaves the exponent an inverse is taken. So which prime comes out depends on the
-//! source alone: sieve, tests and their order only find it sooner. That is what a derivation for ever stands
-//! on: `docs/decisions/0012-keys-from-seeds.md`.
-//!
-//! The time that a search takes tells something about the primes, as everywhere.
+//! Both primes follow from one source: [`Primes`]. A key that nobody will ever derive again may take primes that were
+//! found before instead ([`RsaSearch::offer`]).
 
-use crypto_bigint::{CheckedAdd, U512, U1024, U1536, U2048, Uint};
+use crypto_bigint::{U512, U1024, U1536, U2048, Uint};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::super::source::KeySource;
 use super::power::{read, write};
-use super::primality::{
-    Composite, WINDOW, no_common_divisor, passes_fermat, passes_miller_rabin, remainder, rounds,
-    sieve,
-};
+use super::primes::Primes;
+use super::spare::SparePrime;
 use super::{DEFAULT_EXPONENT, MAX_PRIME_LEN, RsaPublicKey, RsaSize};
 use crate::{CryptoError, Secret};
 
 /// The primes of a key differ in one of their first 100 bits (FIPS 186-5, appendix A.1.3, step 5.4).
 const DISTANCE_BITS: u32 = 100;
-
-const START: &[u8] = b"RSA PRIME";
-const BASE: &[u8] = b"RSA BASE";
 
 /// How far a search is.
 // The key is moved out at once; a box would need a heap.
@@ -105,137 +95,63 @@ impl RsaSearch {
             Numbers::Rsa4096(search) => search.step(budget),
         }
     }
-}
 
-/// What comes next.
-#[derive(Clone, Copy)]
-enum Phase {
-    Draw,
-    Fermat,
-    MillerRabin { passed: u32 },
-    Over,
+    /// Takes a prime that was found before, after one more look at it: bits, exponent, distance from the first prime,
+    /// one more round of Miller-Rabin with a base of this search's own. One that a key of this size and exponent cannot
+    /// use is passed over. Takes one exponentiation.
+    ///
+    /// [`CryptoError::Corruption`]: it is no such prime at all, so whatever held it since it was found is not to be
+    /// trusted. The search goes on without it.
+    pub fn offer(&mut self, prime: &SparePrime) -> Result<Step, CryptoError> {
+        match &mut self.numbers {
+            Numbers::Rsa2048(search) => {
+                prime.expose(|prime| search.offer(&Zeroizing::new(read(prime))))
+            }
+            Numbers::Rsa1024(_) | Numbers::Rsa3072(_) | Numbers::Rsa4096(_) => Ok(Step::Pending),
+        }
+    }
 }
 
 struct Search<const HALF: usize> {
-    source: KeySource,
-    size: RsaSize,
-    exponent: u32,
-    phase: Phase,
-    /// How many starts and bases were drawn.
-    starts: u32,
-    bases: u32,
-    start: Uint<HALF>,
-    /// The places of the window that a small prime divides.
-    composite: Composite,
-    /// The place that is looked at.
-    place: u32,
+    primes: Primes<HALF>,
     first: Option<Uint<HALF>>,
+    over: bool,
 }
 
 impl<const HALF: usize> Search<HALF> {
     fn new(source: &KeySource, size: RsaSize, exponent: u32) -> Self {
         Self {
-            source: KeySource::from_bytes(&source.to_bytes()),
-            size,
-            exponent,
-            phase: Phase::Draw,
-            starts: 0,
-            bases: 0,
-            start: Uint::ZERO,
-            composite: Composite::new(),
-            place: 0,
+            primes: Primes::new(source, size, exponent),
             first: None,
+            over: false,
         }
     }
 
     fn step(&mut self, budget: u32) -> Result<Step, CryptoError> {
         for _ in 0..budget {
-            match self.phase {
-                Phase::Draw => self.draw(),
-                Phase::Fermat => self.fermat(),
-                Phase::MillerRabin { passed } => {
-                    if let Some(key) = self.miller_rabin(passed)? {
-                        return Ok(Step::Done(key));
-                    }
-                }
-                Phase::Over => return Err(CryptoError::Corruption),
+            if self.over {
+                return Err(CryptoError::Corruption);
+            }
+            if let Some(prime) = self.primes.step()?
+                && let Step::Done(key) = self.found(&prime)?
+            {
+                return Ok(Step::Done(key));
             }
         }
         Ok(Step::Pending)
     }
 
-    fn draw(&mut self) {
-        let number = self.random(START, self.starts);
-        self.starts = self.starts.wrapping_add(1);
-        let top_two_bits = Uint::<HALF>::MAX.wrapping_sub(&Uint::MAX.shr(2));
-        self.start = number.bitor(&top_two_bits).bitor(&Uint::ONE);
-        self.composite = sieve(&self.start);
-        self.place = 0;
-        self.find_candidate();
-    }
-
-    /// Moves on to the first place, from the present one, that may hold a prime.
-    fn find_candidate(&mut self) {
-        let found = (self.place..WINDOW).find(|place| self.is_candidate(*place));
-        self.place = found.unwrap_or(WINDOW);
-        self.phase = found.map_or(Phase::Draw, |_| Phase::Fermat);
-    }
-
-    fn is_candidate(&self, place: u32) -> bool {
-        !self.composite.contains(place)
-            && self.number(place).is_some_and(|number| {
-                // The exponent has an inverse modulo number − 1 if they have no common divisor.
-                let rest = remainder(&number, self.exponent).wrapping_sub(1);
-                no_common_divisor(self.exponent, rest)
-            })
-    }
-
-    /// The number at a place; `None` when the window leaves the range, with a chance of 2^-500.
-    fn number(&self, place: u32) -> Option<Zeroizing<Uint<HALF>>> {
-        let offset = Uint::from_u32(place.wrapping_mul(2));
-        self.start
-            .checked_add(&offset)
-            .into_option()
-            .map(Zeroizing::new)
-    }
-
-    fn next_candidate(&mut self) {
-        self.place = self.place.wrapping_add(1);
-        self.find_candidate();
-    }
-
-    fn fermat(&mut self) {
-        match self.number(self.place) {
-            Some(number) if passes_fermat(&number) => {
-                self.phase = Phase::MillerRabin { passed: 0 };
-            }
-            _ => self.next_candidate(),
+    fn offer(&mut self, prime: &Uint<HALF>) -> Result<Step, CryptoError> {
+        match !self.over && self.primes.accepts(prime)? {
+            true => self.found(prime),
+            false => Ok(Step::Pending),
         }
     }
 
-    fn miller_rabin(&mut self, passed: u32) -> Result<Option<RsaKey>, CryptoError> {
-        let number = self.number(self.place).ok_or(CryptoError::Corruption)?;
-        // Clearing the top bit leaves a number below any candidate. That it is 0 or 1 never happens, and would
-        // only refuse a prime.
-        let base = Zeroizing::new(self.random(BASE, self.bases).shr(1));
-        self.bases = self.bases.wrapping_add(1);
-        if !passes_miller_rabin(&number, &base) {
-            self.next_candidate();
-            return Ok(None);
-        }
-        let passed = passed.wrapping_add(1);
-        if passed < rounds(self.size) {
-            self.phase = Phase::MillerRabin { passed };
-            return Ok(None);
-        }
-        self.found(&number)
-    }
-
-    fn found(&mut self, prime: &Uint<HALF>) -> Result<Option<RsaKey>, CryptoError> {
-        self.phase = Phase::Draw;
+    fn found(&mut self, prime: &Uint<HALF>) -> Result<Step, CryptoError> {
         let Some(first) = &self.first else {
             self.first = Some(*prime);
-            return Ok(None);
+            return Ok(Step::Pending);
         };
         let (larger, smaller) = if first > prime {
             (first, prime)
@@ -244,26 +160,28 @@ impl<const HALF: usize> Search<HALF> {
         };
         let distance = Zeroizing::new(larger.wrapping_sub(smaller));
         if distance.bits() <= Uint::<HALF>::BITS.saturating_sub(DISTANCE_BITS) {
-            return Ok(None);
+            return Ok(Step::Pending);
         }
         let key = self.key(first, prime)?;
-        self.phase = Phase::Over;
-        Ok(Some(key))
+        self.over = true;
+        Ok(Step::Done(key))
     }
 
     fn key(&self, p: &Uint<HALF>, q: &Uint<HALF>) -> Result<RsaKey, CryptoError> {
         let (low, high) = p.widening_mul(q);
         let mut modulus = [0; 2 * MAX_PRIME_LEN];
-        let len = self.size.prime_len();
+        let len = self.primes.size().prime_len();
         let (high_out, low_out) = modulus
-            .get_mut(..self.size.modulus_len())
+            .get_mut(..self.primes.size().modulus_len())
             .and_then(|modulus| modulus.split_at_mut_checked(len))
             .ok_or(CryptoError::Corruption)?;
         write(&high, high_out);
         write(&low, low_out);
         let public = RsaPublicKey::new(
-            modulus.get(..self.size.modulus_len()).unwrap_or(&[]),
-            self.exponent,
+            modulus
+                .get(..self.primes.size().modulus_len())
+                .unwrap_or(&[]),
+            self.primes.exponent(),
         )
         .map_err(|_| CryptoError::Corruption)?;
         let mut prime = Secret::zeroed();
@@ -272,23 +190,10 @@ impl<const HALF: usize> Search<HALF> {
         });
         Ok(RsaKey { public, prime })
     }
-
-    fn random(&self, label: &[u8], index: u32) -> Uint<HALF> {
-        let mut bytes = Secret::<MAX_PRIME_LEN>::zeroed();
-        bytes.expose_mut(|bytes| {
-            let bytes = bytes.get_mut(..self.size.prime_len()).unwrap_or(&mut []);
-            self.source.draw(label, index, bytes);
-            read(bytes)
-        })
-    }
 }
 
 impl<const HALF: usize> Drop for Search<HALF> {
     fn drop(&mut self) {
-        // The source wipes itself.
-        self.start.zeroize();
         self.first.zeroize();
-        self.composite.zeroize();
-        self.place.zeroize();
     }
 }
