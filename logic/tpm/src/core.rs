@@ -218,6 +218,7 @@ impl<'m> Core<'m> {
     /// Enters failure mode: what was found must never be.
     pub(crate) fn fail(&mut self) -> Rc {
         self.mode = Mode::Failure;
+        self.objects.pool.wipe();
         Rc::FAILURE
     }
 }

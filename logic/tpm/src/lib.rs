@@ -17,6 +17,8 @@ mod handle;
 mod nv;
 mod object;
 mod pcr;
+#[cfg_attr(not(feature = "full"), path = "pool_none.rs")]
+mod pool;
 mod profile;
 mod rc;
 mod selftest;
@@ -37,6 +39,8 @@ mod wire;
 pub use commands::REVISION;
 pub use dispatch::Locality;
 pub use object::ObjectSlot;
+#[cfg(feature = "full")]
+pub use pool::{Finder, Order, Primes, Shelf, SparePrime};
 pub use profile::{Identity, MAX_COMMAND, Profile};
 pub use rc::Rc;
 pub use session::SessionSlot;

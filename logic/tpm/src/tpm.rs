@@ -3,6 +3,8 @@
 use crate::core::{Core, Mode};
 use crate::dispatch::{self, Accepted, Locality};
 use crate::object::ObjectSlot;
+#[cfg(feature = "full")]
+use crate::pool::{Pool, Primes};
 use crate::profile::{MAX_COMMAND, Profile};
 use crate::rc::Rc;
 use crate::session::SessionSlot;
@@ -81,6 +83,14 @@ impl<'m> Tpm<'m> {
             len: 0,
             suspended: None,
         })
+    }
+
+    /// The same with a pool of primes for ordinary RSA-2048 keys. Without one each is looked for when it is asked for.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn with_primes(mut self, primes: &'m mut dyn Primes) -> Self {
+        self.core.objects.pool = Pool::of(primes);
+        self
     }
 
     /// Power on, or reset (`_TPM_Init`): nothing volatile survives, and Startup must come first.

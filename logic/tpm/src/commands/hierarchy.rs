@@ -178,6 +178,7 @@ fn clear(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     core.volatile.endorsement_enabled = true;
     core.objects.flush_hierarchy(Hierarchy::Owner);
     core.objects.flush_hierarchy(Hierarchy::Endorsement);
+    core.objects.pool.wipe();
     core.pcr_changed(0)
 }
 

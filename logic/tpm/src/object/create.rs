@@ -185,12 +185,11 @@ impl Core<'_> {
         public: &Public,
         origin: &mut Origin,
     ) -> Result<(Unique, SecretBytes<MAX_SENSITIVE>)> {
-        match (public.parameters, &mut *origin) {
-            (
-                Parameters::Rsa { bits, exponent, .. },
-                Origin::Seed(source) | Origin::Drawn(source),
-            ) => rsa::make(self, bits, exponent, source).map_err(|rc| rc.parameter(2)),
-            (Parameters::Ecc { curve, .. }, origin) => {
+        match public.parameters {
+            Parameters::Rsa { bits, exponent, .. } => {
+                rsa::make(self, bits, exponent, origin).map_err(|rc| rc.parameter(2))
+            }
+            Parameters::Ecc { curve, .. } => {
                 let scalar = origin.ec_scalar(curve).map_err(|rc| rc.parameter(2))?;
                 let point = scalar.public().map_err(|_| Rc::FAILURE)?;
                 let data = scalar.expose(SecretBytes::new).ok_or(Rc::FAILURE)?;

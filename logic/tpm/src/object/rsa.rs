@@ -1,8 +1,8 @@
 //! RSA keys as objects: made, checked, and used to agree on a secret.
 
-use super::Object;
 use super::exchange::{EncryptedSecret, LABEL_LEN};
 use super::protect::Seed;
+use super::{Object, Origin, Search};
 use crate::core::Core;
 use crate::profile::{MAX_DIGEST, MAX_RSA};
 use crate::rc::{Rc, Result};
@@ -64,21 +64,29 @@ pub(super) fn check_prime(public: &Public, bits: RsaBits, sensitive: &Sensitive)
     fits.map_err(|_| Rc::BINDING)
 }
 
-/// Modulus and prime of a new key. Suspends the command.
+/// Modulus and prime of a new key. Suspends the command, unless there are spare primes for it.
 ///
 /// # Errors
-/// `RANGE`: no new key has that exponent; `PENDING`.
+/// `RANGE`: no new key has that exponent; `TYPE`: it would be a derived one; `PENDING`.
 pub(super) fn make(
     core: &mut Core<'_>,
     bits: RsaBits,
     exponent: u32,
-    source: &KeySource,
+    origin: &Origin,
 ) -> Result<(Unique, SecretBytes<MAX_SENSITIVE>)> {
     if exponent != 0 && exponent != DEFAULT_EXPONENT && !is_prime_above_2_16(exponent) {
         return Err(Rc::RANGE);
     }
     let size = RsaSize::from_bits(bits.bits()).ok_or(Rc::VALUE)?;
-    let key = core.rsa_key(|_| source.rsa_search(size, exponent).map_err(|_| Rc::RANGE))?;
+    let search = |source: &KeySource| source.rsa_search(size, exponent).map_err(|_| Rc::RANGE);
+    let key = core.rsa_key(|core| match origin {
+        Origin::Drawn(source) if size == RsaSize::Rsa2048 => {
+            search(source).map(|search| core.with_spare_primes(search))
+        }
+        // What follows from a seed takes no prime from elsewhere: it must come out the same again.
+        Origin::Drawn(source) | Origin::Seed(source) => search(source).map(Search::Running),
+        Origin::Parent(_) => Err(Rc::TYPE),
+    })?;
     let modulus = Bytes::new(key.public().modulus()).ok_or(Rc::FAILURE)?;
     let prime = key.expose_prime(SecretBytes::new).ok_or(Rc::FAILURE)?;
     Ok((Unique::Rsa(modulus), prime))

@@ -1,15 +1,14 @@
 //! A build without RSA: no such object gets past the reading of its public area.
 
-use super::Object;
 use super::exchange::{EncryptedSecret, LABEL_LEN};
 use super::protect::Seed;
+use super::{Object, Origin};
 use crate::core::Core;
 use crate::rc::{Rc, Result};
 use crate::structures::{MAX_SENSITIVE, Public, RsaBits, Sensitive, Unique};
 use crate::wire::{Bytes, SecretBytes};
 use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::tpm::hash::HashAlgorithm;
-use ironroot_crypto::tpm::source::KeySource;
 
 /// # Errors
 /// `TYPE`
@@ -23,7 +22,7 @@ pub(super) fn make(
     _core: &mut Core<'_>,
     _bits: RsaBits,
     _exponent: u32,
-    _source: &KeySource,
+    _origin: &Origin,
 ) -> Result<(Unique, SecretBytes<MAX_SENSITIVE>)> {
     Err(Rc::TYPE)
 }

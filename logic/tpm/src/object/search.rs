@@ -5,6 +5,7 @@
 //! and the same call gives the key.
 
 use crate::core::Core;
+use crate::pool::Shelf;
 use crate::rc::{Rc, Result};
 use ironroot_crypto::tpm::rsa::{RsaKey, RsaSearch, Step};
 
@@ -25,22 +26,41 @@ pub(crate) enum Search {
 }
 
 impl Core<'_> {
-    /// The key of the search that `begin` begins; at most one per command.
+    /// The key of the search that `begin` begins, or has found already; at most one per command.
     ///
     /// # Errors
     /// `PENDING`: to be passed on by the caller; what `begin` says.
     pub(crate) fn rsa_key(
         &mut self,
-        begin: impl FnOnce(&mut Self) -> Result<RsaSearch>,
+        begin: impl FnOnce(&mut Self) -> Result<Search>,
     ) -> Result<&RsaKey> {
         if matches!(self.objects.search, Search::None) {
-            let search = begin(self)?;
-            self.objects.search = Search::Running(search);
+            self.objects.search = begin(self)?;
         }
         match &self.objects.search {
             Search::Found(key) => Ok(key),
             Search::None | Search::Running(_) => Err(Rc::PENDING),
         }
+    }
+
+    /// A search with a head start: it takes the primes that were found ahead of time. For a key that follows from nothing
+    /// only, for nobody will ever derive it again.
+    pub(crate) fn with_spare_primes(&mut self, mut search: RsaSearch) -> Search {
+        for _ in 0..Shelf::PLACES {
+            let Some(prime) = self.objects.pool.take() else {
+                break;
+            };
+            match search.offer(&prime) {
+                Ok(Step::Done(key)) => return Search::Found(key),
+                Ok(Step::Pending) => {}
+                Err(_) => {
+                    // It was prime when it was put there: what else stands there is no better.
+                    self.objects.pool.wipe();
+                    break;
+                }
+            }
+        }
+        Search::Running(search)
     }
 
     /// Goes on with the search; `true` when it has ended.

@@ -4,6 +4,7 @@
 use super::primaries::Primaries;
 use super::{Object, Search, Sequence};
 use crate::handle::{Handle, Hierarchy, Kind};
+use crate::pool::Pool;
 use crate::rc::{Rc, Result};
 use crate::wire::{Input, Output};
 
@@ -47,6 +48,8 @@ pub(crate) struct Objects<'m> {
     /// The persistent object that was read last.
     pub(super) persistent: Option<(Handle, Object)>,
     pub(super) primaries: Primaries,
+    /// Primes found ahead of time.
+    pub(crate) pool: Pool<'m>,
 }
 
 impl<'m> Objects<'m> {
@@ -62,6 +65,7 @@ impl<'m> Objects<'m> {
             search: Search::default(),
             persistent: None,
             primaries: Primaries::default(),
+            pool: Pool::default(),
         }
     }
 
@@ -152,6 +156,7 @@ impl<'m> Objects<'m> {
         self.persistent = None;
         self.primaries = Primaries::default();
         self.search = Search::None;
+        self.pool.wipe();
     }
 
     /// A hierarchy is switched off, or gets a new seed: its objects leave their slots, and no derived key is kept.

@@ -63,12 +63,13 @@ type Outcome<T> = core::result::Result<T, SnapshotError>;
 
 impl Tpm<'_> {
     /// Writes everything volatile to `out` and gives its length in bytes; [`MAX_SNAPSHOT`] is enough. A command that
-    /// was suspended is over. The TPM goes on as it was.
+    /// was suspended is over, and primes that were found ahead of time are wiped. The TPM goes on as it was.
     ///
     /// # Errors
     /// [`SnapshotError`]
     pub fn snapshot(&mut self, out: &mut [u8]) -> Outcome<usize> {
         self.forget();
+        self.core.objects.pool.wipe();
         self.core.snapshot(out)
     }
 

@@ -54,6 +54,13 @@ impl Machine {
         }
     }
 
+    /// The same with a pool of primes.
+    #[cfg(feature = "full")]
+    pub fn with_primes(mut self, primes: &'static mut dyn ironroot_tpm::Primes) -> Self {
+        self.tpm = self.tpm.with_primes(primes);
+        self
+    }
+
     /// The process dies and comes back: a new TPM over the same records, powered, before Startup.
     pub fn reopen(&mut self) {
         *self = Self::off(self.profile, self.store.clone(), self.platform.clone());
