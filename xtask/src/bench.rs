@@ -7,6 +7,7 @@
 //! the application: its start, and the bootloader's own functions, are addresses too.
 
 mod console;
+mod one_cpu;
 mod tpm;
 mod tpm_instances;
 
@@ -35,7 +36,8 @@ Storage rows are means over more than two garbage collections and say how often 
 programmed. What was measured is named by the hashes of the ELF files. benches/README.md says how to read it.
 
 tpm: drives Debian's swtpm and `ironroot tpm serve` by one client in alternated passes, and prints each operation in \
-microseconds with the ratio, what must hold, start-up, memory, and a durable write beside one data sync.
+microseconds with the ratio, what must hold, start-up, memory, and a durable write beside one data sync. Client and \
+server share one CPU (benches/README.md says why), unless --spread leaves them to the scheduler.
 
 instances: 1 to 16 TPMs in one process, each asked for durable writes at once: how long each waits, and memory.";
 

@@ -4,6 +4,6 @@ mod operations;
 mod report;
 mod samples;
 
-pub use operations::pass;
+pub use operations::{Runs, pass};
 pub use report::{Figure, Judged, json, judge, table};
 pub use samples::Samples;

@@ -19,11 +19,24 @@ struct Pass<'a> {
     slow: u32,
     /// Tells this pass's keys from those of others.
     serial: u32,
+    /// Only operations with this in their name are measured.
+    only: &'a str,
 }
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Runs every operation, `runs` times, slow ones `slow` times.
+/// How often.
+#[derive(Clone, Copy)]
+pub struct Runs<'a> {
+    /// Each ordinary operation.
+    pub runs: u32,
+    /// Each that takes milliseconds.
+    pub slow: u32,
+    /// Only operations with this in their name.
+    pub only: &'a str,
+}
+
+/// Runs every operation.
 ///
 /// # Errors
 /// The client's, with nothing to be had from the pass.
@@ -31,8 +44,7 @@ pub fn pass(
     tpm: &mut Client,
     samples: &mut Samples,
     serial: u32,
-    runs: u32,
-    slow: u32,
+    Runs { runs, slow, only }: Runs<'_>,
 ) -> Result<()> {
     let mut pass = Pass {
         tpm,
@@ -40,6 +52,7 @@ pub fn pass(
         runs,
         slow,
         serial,
+        only,
     };
     pass.small()?;
     pass.primaries()?;
@@ -76,6 +89,9 @@ impl Pass<'_> {
         mut one: impl FnMut(&mut Client) -> Result<T>,
         mut after: impl FnMut(&mut Client, T) -> Result<()>,
     ) -> Result<()> {
+        if !name.contains(self.only) {
+            return Ok(());
+        }
         let warm_up = if runs > 20 { 2 } else { 0 };
         for run in 0..runs + warm_up {
             let value = one(self.tpm)?;
@@ -237,15 +253,15 @@ impl Pass<'_> {
             Client::policy_session,
             |tpm, handle| tpm.flush(handle),
         )?;
-        for _ in 0..runs {
+        let name = "StartAuthSession+PolicyPCR+GetDigest";
+        for _ in (0..runs).filter(|_| name.contains(self.only)) {
             let session = self.tpm.policy_session()?;
             let mut time = self.tpm.last;
             self.tpm.policy_pcr(session, &[0, 1, 7])?;
             time += self.tpm.last;
             self.tpm.policy_digest(session)?;
             time += self.tpm.last;
-            self.samples
-                .add("StartAuthSession+PolicyPCR+GetDigest", time);
+            self.samples.add(name, time);
             self.tpm.flush(session)?;
         }
         let mut session = self.tpm.hmac_session()?;

@@ -61,6 +61,7 @@ impl From<StoreError> for StartError {
 /// A TPM.
 pub struct Tpm<'m> {
     pub(crate) core: Core<'m>,
+    /// The command; behind `len` there are only zeros.
     buffer: [u8; MAX_COMMAND],
     len: usize,
     suspended: Option<Accepted>,
@@ -262,8 +263,8 @@ impl<'m> Tpm<'m> {
 
     /// Wipes what a command left: its bytes may hold auth values.
     pub(crate) fn forget(&mut self) {
-        wipe(&mut self.buffer);
-        self.len = 0;
+        let len = core::mem::take(&mut self.len);
+        wipe(self.buffer.get_mut(..len).unwrap_or_default());
         self.suspended = None;
         self.core.forget_search();
     }
