@@ -14,8 +14,11 @@ use crate::number::Number;
 use crate::owned::Owned;
 use crate::{Refused, succeeded};
 
-/// Length of the longest point, in bytes: P-521.
-pub const MAX_POINT_LEN: usize = 1 + 2 * 66;
+/// Length of the longest coordinate, in bytes: P-521.
+const MAX_COORDINATE_LEN: usize = 66;
+
+/// Length of the longest point, in bytes.
+pub const MAX_POINT_LEN: usize = 1 + 2 * MAX_COORDINATE_LEN;
 
 /// A curve of SP 800-186.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl Curve {
             Self::P224 => 28,
             Self::P256 => 32,
             Self::P384 => 48,
-            Self::P521 => 66,
+            Self::P521 => MAX_COORDINATE_LEN,
         }
     }
 
@@ -106,13 +109,14 @@ impl Curve {
         self.write(&sum, out)
     }
 
-    /// Checks the ECDSA signature (r, s) of a digest by the key q (FIPS 186-5, section 6.4.2): quicker than
-    /// [`sum`](Self::sum), since nothing is secret.
+    /// Checks the ECDSA signature (r, s) by the key q (FIPS 186-5, section 6.4.2): quicker than [`sum`](Self::sum),
+    /// since nothing is secret. `z` is the number that the digest became, as long as a scalar.
     ///
-    /// Of a digest longer than the order, the first bits count. Refused when it is wrong, and when r or s is zero or
-    /// not below the order.
-    pub fn verify(self, q: &[u8], digest: &[u8], r: &[u8], s: &[u8]) -> Result<(), Refused> {
+    /// Refused when it is wrong, and when r or s is zero or not below the order.
+    pub fn verify(self, q: &[u8], z: &[u8], r: &[u8], s: &[u8]) -> Result<(), Refused> {
         let key = self.key(&self.point(q)?)?;
+        let mut digest = [0; MAX_COORDINATE_LEN];
+        let digest = self.digest_of(z, &mut digest)?;
         let signature = signature(Number::from_bytes(r)?, Number::from_bytes(s)?)?;
         // SAFETY: reads `len` bytes of the digest and two whole objects.
         succeeded(unsafe {
@@ -129,6 +133,30 @@ impl Curve {
         };
         // SAFETY: each takes nothing and gives the address of a constant.
         unsafe { group() }
+    }
+
+    /// A digest that becomes the number `z`: the library takes the first bits of one that is longer than the order.
+    fn digest_of<'a>(
+        self,
+        z: &[u8],
+        digest: &'a mut [u8; MAX_COORDINATE_LEN],
+    ) -> Result<&'a [u8], Refused> {
+        let digest = digest.get_mut(..self.coordinate_len()).ok_or(Refused)?;
+        if z.len() != digest.len() {
+            return Err(Refused);
+        }
+        digest.copy_from_slice(z);
+        let surplus = match self {
+            Self::P521 => 7,
+            Self::P224 | Self::P256 | Self::P384 => 0,
+        };
+        for _ in 0..surplus {
+            let mut carry = 0;
+            for byte in digest.iter_mut().rev() {
+                (*byte, carry) = (*byte << 1 | carry, *byte >> 7);
+            }
+        }
+        Ok(digest)
     }
 
     fn scalar(self, bytes: &[u8]) -> Result<Number, Refused> {

@@ -31,6 +31,9 @@ const LOGIC: &[(&str, &[&str])] = &[
     ("tpm", &["crypto", "codec", "platform"]),
 ];
 
+/// The one port that logic may name, in a feature that is off by default: cryptography of others in a safe wrapping.
+const ACCELERATED: (&str, &str) = ("logic/crypto", "ports/aws-lc");
+
 /// What several images have in common.
 const SHARED_FIRMWARE: [&str; 3] = [
     "firmware/an521-common",
@@ -71,6 +74,7 @@ fn row(folder: &str) -> Option<&'static [&'static str]> {
 
 fn allowed(package: &Package, to: &str) -> bool {
     match package.kind() {
+        Kind::Logic if (&*package.folder, to) == ACCELERATED => true,
         Kind::Logic => to
             .strip_prefix("logic/")
             .is_some_and(|name| row(&package.folder).is_some_and(|may| may.contains(&name))),

@@ -9,12 +9,15 @@
 //! Curves other than P-256 come with the features `tpm-p224`, `tpm-p384`, `tpm-p521`, `tpm-bn` and `tpm-sm`. Without
 //! them the names are there and every key on them is [`CryptoError::InvalidKey`].
 
+#[cfg(feature = "aws-lc")]
+mod accelerated;
 mod arithmetic;
 #[cfg(feature = "tpm-bn")]
 mod bn;
 pub mod encrypt;
 pub mod exchange;
 mod parameters;
+mod products;
 #[cfg(feature = "tpm-tables")]
 mod public_sum;
 pub mod schemes;

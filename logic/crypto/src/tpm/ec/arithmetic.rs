@@ -14,6 +14,10 @@ use p256::elliptic_curve::{
 use zeroize::{Zeroize, Zeroizing};
 
 use super::MAX_COORDINATE_LEN;
+#[cfg(feature = "aws-lc")]
+use super::accelerated as products;
+#[cfg(not(feature = "aws-lc"))]
+use super::products;
 #[cfg(feature = "tpm-tables")]
 use super::public_sum;
 use crate::CryptoError;
@@ -27,6 +31,10 @@ type Pair<'a> = (
 
 /// A curve of the library, with the multiplication of its base point.
 pub(super) trait Arithmetic: CurveArithmetic {
+    /// What AWS-LC calls the curve, if it has it.
+    #[cfg(feature = "aws-lc")]
+    const AWS_LC: Option<ironroot_port_aws_lc::Curve> = None;
+
     /// `k` times the base point, in constant time.
     fn multiply_base(k: &NonZeroScalar<Self>) -> ProjectivePoint<Self> {
         ProjectivePoint::<Self>::mul_by_generator(k)
@@ -46,6 +54,15 @@ pub(super) trait Arithmetic: CurveArithmetic {
     }
 }
 
+/// Says that AWS-LC has a curve.
+macro_rules! in_aws_lc {
+    ($name:ident) => {
+        #[cfg(feature = "aws-lc")]
+        const AWS_LC: Option<ironroot_port_aws_lc::Curve> =
+            Some(ironroot_port_aws_lc::Curve::$name);
+    };
+}
+
 /// Overrides `sum_has_x` for a curve with a = −3.
 macro_rules! quick_sum {
     ($curve:ty) => {
@@ -63,6 +80,7 @@ macro_rules! quick_sum {
 }
 
 impl Arithmetic for p256::NistP256 {
+    in_aws_lc!(P256);
     #[cfg(not(feature = "tpm-tables"))]
     fn multiply_base(k: &p256::NonZeroScalar) -> p256::ProjectivePoint {
         crate::ecdsa::generator::multiply_generator(k)
@@ -73,16 +91,19 @@ impl Arithmetic for p256::NistP256 {
 
 #[cfg(feature = "tpm-p224")]
 impl Arithmetic for p224::NistP224 {
+    in_aws_lc!(P224);
     quick_sum!(p224::NistP224);
 }
 
 #[cfg(feature = "tpm-p384")]
 impl Arithmetic for p384::NistP384 {
+    in_aws_lc!(P384);
     quick_sum!(p384::NistP384);
 }
 
 #[cfg(feature = "tpm-p521")]
 impl Arithmetic for p521::NistP521 {
+    in_aws_lc!(P521);
     quick_sum!(p521::NistP521);
 }
 
@@ -104,7 +125,7 @@ pub(super) fn check_scalar<C: Arithmetic>(bytes: &[u8]) -> Result<(), CryptoErro
 
 pub(super) fn multiply_base<C: Arithmetic>(k: &[u8], out: Pair) -> Result<(), CryptoError> {
     let k = scalar::<C>(k)?;
-    write_point::<C>(C::multiply_base(&k), out)
+    write_point::<C>(products::of_base::<C>(&k)?, out)
 }
 
 pub(super) fn multiply<C: Arithmetic>(
@@ -114,10 +135,7 @@ pub(super) fn multiply<C: Arithmetic>(
     out: Pair,
 ) -> Result<(), CryptoError> {
     let (k, point) = (scalar::<C>(k)?, point::<C>(x, y)?);
-    let mut product = ProjectivePoint::<C>::from(point) * **k;
-    let written = write_point::<C>(product, out);
-    product.zeroize();
-    written
+    write_point::<C>(products::of_point::<C>(&k, &point)?, out)
 }
 
 pub(super) fn add<C: Arithmetic>(
@@ -126,11 +144,16 @@ pub(super) fn add<C: Arithmetic>(
 ) -> Result<(), CryptoError> {
     let first = ProjectivePoint::<C>::from(point::<C>(x_1, y_1)?);
     let second = ProjectivePoint::<C>::from(point::<C>(x_2, y_2)?);
-    write_point::<C>(first + second, out)
+    let sum = first + second;
+    if bool::from(sum.is_identity()) {
+        return Err(CryptoError::InvalidKey);
+    }
+    write_point::<C>(sum.to_affine(), out)
 }
 
 pub(super) fn negate<C: Arithmetic>(x: &[u8], y: &[u8], out: Pair) -> Result<(), CryptoError> {
-    write_point::<C>(-ProjectivePoint::<C>::from(point::<C>(x, y)?), out)
+    let opposite = -ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    write_point::<C>(opposite.to_affine(), out)
 }
 
 /// ECDSA's equations: r = x(k·G) mod n, s = (z + r·d)/k mod n. [`CryptoError::Corruption`] if either is zero.
@@ -142,7 +165,7 @@ pub(super) fn sign<C: Arithmetic>(
 ) -> Result<(), CryptoError> {
     let (d, k, z) = (scalar::<C>(d)?, scalar::<C>(k)?, reduced::<C>(z)?);
     let k_inverse = Zeroizing::new(k.invert());
-    let r = Scalar::<C>::reduce(&C::multiply_base(&k).to_affine().x());
+    let r = Scalar::<C>::reduce(&products::of_base::<C>(&k)?.x());
     let product = Zeroizing::new(r * **d);
     let s = **k_inverse * (z + *product);
     if bool::from(r.is_zero() | s.is_zero()) {
@@ -164,9 +187,7 @@ pub(super) fn verify<C: Arithmetic>(
     let q = point::<C>(x, y)?;
     let number = |bytes| scalar::<C>(bytes).map_err(|_| CryptoError::Verification);
     let (r, s, z) = (number(r)?, number(s)?, reduced::<C>(z)?);
-    let s_inverse = s.invert_vartime();
-    let (u, v) = (z * *s_inverse, **r * *s_inverse);
-    if C::sum_has_x([&u, &v], &q, &r) {
+    if products::is_signature::<C>(&q, &z, [&r, &s]) {
         Ok(())
     } else {
         Err(CryptoError::Verification)
@@ -187,7 +208,7 @@ pub(super) fn sign_sm2<C: Arithmetic>(
     let divisor = NonZeroScalar::<C>::new(*divisor).into_option();
     let divisor = Zeroizing::new(divisor.ok_or(CryptoError::InvalidKey)?);
     let inverse = Zeroizing::new(divisor.invert());
-    let r = e + Scalar::<C>::reduce(&C::multiply_base(&k).to_affine().x());
+    let r = e + Scalar::<C>::reduce(&products::of_base::<C>(&k)?.x());
     let product = Zeroizing::new(r * **d);
     let s = **inverse * (**k - *product);
     let sum = Zeroizing::new(r + **k);
@@ -226,10 +247,9 @@ pub(super) fn schnorr_point<C: Arithmetic>(
     s: &[u8],
     out: Pair,
 ) -> Result<(), CryptoError> {
-    let q = ProjectivePoint::<C>::from(point::<C>(x, y)?);
+    let q = point::<C>(x, y)?;
     let (r, s) = (scalar::<C>(r)?, scalar::<C>(s)?);
-    let sum = ProjectivePoint::<C>::mul_by_generator_and_mul_add_vartime(&s, &-**r, &q);
-    write_point::<C>(sum, out)
+    write_point::<C>(products::sum::<C>([&s, &-**r], &q)?, out)
 }
 
 /// k + t·d modulo n.
@@ -304,13 +324,9 @@ fn reduced<C: Arithmetic>(bytes: &[u8]) -> Result<Scalar<C>, CryptoError> {
     Ok(Scalar::<C>::reduce(&field_bytes::<C>(bytes)?))
 }
 
-fn write_point<C: Arithmetic>(point: ProjectivePoint<C>, (x, y): Pair) -> Result<(), CryptoError> {
-    if bool::from(point.is_identity()) {
-        return Err(CryptoError::InvalidKey);
-    }
-    let mut affine = point.to_affine();
-    copy_prefix(x, affine.x().as_ref());
-    copy_prefix(y, affine.y().as_ref());
-    affine.zeroize();
+fn write_point<C: Arithmetic>(mut point: AffinePoint<C>, (x, y): Pair) -> Result<(), CryptoError> {
+    copy_prefix(x, point.x().as_ref());
+    copy_prefix(y, point.y().as_ref());
+    point.zeroize();
     Ok(())
 }
