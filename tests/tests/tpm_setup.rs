@@ -1,6 +1,7 @@
-//! Our `swtpm_setup`, `swtpm_cert` and `swtpm_localca` beside Debian's, and all of swtpm's names below libvirt.
+//! Our `swtpm_setup`, `swtpm_cert` and `swtpm_localca` beside Debian's, all of swtpm's names below libvirt, and
+//! `swtpm chardev` inside a guest.
 //!
-//! Each script of `tests/tpm/setup` and `tests/tpm/libvirt` is a test in a folder of its own. `OURS` is a folder of
+//! Each script of `tests/tpm/setup`, `tests/tpm/libvirt` and `tests/tpm/guest` is a test in a folder of its own. `OURS` is a folder of
 //! links that `ironroot tpm install-links` made, `THEIRS` has Debian's programs. What a machine cannot have (no apt,
 //! no such package, no root where libvirt needs it) is skipped, which the closing line of the run counts.
 
@@ -31,10 +32,21 @@ fn main() {
         "qemu-system-x86_64",
         "unshare",
     ];
+    let guest = ["qemu-system-x86_64", "ldd", "busybox"];
+    let has_driver =
+        kernel().is_some_and(|kernel| kernel.with_file_name("tpm_vtpm_proxy.ko").exists());
     let mut trials = Vec::new();
-    for (group, needs, usable) in [
-        ("setup", &setup[..], true),
-        ("libvirt", &libvirt[..], namespaces() && kernel().is_some()),
+    let unpacked = "the kernel that `cargo xtask setup` unpacks";
+    let rooted = format!("root with namespaces, and {unpacked}");
+    for (group, needs, usable, takes) in [
+        ("setup", &setup[..], true, ""),
+        (
+            "libvirt",
+            &libvirt[..],
+            namespaces() && kernel().is_some(),
+            &*rooted,
+        ),
+        ("guest", &guest[..], has_driver, unpacked),
     ] {
         for script in scripts(&folder.join(group)) {
             let name = format!("{group}::{}", stem(&script));
@@ -44,9 +56,7 @@ fn main() {
                     "skipped: {name}: {program} is not here; `cargo xtask setup` installs it where apt can reach it"
                 );
             } else if !usable {
-                eprintln!(
-                    "skipped: {name}: it takes root with namespaces, and the kernel that `cargo xtask setup` unpacks"
-                );
+                eprintln!("skipped: {name}: it takes {takes}");
             }
             let present = missing.is_none() && usable;
             trials.push(Trial::test(name, move || run(&script)).with_ignored_flag(!present));

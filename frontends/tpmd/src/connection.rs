@@ -3,7 +3,8 @@
 //! What a client may make the daemon keep is bounded: one message of input, one answer of output. A
 //! client that does not fetch its answer is not read from either.
 
-use rustix::fs::OFlags;
+use crate::protocol::data::{self, Message};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use std::io::IoSliceMut;
@@ -22,6 +23,37 @@ pub(crate) enum Role {
     Control,
 }
 
+/// What carries a connection's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// Connected.
+    Socket,
+    /// A character device that is a stream of bytes.
+    Device,
+    /// A vTPM proxy's descriptor, which has no type: a read is a command, a write its answer.
+    Proxy,
+}
+
+impl Carrier {
+    /// Of a descriptor that was inherited or made; the sandbox does not let this be asked.
+    ///
+    /// # Errors
+    /// `NOTSUP` for a file or a folder.
+    pub(crate) fn of(descriptor: &OwnedFd) -> rustix::io::Result<Self> {
+        let status = rustix::fs::fstat(descriptor)?;
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::Socket => Ok(Self::Socket),
+            FileType::CharacterDevice => Ok(Self::Device),
+            FileType::Unknown => Ok(Self::Proxy),
+            FileType::RegularFile
+            | FileType::Directory
+            | FileType::Symlink
+            | FileType::Fifo
+            | FileType::BlockDevice => Err(Errno::NOTSUP),
+        }
+    }
+}
+
 /// Names a connection for as long as the daemon lives.
 pub(crate) type ConnectionId = u64;
 
@@ -33,6 +65,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) role: Role,
     descriptor: OwnedFd,
+    carrier: Carrier,
     pub(crate) input: Vec<u8>,
     output: Vec<u8>,
     /// The first descriptor that came along and was not taken yet.
@@ -49,10 +82,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Takes a connected stream over.
+    /// Takes over a connected socket, or a device that commands come from.
     pub(crate) fn new(
         id: ConnectionId,
         role: Role,
+        carrier: Carrier,
         descriptor: OwnedFd,
     ) -> rustix::io::Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&descriptor)?;
@@ -61,6 +95,7 @@ impl Connection {
             id,
             role,
             descriptor,
+            carrier,
             input: Vec::new(),
             output: Vec::new(),
             passed: None,
@@ -129,6 +164,19 @@ impl Connection {
         Ok(received.bytes)
     }
 
+    /// The message at the front of the data channel's input, and its length.
+    pub(crate) fn message(&self, max_command: usize) -> Option<(Message<'_>, usize)> {
+        match self.carrier {
+            Carrier::Socket | Carrier::Device => data::parse(&self.input, max_command),
+            Carrier::Proxy => data::parse_whole(&self.input, max_command),
+        }
+    }
+
+    /// What came makes no sense: a stream cannot be followed any further.
+    pub(crate) fn lose_track(&mut self) {
+        self.ending |= self.carrier != Carrier::Proxy;
+    }
+
     /// Forgets the first `len` bytes of input, which were a message.
     pub(crate) fn consume(&mut self, len: usize) {
         let len = len.min(self.input.len());
@@ -159,8 +207,18 @@ impl Connection {
     }
 
     fn send(&self) -> rustix::io::Result<usize> {
-        // Not `write`: a client that is gone is an error here, not a signal.
-        rustix::net::send(&self.descriptor, &self.output, SendFlags::NOSIGNAL)
+        match self.carrier {
+            // Not `write`: a client that is gone is an error here, not a signal.
+            Carrier::Socket => {
+                rustix::net::send(&self.descriptor, &self.output, SendFlags::NOSIGNAL)
+            }
+            Carrier::Device => rustix::io::write(&self.descriptor, &self.output),
+            Carrier::Proxy => match rustix::io::write(&self.descriptor, &self.output) {
+                // The kernel has lost patience: nobody waits for this answer any more, but the next command comes.
+                Err(Errno::IO) => Ok(self.output.len()),
+                other => other,
+            },
+        }
     }
 
     /// Whether nothing more will happen on it.

@@ -108,18 +108,20 @@ impl<E: Engine> Machine<E> {
         done.inspect(|len| self.done(*len))
     }
 
-    /// As [`begin`](Self::begin), but the vendor command that sets the locality is answered here.
+    /// As [`begin`](Self::begin), but the vendor command that sets the locality, up to `most`, is answered here.
     pub(crate) fn begin_or_set_locality(
         &mut self,
         locality: Option<u8>,
         command: &[u8],
+        most: u8,
     ) -> Option<usize> {
-        let Some(([0x80, 1, 0, 0, 0, 11], [0x20, 0, 0x10, 0, number])) =
+        // swtpm's clients send it without a session, Linux with the tag of one that is not there.
+        let Some(([0x80, 1 | 2, 0, 0, 0, 11], [0x20, 0, 0x10, 0, number])) =
             command.split_first_chunk()
         else {
             return self.begin(locality, command);
         };
-        let code = match self.set_locality(*number) {
+        let code = match *number <= most && self.set_locality(*number) {
             true => 0,
             false => LOCALITY,
         };

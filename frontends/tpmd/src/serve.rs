@@ -197,7 +197,9 @@ impl Plan<'_> {
         };
         let mut server = Server::new(*machine, setting);
         for (role, client) in clients {
-            server.take_client(role, client);
+            if !server.take_client(role, client) {
+                bail!("an inherited descriptor is neither a socket nor a character device");
+            }
         }
         if self.sandbox {
             sandbox::enter()?;

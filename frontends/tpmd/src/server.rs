@@ -8,7 +8,7 @@
 mod blobs;
 mod doors;
 
-use crate::connection::{Connection, ConnectionId, Role};
+use crate::connection::{Carrier, Connection, ConnectionId, Role};
 use crate::engine::Engine;
 use crate::listen::Listener;
 use crate::log::Log;
@@ -99,9 +99,10 @@ impl<E: Engine> Server<E> {
         }
     }
 
-    /// Takes over a client that is connected already.
-    pub(crate) fn take_client(&mut self, role: Role, descriptor: OwnedFd) {
-        self.admit(role, descriptor, role == Role::Data);
+    /// Takes over a client that is connected already; `false`: it is neither a socket nor a device.
+    pub(crate) fn take_client(&mut self, role: Role, descriptor: OwnedFd) -> bool {
+        Carrier::of(&descriptor)
+            .is_ok_and(|carrier| self.admit(role, carrier, descriptor, role == Role::Data))
     }
 
     /// Serves until somebody says stop, then shuts the TPM down in order.
@@ -226,7 +227,7 @@ impl<E: Engine> Server<E> {
             return;
         };
         while !connection.waiting && !connection.is_over() {
-            let Some((message, len)) = data::parse(&connection.input, max_command) else {
+            let Some((message, len)) = connection.message(max_command) else {
                 break;
             };
             match message {
@@ -246,7 +247,7 @@ impl<E: Engine> Server<E> {
                     let len = self.machine.refuse_length();
                     let answer = self.machine.answer(len);
                     data::put_response(connection.output(), framing, answer);
-                    connection.ending = true;
+                    connection.lose_track();
                 }
             }
             connection.consume(len);
@@ -278,7 +279,7 @@ impl<E: Engine> Server<E> {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let parsed = data::parse(&connection.input, MAX_COMMAND);
+        let parsed = connection.message(MAX_COMMAND);
         let Some((
             Message::Command {
                 framing,
@@ -291,8 +292,12 @@ impl<E: Engine> Server<E> {
             connection.waiting = false;
             return;
         };
-        let done = match self.setting.rules.allow_set_locality {
-            true => self.machine.begin_or_set_locality(locality, command),
+        let rules = &self.setting.rules;
+        let done = match rules.allow_set_locality {
+            true => {
+                let most = if rules.reject_locality_4 { 3 } else { 4 };
+                self.machine.begin_or_set_locality(locality, command, most)
+            }
             false => self.machine.begin(locality, command),
         };
         connection.consume(consumed);
@@ -344,7 +349,7 @@ impl<E: Engine> Server<E> {
     fn overtake(&mut self, id: ConnectionId) -> Option<(Framing, usize, usize)> {
         let index = self.index_of(id)?;
         let connection = self.connections.get(index)?;
-        let (message, consumed) = data::parse(&connection.input, MAX_COMMAND)?;
+        let (message, consumed) = connection.message(MAX_COMMAND)?;
         let Message::Command {
             framing,
             locality,
@@ -373,7 +378,7 @@ impl<E: Engine> Server<E> {
             .collect();
         for (role, descriptor) in accepted {
             self.make_room();
-            if !self.admit(role, descriptor, false) {
+            if !self.admit(role, Carrier::Socket, descriptor, false) {
                 self.setting
                     .log
                     .line("too many connections: one was turned away");
@@ -381,11 +386,17 @@ impl<E: Engine> Server<E> {
         }
     }
 
-    fn admit(&mut self, role: Role, descriptor: OwnedFd, was_passed: bool) -> bool {
+    fn admit(
+        &mut self,
+        role: Role,
+        carrier: Carrier,
+        descriptor: OwnedFd,
+        was_passed: bool,
+    ) -> bool {
         if self.connections.len() >= MAX_CONNECTIONS {
             return false;
         }
-        let Ok(mut connection) = Connection::new(self.next_id, role, descriptor) else {
+        let Ok(mut connection) = Connection::new(self.next_id, role, carrier, descriptor) else {
             return false;
         };
         connection.was_passed = was_passed;

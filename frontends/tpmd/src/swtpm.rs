@@ -7,10 +7,13 @@ use crate::serve::{Doors, Plan, StartUp, stop_signal};
 use crate::server::{Rules, Terminate};
 use crate::state::{KeySource, StateOptions};
 use anyhow::{Context as _, Result};
+use ironroot_port_host::VtpmProxy;
 use ironroot_tpm::Profile;
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 /// A way to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,10 @@ pub enum Door {
     Listening(i32),
     /// A connected client, by the number of its descriptor.
     Connected(i32),
+    /// A character device, by its path.
+    Device(PathBuf),
+    /// A new TPM of this machine's kernel.
+    Proxy,
 }
 
 /// Where the process's number goes.
@@ -59,11 +66,16 @@ pub struct SwtpmOptions {
     pub sandbox: bool,
 }
 
-/// Serves a TPM of the profile `pc-client` until SIGTERM, SIGINT, or a client's wish.
+/// Serves a TPM of the profile `pc-client` until SIGTERM, SIGINT, or a client's wish. `made` is told of a new TPM of the
+/// kernel's, `ready` where the TPM can be reached.
 ///
 /// # Errors
 /// What was wrong, with which file or address, and what to try.
-pub fn serve_as_swtpm(options: &SwtpmOptions, ready: impl FnOnce(&str)) -> Result<()> {
+pub fn serve_as_swtpm(
+    options: &SwtpmOptions,
+    made: impl Fn(&VtpmProxy),
+    ready: impl FnOnce(&str),
+) -> Result<()> {
     let log = Log::open_with(&options.log)?;
     let stop = stop_signal()?;
     let pid = match &options.pid {
@@ -74,7 +86,7 @@ pub fn serve_as_swtpm(options: &SwtpmOptions, ready: impl FnOnce(&str)) -> Resul
         state: &options.state,
         migration_key: options.migration_key.as_ref(),
         release_lock: options.release_lock,
-        doors: &|| open(options),
+        doors: &|| open(options, &made),
         power: options.power,
         profile: &Profile::PC_CLIENT,
         pid,
@@ -90,7 +102,7 @@ pub fn serve_as_swtpm(options: &SwtpmOptions, ready: impl FnOnce(&str)) -> Resul
     result
 }
 
-fn open(options: &SwtpmOptions) -> Result<Doors> {
+fn open(options: &SwtpmOptions, made: &dyn Fn(&VtpmProxy)) -> Result<Doors> {
     let mut doors = Doors {
         listeners: Vec::new(),
         clients: Vec::new(),
@@ -107,6 +119,19 @@ fn open(options: &SwtpmOptions) -> Result<Doors> {
             }
             Some(Door::Listening(number)) => doors.listeners.push(Listener::adopt(*number, role)?),
             Some(Door::Connected(number)) => doors.clients.push((role, inherited(*number)?)),
+            Some(Door::Device(path)) => {
+                let device = open_device(path);
+                let device = device.with_context(|| format!("cannot open {}", path.display()))?;
+                doors.clients.push((role, device));
+            }
+            Some(Door::Proxy) => {
+                let proxy = VtpmProxy::create().context(
+                    "cannot make a TPM of the kernel's by /dev/vtpmx: that takes root and the module \
+                     tpm_vtpm_proxy",
+                )?;
+                made(&proxy);
+                doors.clients.push((role, proxy.descriptor));
+            }
         }
     }
     if let Some(PidTarget::Descriptor(number)) = options.pid {
@@ -114,4 +139,14 @@ fn open(options: &SwtpmOptions) -> Result<Doors> {
         write!(file, "{}", std::process::id()).context("cannot write the process's number")?;
     }
     Ok(doors)
+}
+
+fn open_device(path: &Path) -> std::io::Result<OwnedFd> {
+    let device = File::options()
+        .read(true)
+        .write(true)
+        // It must not become this process's controlling terminal.
+        .custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed())
+        .open(path)?;
+    Ok(device.into())
 }

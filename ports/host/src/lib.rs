@@ -9,6 +9,7 @@ mod partition;
 mod private_files;
 mod serial;
 mod server;
+mod vtpm_proxy;
 pub mod wire;
 
 pub use entropy::OsEntropy;
@@ -20,3 +21,4 @@ pub use partition::{PartitionLink, ProcessRunner};
 pub use private_files::{PrivateDirectory, open_log, open_private};
 pub use serial::{BAUD, Serial, SerialPort};
 pub use server::{Call, Connection, DEFAULT_CLIENT, Server};
+pub use vtpm_proxy::VtpmProxy;

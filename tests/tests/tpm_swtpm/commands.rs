@@ -151,6 +151,18 @@ const LINES: &[&str] = &[
     "socket --tpm2 --print-states --tpmstate dir=@/state",
     "socket --print-capabilities",
     "chardev --print-capabilities",
+    "chardev --help",
+    "chardev --tpm2",
+    "chardev --tpm2 --tpmstate dir=@/state",
+    "chardev --tpm2 --tpmstate dir=@/state --port 1",
+    "chardev --tpm2 --tpmstate dir=@/state --server type=unixio,path=@/d",
+    "chardev --tpm2 --tpmstate dir=@/state --terminate",
+    "chardev --tpm2 --tpmstate dir=@/state --fd 0",
+    "chardev --tpm2 --tpmstate dir=@/state --fd 77",
+    "chardev --tpm2 --tpmstate dir=@/state --chardev @/nothing",
+    "chardev --tpm2 --tpmstate dir=@/state --vtpm-proxy --fd 0",
+    "socket --tpm2 --tpmstate dir=@/state --vtpm-proxy",
+    "socket --tpm2 --tpmstate dir=@/state --chardev /dev/null",
     "socket --print-capabilities operand",
 ];
 
@@ -251,8 +263,16 @@ fn what_is_not_there_is_refused_in_words() -> Result<(), Failed> {
         (&["socket", "--tpmstate", &state][..], "--tpm2"),
         (&["cuse", "--tpm2", "-n", "tpm"], "CUSE"),
         (
-            &["chardev", "--tpm2", "--tpmstate", &state, "--vtpm-proxy"],
-            "chardev",
+            &[
+                "chardev",
+                "--tpm2",
+                "--tpmstate",
+                &state,
+                "--vtpm-proxy",
+                "--fd",
+                "9",
+            ],
+            "vTPM proxy",
         ),
         (
             &["socket", "--tpm2", "--tpmstate", "backend-uri=file:///x"],
@@ -295,7 +315,7 @@ fn what_is_not_there_is_refused_in_words() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The vendor command that sets the locality.
+/// The vendor command that sets the locality; Linux sends it with the tag 0x8002.
 fn set_locality(number: u8) -> [u8; 11] {
     [0x80, 1, 0, 0, 0, 11, 0x20, 0, 0x10, 0, number]
 }
@@ -310,7 +330,13 @@ fn localities_and_the_vendor_command_follow_the_option() -> Result<(), Failed> {
     let more = [&flags[..], &["reject-locality-4,allow-set-locality"]].concat();
     let open = place.start(Whose::Ours, "open", &more);
     assert_eq!(code(open.client().transact(&set_locality(3))?), 0);
-    assert_eq!(code(open.client().transact(&set_locality(5))?), 0x907);
+    let mut as_linux = set_locality(2);
+    as_linux[1] = 2;
+    assert_eq!(code(open.client().transact(&as_linux)?), 0);
+    for refused in [4, 5] {
+        let answer = open.client().transact(&set_locality(refused))?;
+        assert_eq!(code(answer), 0x907);
+    }
     assert!(open.refuses(&["-l", "4"]).contains("0x3d"));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A guest that has a TPM: QEMU for PCs, a static busybox, and Debian's kernel for cloud machines, unpacked
-//! below `target` and not installed.
+//! A guest that has a TPM: QEMU for PCs, a static busybox, and Debian's kernel for cloud machines with its driver of
+//! TPMs that a process provides, unpacked below `target` and not installed.
 
 use super::apt;
 use crate::place::{Place, on_path};
@@ -11,9 +11,17 @@ use std::process::Command;
 /// The package that names the kernel's own package.
 const KERNEL: &str = "linux-image-cloud-amd64";
 
+/// The driver's file, a module of that kernel's.
+const DRIVER: &str = "tpm_vtpm_proxy.ko";
+
 /// The kernel's image, once it was unpacked.
 pub(crate) fn kernel(place: &Place) -> PathBuf {
     place.work().join("guest/vmlinuz")
+}
+
+/// The driver behind `/dev/vtpmx`, beside the kernel.
+fn driver(place: &Place) -> PathBuf {
+    place.work().join("guest").join(DRIVER)
 }
 
 /// Makes them present; with QEMU comes what makes its images.
@@ -27,7 +35,7 @@ pub(super) fn ensure(place: &Place) -> Result<()> {
     apt::ensure("a static busybox", &["busybox-static"], || {
         Path::new("/usr/share/doc/busybox-static").exists()
     })?;
-    if kernel(place).exists() {
+    if kernel(place).exists() && driver(place).exists() {
         return Ok(());
     }
     unpack(place).context("the kernel of the guest")
@@ -66,6 +74,14 @@ fn unpack(place: &Place) -> Result<()> {
         bail!("{package} has no kernel in it");
     };
     std::fs::copy(image, kernel(place))?;
+    let modules = std::fs::read_dir(directory.join("root/lib/modules"))?.flatten();
+    let module = modules
+        .map(|version| version.path().join("kernel/drivers/char/tpm").join(DRIVER))
+        .find(|path| path.exists());
+    let Some(module) = module else {
+        bail!("{package} has no {DRIVER} in it");
+    };
+    std::fs::copy(module, driver(place))?;
     std::fs::remove_file(archive)?;
     std::fs::remove_dir_all(directory.join("root"))?;
     Ok(())

@@ -64,6 +64,17 @@ pub fn parse(input: &[u8], max_command: usize) -> Option<(Message<'_>, usize)> {
     }
 }
 
+/// The same where each read is one message, as from a vTPM proxy: what is no whole bare command can be refused, and the
+/// next is a new one.
+#[must_use]
+pub fn parse_whole(input: &[u8], max_command: usize) -> Option<(Message<'_>, usize)> {
+    if input.is_empty() {
+        return None;
+    }
+    let whole = bare(input, max_command).filter(|(_, len)| *len == input.len());
+    whole.or(Some((Message::Unreadable(Framing::Bare), input.len())))
+}
+
 fn framed(input: &[u8], max_command: usize) -> Option<(Message<'_>, usize)> {
     let locality = *input.get(4)?;
     let Some(len) = bounded(word(input, 5)?, max_command) else {
@@ -125,6 +136,22 @@ mod tests {
     fn simulator(command: &[u8]) -> Vec<u8> {
         let len = u32::try_from(command.len()).unwrap().to_be_bytes();
         [&[0, 0, 0, 8, 3], &len[..], command].concat()
+    }
+
+    #[test]
+    fn where_a_read_is_a_message_nothing_waits_for_more() {
+        let (message, len) = parse_whole(&GET_RANDOM, 4096).unwrap();
+        assert!(matches!(message, Message::Command { command, .. } if command == GET_RANDOM));
+        assert_eq!(len, GET_RANDOM.len());
+        assert_eq!(parse_whole(&[], 4096), None);
+        let longer = [&GET_RANDOM[..], &[0]].concat();
+        let mut short: Vec<_> = (1..GET_RANDOM.len()).map(|len| &GET_RANDOM[..len]).collect();
+        // Headers that lie, and what would begin a session with a simulator.
+        short.extend([&longer[..], &[0x80, 1, 0, 0, 0, 4], &[0, 0, 0, 15, 0, 0, 0, 1]]);
+        for input in short {
+            let refused = Some((Message::Unreadable(Framing::Bare), input.len()));
+            assert_eq!(parse_whole(input, 4096), refused, "{input:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ends that command first; its client is told that it was cancelled.
 
 use super::{Server, Terminate};
-use crate::connection::{Connection, Role};
+use crate::connection::{Carrier, Connection, Role};
 use crate::engine::Engine;
 use crate::info;
 use crate::machine::MIN_BUFFER;
@@ -228,7 +228,7 @@ impl<E: Engine> Server<E> {
             .any(|one| one.was_passed && !one.is_over());
         match passed {
             Some(descriptor) if !has_one => {
-                if self.admit(Role::Data, descriptor, true) {
+                if self.admit(Role::Data, Carrier::Socket, descriptor, true) {
                     ControlResult::Success
                 } else {
                     ControlResult::IoError

@@ -3,12 +3,14 @@
 use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode, Stdio};
 
 /// Set for the process that serves. Its standard output is a pipe to the one that waits.
 const MARK: &str = "IRONROOT_SWTPM_DAEMON";
+/// What it says last. What comes before is for who started it.
+const READY: u8 = b'+';
 
 /// Whether this is the process that serves.
 pub(super) fn is_child() -> bool {
@@ -26,9 +28,11 @@ pub(super) fn start(interface: &str, args: &[OsString]) -> Result<ExitCode> {
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start the process that serves")?;
-    let mut said = [0; 1];
+    let mut said = Vec::new();
     let pipe = child.stdout.take().context("no pipe")?;
-    let is_ready = { pipe }.read(&mut said).is_ok_and(|len| len == 1);
+    BufReader::new(pipe).read_until(READY, &mut said)?;
+    let is_ready = said.pop_if(|last| *last == READY).is_some();
+    std::io::stdout().write_all(&said)?;
     if is_ready {
         return Ok(ExitCode::SUCCESS);
     }
@@ -54,7 +58,7 @@ impl Background {
     /// Tells who waits, and lets go of its terminal and pipes.
     pub(super) fn ready(&self) {
         let mut out = std::io::stdout();
-        let _ = out.write_all(b"+").and_then(|()| out.flush());
+        let _ = out.write_all(&[READY]).and_then(|()| out.flush());
         let _ = rustix::stdio::dup2_stdout(&self.nothing);
         let _ = rustix::stdio::dup2_stderr(&self.nothing);
     }

@@ -16,6 +16,7 @@ pub(super) const GENERAL: &str = "\
 TPM emulator with choice of interface.
 
 Usage: swtpm socket [options]
+       swtpm chardev [options]
        swtpm -v|--version
 
 Use the --help option to see the help screen for each interface type.
@@ -24,14 +25,37 @@ Use the --version options to see version information.
 
 /// Of one interface.
 pub(super) fn of(interface: &str) -> String {
-    format!("Usage: swtpm {interface} [options]\n\n{OPTIONS}")
+    let channel = match interface {
+        "chardev" => DEVICE,
+        _ => SOCKET,
+    };
+    format!("Usage: swtpm {interface} [options]\n\n{ABOUT}\n{channel}{OPTIONS}")
 }
 
-const OPTIONS: &str = "\
+const ABOUT: &str = "\
 This is Ironroot's TPM 2.0 with swtpm's command line. State is kept in Ironroot's own format; swtpm's
 state is recognised and left alone.
+";
 
-  --tpm2            TPM 2.0; there is no other, and without the option nothing starts
+/// The data channel of `swtpm chardev`.
+const DEVICE: &str = "  --vtpm-proxy      have the kernel make a /dev/tpmN, and answer what comes from there. That takes root and
+                    the module tpm_vtpm_proxy; no INIT is needed; the device goes when this program ends
+  -c, --chardev DEVICE
+                    data channel over this character device
+  -f, --fd FD       data channel over this open character device, or a descriptor of /dev/vtpmx
+";
+
+/// The data channel of `swtpm socket`.
+const SOCKET: &str = "  --server [type=tcp][,port=PORT[,bindaddr=ADDRESS]][,fd=FD][,disconnect]
+  --server type=unixio[,path=PATH][,fd=FD][,mode=0...][,uid=UID][,gid=GID][,disconnect]
+                    data channel; fd is a connected client; disconnect: one answer for each connection
+  -p, --port PORT   data channel at this port of 127.0.0.1
+  -f, --fd FD       data channel over this connected socket
+  -t, --terminate   end when a client of the data channel goes
+";
+
+/// Of both.
+const OPTIONS: &str = "  --tpm2            TPM 2.0; there is no other, and without the option nothing starts
   --tpmstate dir=DIR[,mode=0...] | backend-uri=dir://DIR
                     the directory of the state, which only its owner can read whatever the mode; the
                     variable TPM_PATH can be used instead
@@ -39,11 +63,6 @@ state is recognised and left alone.
          [,uid=UID][,gid=GID]
                     control channel: a Unix socket, a port (on 127.0.0.1 by default), a socket that
                     listens already (fd), or a connected client (clientfd)
-  --server [type=tcp][,port=PORT[,bindaddr=ADDRESS]][,fd=FD][,disconnect]
-  --server type=unixio[,path=PATH][,fd=FD][,mode=0...][,uid=UID][,gid=GID][,disconnect]
-                    data channel; fd is a connected client; disconnect: one answer for each connection
-  -p, --port PORT   data channel at this port of 127.0.0.1
-  -f, --fd FD       data channel over this connected socket
   --flags [not-need-init][,startup-clear|startup-state|startup-none]
                     power without INIT over the control channel; a Startup to begin with
   --locality [reject-locality-4][,allow-set-locality]
@@ -61,7 +80,6 @@ state is recognised and left alone.
                     write the process's number
   -r, --runas USER  become this user first
   -d, --daemon      return when the TPM can be used
-  -t, --terminate   end when a client of the data channel goes
   --seccomp action=none|kill
                     none: do not give up system calls after the start
   --print-capabilities

@@ -1,4 +1,5 @@
-//! `swtpm`, as Debian 12's swtpm 0.7.1 takes its options and answers: a TPM 2.0 over sockets.
+//! `swtpm`, as Debian 12's swtpm 0.7.1 takes its options and answers: a TPM 2.0 over sockets, or as a device of the
+//! machine's kernel.
 //!
 //! Differences on purpose stand in `docs/tpm-compatibility.md`: no TPM 1.2, no CUSE device, state in our own format.
 
@@ -81,7 +82,8 @@ fn start(interface: &str, args: &[OsString], options: Options) -> anyhow::Result
         true => Some(background::Background::enter()?),
         false => None,
     };
-    ironroot_tpmd::serve_as_swtpm(&options.serve, |_| {
+    let made = |device: &_| println!("New TPM device: {device}");
+    ironroot_tpmd::serve_as_swtpm(&options.serve, made, |_| {
         if let Some(background) = &background {
             background.ready();
         }

@@ -43,19 +43,15 @@ impl Wrong {
 
 pub(super) type Outcome<T> = Result<T, Wrong>;
 
-const KNOWN: [Known; 22] = [
+/// Of both interfaces.
+const KNOWN: [Known; 17] = [
     flag("help"),
     flag("tpm2"),
     flag("daemon"),
-    flag("terminate"),
-    flag("vtpm-proxy"),
     flag("print-capabilities"),
     flag("print-states"),
-    value("port"),
     value("fd"),
-    value("chardev"),
     value("ctrl"),
-    value("server"),
     value("log"),
     value("key"),
     value("migration-key"),
@@ -67,6 +63,14 @@ const KNOWN: [Known; 22] = [
     value("runas"),
     value("seccomp"),
 ];
+
+/// Of one of them.
+fn more(interface: &str) -> &'static [Known] {
+    match interface {
+        "chardev" => &const { [flag("vtpm-proxy"), value("chardev")] },
+        _ => &const { [flag("terminate"), value("port"), value("server")] },
+    }
+}
 
 /// Short options and the long ones that they stand for.
 const SHORT: [(&str, &str); 7] = [
@@ -86,7 +90,8 @@ pub(super) fn read(interface: &str, args: Vec<OsString>) -> Outcome<Wish> {
         None => arg,
     };
     let args = args.into_iter().map(long).collect();
-    let given = getopt::parse(&KNOWN, Dashes::Two, args).map_err(Wrong::Usage)?;
+    let known = [&KNOWN, more(interface)].concat();
+    let given = getopt::parse(&known, Dashes::Two, args).map_err(Wrong::Usage)?;
     if given.has("help") {
         return Ok(Wish::Help);
     }
@@ -117,21 +122,20 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
             "Only TPM 2.0 is supported: --tpm2 is needed (there is no TPM 1.2 here)".into(),
         ));
     }
-    if interface == "chardev" {
-        return Err(Wrong::said(
-            "The chardev interface is not supported; use `swtpm socket`".into(),
-        ));
-    }
-    if given.has("vtpm-proxy") || given.get("chardev").is_some() {
-        return Err(Wrong::Usage(
-            "--vtpm-proxy and --chardev belong to `swtpm chardev`".into(),
-        ));
-    }
     let control = given.get("ctrl").map(control).transpose()?;
-    let (data, disconnect) = data(given)?;
+    let is_device = interface == "chardev";
+    let (data, disconnect) = match is_device {
+        true => (Some(device(given)?), false),
+        false => data(given)?,
+    };
     let mut rules = locality(given.get("locality"))?;
     rules.disconnect = disconnect;
-    let power = flags(given.get("flags"))?;
+    let mut power = flags(given.get("flags"))?;
+    if data == Some(Door::Proxy) {
+        // The kernel sets it before each command, and sends no INIT.
+        rules.allow_set_locality = true;
+        power = power.or(Some(StartUp::Clear));
+    }
     let serve = SwtpmOptions {
         state: StateOptions {
             directory: directory(given)?,
@@ -148,7 +152,7 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
         control,
         power,
         rules,
-        terminate: match given.has("terminate") {
+        terminate: match is_device || given.has("terminate") {
             true => Terminate::AfterData,
             false => Terminate::Never,
         },
@@ -234,6 +238,34 @@ fn control(text: &str) -> Outcome<Door> {
             "clientfd is only valid for UnixIO control channels".into(),
         )),
         (None, None) => place(&parts, unix, "control channel"),
+    }
+}
+
+/// `--vtpm-proxy`, `--chardev`, `--fd`.
+fn device(given: &Given) -> Outcome<Door> {
+    let opened = match (given.get("chardev"), given.get("fd")) {
+        (Some(path), _) => Some(Door::Device(path.into())),
+        (None, Some(number)) => {
+            let text = format!("fd={number}");
+            let number = Parts::of("fd", &text, &["fd"])?.descriptor("fd")?;
+            if number.is_some_and(|number| number < 3) {
+                return Err(Wrong::said(
+                    "Error: Cannot accept file descriptors with values 0, 1, or 2".into(),
+                ));
+            }
+            number.map(Door::Connected)
+        }
+        (None, None) => None,
+    };
+    match (given.has("vtpm-proxy"), opened) {
+        (true, Some(_)) => Err(Wrong::said(
+            "Cannot use vTPM proxy with a provided device.".into(),
+        )),
+        (true, None) => Ok(Door::Proxy),
+        (false, Some(door)) => Ok(door),
+        (false, None) => Err(Wrong::said(
+            "Error: Missing character device or file descriptor".into(),
+        )),
     }
 }
 
