@@ -1,6 +1,7 @@
 //! Six curves against OpenSSL, Wycheproof and a model in Python, and what must be refused.
 
 #![cfg(all(
+    feature = "tpm-sha1",
     feature = "tpm-p224",
     feature = "tpm-p384",
     feature = "tpm-p521",

@@ -1,6 +1,11 @@
 //! SHA-3, SM3, SM4 and CMAC against the examples of their standards, Wycheproof and OpenSSL.
 
-#![cfg(all(feature = "tpm-sha3", feature = "tpm-sm"))]
+#![cfg(all(
+    feature = "tpm-sha1",
+    feature = "tpm-sha3",
+    feature = "tpm-sm",
+    feature = "tpm-modes"
+))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! RSA of all sizes and paddings against OpenSSL, and what must be refused.
 
-#![cfg(feature = "tpm-rsa")]
+#![cfg(all(feature = "tpm-rsa", feature = "tpm-sha1"))]
 
 mod common;
 

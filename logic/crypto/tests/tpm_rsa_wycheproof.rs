@@ -1,6 +1,6 @@
 //! RSA signatures and ciphertexts of Wycheproof, with the hashes that a TPM has.
 
-#![cfg(feature = "tpm-rsa")]
+#![cfg(all(feature = "tpm-rsa", feature = "tpm-sha1"))]
 
 use ironroot_crypto::Secret;
 use ironroot_crypto::drbg::Drbg;

@@ -2,6 +2,7 @@
 //! examples of GM/T 0003.5.
 
 #![cfg(all(
+    feature = "tpm-sha1",
     feature = "tpm-p224",
     feature = "tpm-p384",
     feature = "tpm-p521",

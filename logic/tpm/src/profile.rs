@@ -71,11 +71,13 @@ pub struct Profile {
     pub identity: Identity,
 }
 
-/// The four banks of swtpm.
-const FOUR_BANKS: &[HashAlgorithm] = &[
+/// The four banks of swtpm, or those of the small build.
+const ALL_BANKS: &[HashAlgorithm] = &[
+    #[cfg(feature = "full")]
     HashAlgorithm::Sha1,
     HashAlgorithm::Sha256,
     HashAlgorithm::Sha384,
+    #[cfg(feature = "full")]
     HashAlgorithm::Sha512,
 ];
 
@@ -88,7 +90,7 @@ impl Profile {
         active_sessions: 64,
         persistent_objects: 64,
         nv_indices: 256,
-        pcr_banks: FOUR_BANKS,
+        pcr_banks: ALL_BANKS,
         identity: Identity::SWTPM,
     };
     /// As a TPM of a personal computer (PC Client Platform TPM Profile).
@@ -99,7 +101,7 @@ impl Profile {
         active_sessions: 64,
         persistent_objects: 64,
         nv_indices: 256,
-        pcr_banks: FOUR_BANKS,
+        pcr_banks: ALL_BANKS,
         identity: Identity::SWTPM,
     };
     /// For a Cortex-M.

@@ -46,6 +46,7 @@ pub(crate) enum Role {
     /// As the object's attributes say: policy, or the auth value.
     Admin,
     /// Policy alone, with the command in it.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "no command has it"))]
     Duplicate,
 }
 
@@ -66,6 +67,7 @@ pub(crate) enum Place {
     /// The same, or `TPM_RH_NULL`.
     EntityOrNull,
     /// Anything that may be under a parent handle: object or hierarchy.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "no command has it"))]
     Parent,
     /// Owner, platform, endorsement, null.
     Hierarchy,

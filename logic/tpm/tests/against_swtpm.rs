@@ -1,5 +1,6 @@
 //! Random commands on NV, PCRs, hierarchies, lockout and capabilities, answered as Debian's swtpm answered them.
 //! `vectors/state.py` made the commands and asked swtpm; nothing of ours was asked.
+#![cfg(feature = "full")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! GetCapability: every list, from every start, with every count.
+#![cfg(feature = "full")]
 
 mod common;
 mod state_common;

@@ -1,5 +1,6 @@
 //! Every command that writes, with a store that refuses: nothing changes, in memory or in the store, and the answer
 //! says so. With a store that takes it: one commit, and what was committed stands without the answer.
+#![cfg(feature = "full")]
 
 mod common;
 mod state_common;

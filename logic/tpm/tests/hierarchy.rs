@@ -113,6 +113,7 @@ fn hierarchies_turn_themselves_off_and_the_platform_turns_them_on() {
     assert_eq!(again, rc::handle(rc::HIERARCHY, 1));
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn auth_values_are_changed_one_by_one_and_stay() {
     let mut machine = Machine::new();
@@ -138,6 +139,7 @@ fn auth_values_are_changed_one_by_one_and_stay() {
     assert_eq!(null, rc::handle(rc::VALUE, 1));
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn policies_are_set_with_a_digest_of_their_hash_only() {
     let mut machine = Machine::new();

@@ -12,6 +12,7 @@ const NV_RANGE: u32 = 0x146;
 const NV_LOCKED: u32 = 0x148;
 const NV_AUTHORIZATION: u32 = 0x149;
 const NV_UNINITIALIZED: u32 = 0x14a;
+#[cfg(feature = "full")]
 const NV_SPACE: u32 = 0x14b;
 const NV_DEFINED: u32 = 0x14c;
 
@@ -96,6 +97,7 @@ fn reads_and_writes_stay_inside_an_index() {
     assert_eq!(machine.send(&trailing, &mut open()).unwrap_err(), rc::SIZE);
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn the_largest_index_holds_what_was_written_in_pieces() {
     let mut machine = Machine::new();
@@ -121,6 +123,7 @@ fn the_largest_index_holds_what_was_written_in_pieces() {
     write(&mut machine, INDEX + 1, &[1; 1024], 0).unwrap();
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn definitions_that_make_no_sense_are_refused() {
     let mut machine = Machine::new();
@@ -469,6 +472,7 @@ fn orderly_data_is_lost_at_a_reset_and_kept_over_restart_and_resume() {
     );
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn orderly_room_is_limited_and_comes_back() {
     let mut machine = Machine::new();
@@ -492,6 +496,7 @@ fn orderly_room_is_limited_and_comes_back() {
     );
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn there_are_as_many_indices_as_the_profile_says() {
     let mut machine = Machine::new();
@@ -545,6 +550,7 @@ fn bits_are_set_and_never_cleared() {
     );
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn an_extended_index_is_the_hash_chain_of_what_it_was_given() {
     let mut machine = Machine::new();

@@ -1,4 +1,5 @@
 //! PCRs: banks, extending, events, resets, allocation, and a random test against a simple model.
+#![cfg(feature = "full")]
 
 mod common;
 mod state_common;

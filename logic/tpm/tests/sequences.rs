@@ -49,10 +49,10 @@ fn hash_gives_the_published_digest_and_a_ticket_where_it_is_safe() {
         (b"", rh::OWNER, false),
     ] {
         let reply = machine
-            .send(&hash(data, alg::SHA1, hierarchy), &mut [])
+            .send(&hash(data, alg::SHA384, hierarchy), &mut [])
             .unwrap();
         let mut reader = reply.reader();
-        assert_eq!(reader.sized(), crypto::hash(Hash::Sha1, &[data]));
+        assert_eq!(reader.sized(), crypto::hash(Hash::Sha384, &[data]));
         let (of, digest) = ticket(&mut reader);
         assert_eq!(of, if with_ticket { hierarchy } else { rh::NULL });
         assert_eq!(!digest.is_empty(), with_ticket);
@@ -88,7 +88,7 @@ fn a_hash_sequence_is_the_hash_of_its_pieces() {
         .iter()
         .map(|len| vec![*len as u8; *len])
         .collect();
-    let (bank, hash) = (alg::SHA512, Hash::Sha512);
+    let (bank, hash) = (alg::SHA384, Hash::Sha384);
     let sequence = start(&mut machine, b"auth", bank);
     let update = |data: &[u8]| Command::new(0x15c).named(sequence, &[]).sized(data);
     for piece in &pieces {
@@ -197,13 +197,16 @@ fn an_event_sequence_hashes_for_all_banks_and_extends() {
     );
     let reply = machine.send(&complete(12), &mut both()).unwrap();
     let mut reader = reply.reader();
-    assert_eq!(reader.u32(), 4);
-    for (bank, hash, len) in [
+    let banks = [
+        #[cfg(feature = "full")]
         (alg::SHA1, Hash::Sha1, 20),
         (alg::SHA256, Hash::Sha256, 32),
         (alg::SHA384, Hash::Sha384, 48),
+        #[cfg(feature = "full")]
         (alg::SHA512, Hash::Sha512, 64),
-    ] {
+    ];
+    assert_eq!(reader.u32(), banks.len() as u32);
+    for (bank, hash, len) in banks {
         let digest = crypto::hash(hash, &[b"first second"]);
         assert_eq!(reader.u16(), bank);
         assert_eq!(reader.take(len), digest);
@@ -293,6 +296,7 @@ fn hmac_gives_the_published_value_at_once_and_in_pieces() {
     );
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn hmac_keys_are_used_as_their_public_area_says() {
     let mut machine = Machine::new();
@@ -332,6 +336,7 @@ fn hmac_keys_are_used_as_their_public_area_says() {
     );
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn sequences_take_slots_and_no_more_than_there_are() {
     let mut machine = Machine::with_profile(&ironroot_tpm::Profile::PC_CLIENT);
@@ -344,6 +349,7 @@ fn sequences_take_slots_and_no_more_than_there_are() {
     assert_eq!(start(&mut machine, b"", alg::SHA1), all[1]);
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn self_tests_pass_and_say_what_was_done() {
     let mut machine = Machine::new();
@@ -409,6 +415,7 @@ fn self_tests_pass_and_say_what_was_done() {
     }
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn random_is_at_most_a_digest_long_and_stirring_changes_it() {
     let mut machine = Machine::new();

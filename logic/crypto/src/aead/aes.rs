@@ -55,7 +55,7 @@ impl Aes {
     }
 
     /// Encrypts one block where the next one needs its result: alone, not as one of a group.
-    #[cfg(feature = "tpm")]
+    #[cfg(feature = "tpm-modes")]
     pub(crate) fn encrypt_single(&self, block: &mut Block) {
         let block = block.into();
         match self {

@@ -5,13 +5,16 @@
 //!
 //! SM4 (GB/T 32907) comes with the feature `tpm-sm`. Its library looks bytes up in a table of 256: where an attacker
 //! shares the processor's cache, the time that takes may depend on the key. AES does not do that.
+//!
+//! CFB, and AES with keys of 16 bytes, are in every build; the other modes and lengths come with the feature `tpm-modes`.
 
-use aes::cipher::{BlockCipherDecrypt, KeyInit};
-use zeroize::Zeroize;
+#[cfg_attr(not(feature = "tpm-modes"), path = "cipher/modes_none.rs")]
+mod modes;
 
-use crate::aead::aes::{Aes, BLOCK_LEN as AES_BLOCK_LEN, Block, xor};
+use crate::aead::aes::{BLOCK_LEN as AES_BLOCK_LEN, Block, xor};
 use crate::bytes::copy_prefix;
 use crate::{CryptoError, Secret};
+use modes::Aes;
 
 /// Length of a block and of an initialisation vector, in bytes.
 pub const BLOCK_LEN: usize = AES_BLOCK_LEN;
@@ -22,7 +25,7 @@ pub const MAX_KEY_LEN: usize = 32;
 /// A block cipher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CipherAlgorithm {
-    /// AES, with keys of 16, 24 or 32 bytes.
+    /// AES, with keys of 16 bytes; of 24 or 32, too, with the feature `tpm-modes`.
     Aes,
     /// SM4, with keys of 16 bytes.
     Sm4,
@@ -74,7 +77,8 @@ impl Cipher {
             CipherAlgorithm::Aes => Encryptor::Aes(Aes::new(key)?),
             #[cfg(feature = "tpm-sm")]
             CipherAlgorithm::Sm4 => {
-                Encryptor::Sm4(sm4::Sm4::new_from_slice(key).map_err(|_| CryptoError::KeyLength)?)
+                let expanded = aes::cipher::KeyInit::new_from_slice(key);
+                Encryptor::Sm4(expanded.map_err(|_| CryptoError::KeyLength)?)
             }
             #[cfg(not(feature = "tpm-sm"))]
             CipherAlgorithm::Sm4 => return Err(CryptoError::InvalidKey),
@@ -118,38 +122,23 @@ impl Cipher {
     ///
     /// A partial last block ends a message: for CFB `iv` is then its ciphertext and zeros, for CTR the counter
     /// after it, for OFB its key-stream block. ECB does not touch `iv`. [`CryptoError::DataLength`] for ECB
-    /// and CBC when the data are no whole blocks; nothing has changed then.
+    /// and CBC when the data are no whole blocks, [`CryptoError::InvalidKey`] for a mode that is not built; nothing has
+    /// changed then.
     pub fn encrypt(
         &self,
         mode: Mode,
         iv: &mut [u8; BLOCK_LEN],
         data: &mut [u8],
     ) -> Result<(), CryptoError> {
-        match mode {
-            Mode::Ecb => self.each_block(data, |block| self.encrypt_block(block)),
-            Mode::Cbc => self.each_block(data, |block| {
-                xor(iv, block);
-                self.encrypt_block(iv);
-                *block = *iv;
-            }),
-            Mode::Cfb => {
-                for part in data.chunks_mut(BLOCK_LEN) {
-                    self.encrypt_block(iv);
-                    xor(part, iv);
-                    *iv = padded(part);
-                }
-                Ok(())
-            }
-            Mode::Ctr => self.key_stream(data, iv, |stream, iv| {
-                *stream = *iv;
-                self.encrypt_block(stream);
-                *iv = u128::from_be_bytes(*iv).wrapping_add(1).to_be_bytes();
-            }),
-            Mode::Ofb => self.key_stream(data, iv, |stream, iv| {
-                self.encrypt_block(iv);
-                *stream = *iv;
-            }),
+        if mode != Mode::Cfb {
+            return self.encrypt_otherwise(mode, iv, data);
         }
+        for part in data.chunks_mut(BLOCK_LEN) {
+            self.encrypt_block(iv);
+            xor(part, iv);
+            *iv = padded(part);
+        }
+        Ok(())
     }
 
     /// Decrypts in place, otherwise as [`encrypt`](Self::encrypt).
@@ -159,68 +148,16 @@ impl Cipher {
         iv: &mut [u8; BLOCK_LEN],
         data: &mut [u8],
     ) -> Result<(), CryptoError> {
-        match mode {
-            Mode::Ecb => {
-                let decryptor = self.decryptor()?;
-                self.each_block(data, |block| decryptor.decrypt(block))
-            }
-            Mode::Cbc => {
-                let decryptor = self.decryptor()?;
-                self.each_block(data, |block| {
-                    let ciphertext = *block;
-                    decryptor.decrypt(block);
-                    xor(block, iv);
-                    *iv = ciphertext;
-                })
-            }
-            Mode::Cfb => {
-                for part in data.chunks_mut(BLOCK_LEN) {
-                    let ciphertext = padded(part);
-                    self.encrypt_block(iv);
-                    xor(part, iv);
-                    *iv = ciphertext;
-                }
-                Ok(())
-            }
-            Mode::Ctr | Mode::Ofb => self.encrypt(mode, iv, data),
+        if mode != Mode::Cfb {
+            return self.decrypt_otherwise(mode, iv, data);
         }
-    }
-
-    fn each_block(
-        &self,
-        data: &mut [u8],
-        mut each: impl FnMut(&mut Block),
-    ) -> Result<(), CryptoError> {
-        let (blocks, []) = data.as_chunks_mut::<BLOCK_LEN>() else {
-            return Err(CryptoError::DataLength);
-        };
-        for block in blocks {
-            each(block);
-        }
-        Ok(())
-    }
-
-    fn key_stream(
-        &self,
-        data: &mut [u8],
-        iv: &mut Block,
-        mut next: impl FnMut(&mut Block, &mut Block),
-    ) -> Result<(), CryptoError> {
-        let mut stream = [0; BLOCK_LEN];
         for part in data.chunks_mut(BLOCK_LEN) {
-            next(&mut stream, iv);
-            xor(part, &stream);
+            let ciphertext = padded(part);
+            self.encrypt_block(iv);
+            xor(part, iv);
+            *iv = ciphertext;
         }
-        stream.zeroize();
         Ok(())
-    }
-
-    fn decryptor(&self) -> Result<Decryptor<'_>, CryptoError> {
-        match &self.encryptor {
-            Encryptor::Aes(_) => self.expose_key(aes_decryptor),
-            #[cfg(feature = "tpm-sm")]
-            Encryptor::Sm4(cipher) => Ok(Decryptor::Sm4(cipher)),
-        }
     }
 }
 
@@ -229,42 +166,6 @@ enum Encryptor {
     Aes(Aes),
     #[cfg(feature = "tpm-sm")]
     Sm4(sm4::Sm4),
-}
-
-/// The decrypting direction. SM4's is the same key.
-enum Decryptor<'a> {
-    Aes128(aes::Aes128Dec),
-    Aes192(aes::Aes192Dec),
-    Aes256(aes::Aes256Dec),
-    #[cfg(feature = "tpm-sm")]
-    Sm4(&'a sm4::Sm4),
-    #[cfg(not(feature = "tpm-sm"))]
-    #[expect(dead_code, reason = "gives the lifetime a place")]
-    Never(&'a core::convert::Infallible),
-}
-
-fn aes_decryptor(key: &[u8]) -> Result<Decryptor<'static>, CryptoError> {
-    match key.len() {
-        16 => aes::Aes128Dec::new_from_slice(key).map(Decryptor::Aes128),
-        24 => aes::Aes192Dec::new_from_slice(key).map(Decryptor::Aes192),
-        _ => aes::Aes256Dec::new_from_slice(key).map(Decryptor::Aes256),
-    }
-    .map_err(|_| CryptoError::KeyLength)
-}
-
-impl Decryptor<'_> {
-    fn decrypt(&self, block: &mut Block) {
-        let block = block.into();
-        match self {
-            Self::Aes128(cipher) => cipher.decrypt_block(block),
-            Self::Aes192(cipher) => cipher.decrypt_block(block),
-            Self::Aes256(cipher) => cipher.decrypt_block(block),
-            #[cfg(feature = "tpm-sm")]
-            Self::Sm4(cipher) => cipher.decrypt_block(block),
-            #[cfg(not(feature = "tpm-sm"))]
-            Self::Never(never) => match **never {},
-        }
-    }
 }
 
 /// At most a block, with zeros behind.

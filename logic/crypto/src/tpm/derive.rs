@@ -99,6 +99,7 @@ const TYPE_SYMCIPHER: u16 = 0x0025;
 
 fn hash(algorithm: u16) -> Result<HashAlgorithm, CryptoError> {
     match algorithm {
+        #[cfg(feature = "tpm-sha1")]
         0x0004 => Ok(HashAlgorithm::Sha1),
         0x000b => Ok(HashAlgorithm::Sha256),
         0x000c => Ok(HashAlgorithm::Sha384),

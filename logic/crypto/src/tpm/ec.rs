@@ -32,11 +32,17 @@ use zeroize::Zeroize;
 
 pub use parameters::CurveParameters;
 
-/// The longest coordinate and scalar, in bytes: P-521.
-pub const MAX_COORDINATE_LEN: usize = 66;
+/// The longest coordinate and scalar of this build, in bytes.
+pub const MAX_COORDINATE_LEN: usize = LARGEST.coordinate_len();
 
-/// The most bytes that [`EcScalar::from_extra_bits`] takes: P-521.
-pub const MAX_EXTRA_BITS_LEN: usize = 74;
+/// The most bytes that [`EcScalar::from_extra_bits`] takes in this build.
+pub const MAX_EXTRA_BITS_LEN: usize = LARGEST.extra_bits_len();
+
+const LARGEST: Curve = match (cfg!(feature = "tpm-p384"), cfg!(feature = "tpm-p521")) {
+    (_, true) => Curve::P521,
+    (true, false) => Curve::P384,
+    (false, false) => Curve::P256,
+};
 
 /// The longest number that is reduced, in bytes; digests are shorter.
 const MAX_REDUCED_LEN: usize = 80;
@@ -291,13 +297,14 @@ impl EcScalar {
     /// A.2.1): the number modulo n − 1, plus 1. No number is refused, and none is likelier than others by
     /// more than 2^-64.
     ///
-    /// [`CryptoError::DataLength`] unless there are [`Curve::extra_bits_len`] bytes.
+    /// [`CryptoError::DataLength`] unless there are [`Curve::extra_bits_len`] bytes, [`CryptoError::InvalidKey`] for a
+    /// curve that is not built.
     pub fn from_extra_bits(curve: Curve, bytes: &[u8]) -> Result<Self, CryptoError> {
-        if bytes.len() != curve.extra_bits_len() {
-            return Err(CryptoError::DataLength);
-        }
         if !curve.is_built() {
             return Err(CryptoError::InvalidKey);
+        }
+        if bytes.len() != curve.extra_bits_len() {
+            return Err(CryptoError::DataLength);
         }
         let mut number = Secret::zeroed();
         number.expose_mut(|number| {

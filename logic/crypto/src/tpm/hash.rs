@@ -3,8 +3,8 @@
 //! A saved state is for a TPM's context blobs: it holds what was hashed so far, so it is as secret as that
 //! and belongs into the encrypted part, and it comes back only in the same version of the program.
 //!
-//! SHA-3 comes with the feature `tpm-sha3`, SM3 with `tpm-sm`. Without them their names are not there either: starting a hash
-//! cannot fail, so what is not built cannot be asked for.
+//! SHA-1 comes with the feature `tpm-sha1`, SHA-3 with `tpm-sha3`, SM3 with `tpm-sm`. Without them their names are not there
+//! either: starting a hash cannot fail, so what is not built cannot be asked for.
 
 use sha2::Digest as _;
 use sha2::digest::common::hazmat::SerializableState;
@@ -26,6 +26,7 @@ pub const HMAC_STATE_LEN: usize = 2 * HASH_STATE_LEN;
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HashAlgorithm {
+    #[cfg(feature = "tpm-sha1")]
     /// SHA-1. Collisions are made in practice; for what old software asks only.
     Sha1,
     /// SHA-256.
@@ -51,6 +52,7 @@ pub enum HashAlgorithm {
 impl HashAlgorithm {
     /// All of this build, in the order of their TPM_ALG_ID.
     pub const ALL: &[Self] = &[
+        #[cfg(feature = "tpm-sha1")]
         Self::Sha1,
         Self::Sha256,
         Self::Sha384,
@@ -68,6 +70,7 @@ impl HashAlgorithm {
     /// Length of a digest in bytes.
     pub const fn digest_len(self) -> usize {
         match self {
+            #[cfg(feature = "tpm-sha1")]
             Self::Sha1 => 20,
             Self::Sha256 => 32,
             Self::Sha384 => 48,
@@ -86,7 +89,9 @@ impl HashAlgorithm {
     /// Length of an input block in bytes: what HMAC pads its key to.
     pub const fn block_len(self) -> usize {
         match self {
-            Self::Sha1 | Self::Sha256 => 64,
+            #[cfg(feature = "tpm-sha1")]
+            Self::Sha1 => 64,
+            Self::Sha256 => 64,
             Self::Sha384 | Self::Sha512 => 128,
             #[cfg(feature = "tpm-sm")]
             Self::Sm3 => 64,
@@ -108,6 +113,7 @@ pub struct Hasher {
 
 #[derive(Clone)]
 enum State {
+    #[cfg(feature = "tpm-sha1")]
     Sha1(sha1::Sha1),
     Sha256(sha2::Sha256),
     Sha384(sha2::Sha384),
@@ -126,6 +132,7 @@ impl Hasher {
     /// Starts a hash.
     pub fn new(algorithm: HashAlgorithm) -> Self {
         let state = match algorithm {
+            #[cfg(feature = "tpm-sha1")]
             HashAlgorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
             HashAlgorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
             HashAlgorithm::Sha384 => State::Sha384(sha2::Sha384::new()),
@@ -145,6 +152,7 @@ impl Hasher {
     /// The algorithm it was started with.
     pub fn algorithm(&self) -> HashAlgorithm {
         match self.state {
+            #[cfg(feature = "tpm-sha1")]
             State::Sha1(_) => HashAlgorithm::Sha1,
             State::Sha256(_) => HashAlgorithm::Sha256,
             State::Sha384(_) => HashAlgorithm::Sha384,
@@ -163,6 +171,7 @@ impl Hasher {
     /// Adds input.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.state {
+            #[cfg(feature = "tpm-sha1")]
             State::Sha1(hash) => hash.update(data),
             State::Sha256(hash) => hash.update(data),
             State::Sha384(hash) => hash.update(data),
@@ -181,6 +190,7 @@ impl Hasher {
     /// Ends the hash.
     pub fn finish(self) -> Digest {
         match self.state {
+            #[cfg(feature = "tpm-sha1")]
             State::Sha1(hash) => Digest::from_bytes(&hash.finalize()),
             State::Sha256(hash) => Digest::from_bytes(&hash.finalize()),
             State::Sha384(hash) => Digest::from_bytes(&hash.finalize()),
@@ -211,6 +221,7 @@ impl Hasher {
             return Err(CryptoError::Encoding);
         }
         let state = match tag {
+            #[cfg(feature = "tpm-sha1")]
             1 => State::Sha1(deserialize(state)?),
             2 => State::Sha256(deserialize(state)?),
             3 => State::Sha384(deserialize(state)?),
@@ -233,6 +244,7 @@ impl Hasher {
             return 0;
         };
         let (number, len) = match &self.state {
+            #[cfg(feature = "tpm-sha1")]
             State::Sha1(hash) => (1, serialize(hash, out)),
             State::Sha256(hash) => (2, serialize(hash, out)),
             State::Sha384(hash) => (3, serialize(hash, out)),

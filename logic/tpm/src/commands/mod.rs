@@ -8,10 +8,13 @@ mod certificate;
 mod clock;
 mod context;
 mod create;
+#[cfg(feature = "full")]
+mod create_loaded;
 mod credential;
 #[cfg(feature = "full")]
 mod der;
 mod dictionary;
+#[cfg(feature = "full")]
 mod duplication;
 #[cfg(feature = "full")]
 mod ecc_encryption;
@@ -23,8 +26,11 @@ mod hierarchy;
 mod management;
 mod nv;
 mod object;
+#[cfg(feature = "full")]
 mod parameters;
 mod pcr;
+#[cfg(feature = "full")]
+mod pcr_auth;
 #[cfg(feature = "full")]
 mod platform;
 mod policy;
@@ -34,6 +40,7 @@ mod rsa;
 mod session;
 mod signature;
 mod startup;
+#[cfg(feature = "full")]
 mod symmetric;
 mod testing;
 
@@ -48,7 +55,10 @@ pub(crate) const CHAPTERS: &[&[Command]] = &[
     random::COMMANDS,
     object::COMMANDS,
     create::COMMANDS,
+    #[cfg(feature = "full")]
+    create_loaded::COMMANDS,
     credential::COMMANDS,
+    #[cfg(feature = "full")]
     duplication::COMMANDS,
     management::COMMANDS,
     testing::COMMANDS,
@@ -59,15 +69,19 @@ pub(crate) const CHAPTERS: &[&[Command]] = &[
     ecc_encryption::COMMANDS,
     #[cfg(feature = "full")]
     ephemeral::COMMANDS,
+    #[cfg(feature = "full")]
     symmetric::COMMANDS,
     attestation::COMMANDS,
     #[cfg(feature = "full")]
     certificate::COMMANDS,
     audit::COMMANDS,
     signature::COMMANDS,
+    #[cfg(feature = "full")]
     parameters::COMMANDS,
     hash::COMMANDS,
     pcr::COMMANDS,
+    #[cfg(feature = "full")]
+    pcr_auth::COMMANDS,
     hierarchy::COMMANDS,
     #[cfg(feature = "full")]
     platform::COMMANDS,

@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::pcr::{ALL, COUNT, PcrNumber, attributes};
 use crate::profile::{MAX_BANKS, MAX_BUFFER};
 use crate::rc::{Rc, Result};
-use crate::structures::{Alg, AuthValue, BANKS, DigestBytes, PcrSelection, PcrSelections};
+use crate::structures::{Alg, BANKS, PcrSelection, PcrSelections};
 use crate::table::{Command, DECRYPT, NV, Place, Role};
 use crate::wire::{Input, Output};
 use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
@@ -38,8 +38,6 @@ pub(super) const COMMANDS: &[Command] = &[
         run: read,
     },
     command(0x12b, &[Place::Platform], NV, allocate),
-    command(0x12c, &[Place::Platform], NV | DECRYPT, set_auth_policy),
-    command(0x183, &[Place::Pcr], DECRYPT, set_auth_value),
     command(0x13d, &[Place::Pcr], NV, reset),
 ];
 
@@ -191,26 +189,6 @@ fn size_of_banks(banks: &[u32; MAX_BANKS]) -> u32 {
         len.saturating_mul(bits.count_ones())
     });
     sizes.sum()
-}
-
-/// The PC Client profile has no register that a policy or auth value of its own could guard: after the checks
-/// there is nothing to set.
-fn set_auth_policy(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let policy: DigestBytes = call.params.get()?;
-    let hash: Option<HashAlgorithm> = call.params.get()?;
-    call.params.with(|input| PcrNumber::of(input.get()?))?;
-    call.params.end()?;
-    match policy.len() == hash.map_or(0, HashAlgorithm::digest_len) {
-        true => Err(Rc::VALUE.parameter(3)),
-        false => Err(Rc::SIZE.parameter(1)),
-    }
-}
-
-/// As [`set_auth_policy`].
-fn set_auth_value(_core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
-    let _: AuthValue = call.params.get()?;
-    call.params.end()?;
-    Err(Rc::VALUE.handle(1))
 }
 
 fn reset(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {

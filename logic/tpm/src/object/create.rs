@@ -24,9 +24,12 @@ use ironroot_crypto::tpm::source::{DERIVATION_ID, KeySource, Purpose};
 const MAX_CREATION_DATA: usize = 512;
 
 /// Where the numbers of a new object come from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to put the larger one on"
+#[cfg_attr(
+    feature = "full",
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is no heap to put the larger one on"
+    )
 )]
 pub(crate) enum Origin {
     /// A primary key: from the seed of its hierarchy. May be kept ready.
@@ -34,6 +37,10 @@ pub(crate) enum Origin {
     /// An ordinary one: drawn.
     Drawn(KeySource),
     /// A derived one: from its parent's secret.
+    #[cfg_attr(
+        not(feature = "full"),
+        expect(dead_code, reason = "there is none, so it takes no code")
+    )]
     Parent(Stream),
 }
 

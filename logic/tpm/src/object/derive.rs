@@ -2,7 +2,9 @@
 //! the same key, always.
 
 use crate::rc::{Rc, Result};
-use crate::structures::{MAX_SENSITIVE, ObjectKind, SensitiveData};
+use crate::structures::{
+    Kdf, KeyedHashScheme, MAX_SENSITIVE, ObjectKind, Sensitive, SensitiveData,
+};
 use crate::wire::{Bytes, Input, SecretBytes, Unmarshal, copy};
 use ironroot_crypto::Secret;
 use ironroot_crypto::tpm::ec::{Curve, EcScalar};
@@ -50,6 +52,32 @@ impl Unmarshal for Derive {
     }
 }
 
+/// What other keys follow from: the secret of a keyed hash that is a parent.
+pub(crate) struct ParentSecret {
+    /// Of the key derivation function of SP 800-108.
+    hash: HashAlgorithm,
+    key: SecretBytes<MAX_SENSITIVE>,
+}
+
+impl ParentSecret {
+    /// `None`: its scheme is not that of a parent.
+    pub(super) fn of(scheme: Option<KeyedHashScheme>, sensitive: &Sensitive) -> Option<Self> {
+        let Some(KeyedHashScheme::Xor { hash, kdf }) = scheme else {
+            return None;
+        };
+        let key = sensitive.data.duplicate();
+        (kdf == Some(Kdf::Sp800_108)).then_some(Self { hash, key })
+    }
+
+    /// What the key of that label and context is made of.
+    ///
+    /// # Errors
+    /// `FAILURE`: never.
+    pub(crate) fn stream(&self, derive: &Derive) -> Result<Stream> {
+        Stream::new(self.hash, &self.key, derive)
+    }
+}
+
 /// The bytes that a derived object is made of, in the order in which it takes them.
 pub(crate) struct Stream {
     bytes: Secret<STREAM_LEN>,
@@ -61,7 +89,7 @@ impl Stream {
     ///
     /// # Errors
     /// `FAILURE`: never.
-    pub(crate) fn new(
+    pub(super) fn new(
         hash: HashAlgorithm,
         key: &SecretBytes<MAX_SENSITIVE>,
         derive: &Derive,

@@ -24,6 +24,7 @@ pub(super) const LABEL_LEN: usize = 16;
 pub(crate) type EncryptedSecret = Bytes<MAX_ENCRYPTED_SECRET>;
 
 /// The label of duplicates.
+#[cfg(feature = "full")]
 pub(crate) const DUPLICATE: &[u8] = b"DUPLICATE\0";
 /// The label of credentials.
 pub(crate) const IDENTITY: &[u8] = b"IDENTITY\0";

@@ -1,5 +1,6 @@
 //! What children must know of their parent, and names under ancestors (Part 1, section 16.4).
 
+use super::derive::ParentSecret;
 use super::protect::Protector;
 use super::{Object, find};
 use crate::attributes::ObjectAttributes;
@@ -7,11 +8,7 @@ use crate::core::Core;
 use crate::handle::{Handle, Hierarchy};
 use crate::rc::{Rc, Result};
 use crate::structures::name_of;
-use crate::structures::{
-    Kdf, KeyedHashScheme, MAX_SENSITIVE, Name, ObjectKind, Parameters, Public, Sensitive,
-    SymDefObject,
-};
-use crate::wire::SecretBytes;
+use crate::structures::{Name, ObjectKind, Parameters, Public, Sensitive, SymDefObject};
 use ironroot_crypto::tpm::hash::HashAlgorithm;
 
 /// What the public side of a child depends on.
@@ -59,12 +56,11 @@ pub(crate) enum Parent {
     /// Protects what is stored outside the TPM.
     Storage(Family, Protector),
     /// Other keys follow from its secret.
-    Derivation {
-        family: Family,
-        /// Of the key derivation function of SP 800-108.
-        hash: HashAlgorithm,
-        key: SecretBytes<MAX_SENSITIVE>,
-    },
+    #[cfg_attr(
+        not(feature = "full"),
+        expect(dead_code, reason = "there is none, so it takes no code")
+    )]
+    Derivation(Family, ParentSecret),
 }
 
 impl Object {
@@ -85,18 +81,10 @@ impl Object {
             st_clear: self.st_clear,
         };
         match self.public.parameters {
-            Parameters::KeyedHash {
-                scheme:
-                    Some(KeyedHashScheme::Xor {
-                        hash,
-                        kdf: Some(Kdf::Sp800_108),
-                    }),
-            } => Some(Parent::Derivation {
-                family,
-                hash,
-                key: sensitive.data.duplicate(),
-            }),
-            Parameters::KeyedHash { .. } => None,
+            Parameters::KeyedHash { scheme } => {
+                let secret = ParentSecret::of(scheme, sensitive)?;
+                Some(Parent::Derivation(family, secret))
+            }
             _ => {
                 let protector = Protector::of(&self.public, sensitive.seed.duplicate())?;
                 Some(Parent::Storage(family, protector))
@@ -105,6 +93,7 @@ impl Object {
     }
 
     /// Whether it may get duplicated objects: an asymmetric storage key, of which the public part is enough.
+    #[cfg(feature = "full")]
     pub(crate) fn is_storage(&self) -> bool {
         self.public.kind().is_asymmetric()
             && self.public.has_parent_attributes()
@@ -132,7 +121,7 @@ impl Core<'_> {
     pub(crate) fn storage_parent(&mut self, handle: Handle) -> Result<(Family, Protector)> {
         match self.any_parent(handle)? {
             Parent::Storage(family, protector) => Ok((family, protector)),
-            Parent::Derivation { .. } => Err(Rc::TYPE.handle(1)),
+            Parent::Derivation(..) => Err(Rc::TYPE.handle(1)),
         }
     }
 }

@@ -7,9 +7,12 @@
 mod binding;
 pub(crate) mod check;
 mod create;
+#[cfg_attr(not(feature = "full"), path = "derive_none.rs")]
 pub(crate) mod derive;
 pub(crate) mod exchange;
 mod family;
+#[cfg(feature = "full")]
+pub(crate) mod inner;
 mod persistent;
 mod primaries;
 pub(crate) mod protect;
@@ -38,8 +41,11 @@ use ironroot_crypto::drbg::Drbg;
 
 pub(crate) use binding::{Blame, check_both, check_public};
 pub(crate) use create::{Creation, Origin};
-pub(crate) use family::{Family, Parent, qualified_name};
+#[cfg(feature = "full")]
+pub(crate) use family::Parent;
+pub(crate) use family::{Family, qualified_name};
 pub(crate) use persistent::find;
+pub(crate) use protect::Protector;
 pub(crate) use search::Search;
 pub(crate) use sequence::Sequence;
 pub use slots::ObjectSlot;

@@ -3,7 +3,8 @@
 use super::binding::symmetric_unique;
 use super::derive::{Derive, Stream};
 use super::exchange::{DUPLICATE, IDENTITY};
-use super::protect::{Inner, Plain, Protector, Seed};
+use super::inner::Inner;
+use super::protect::{Plain, Protector, Seed};
 use super::{Blame, Object, check_both, check_public, qualified_name};
 use crate::handle::{Handle, Hierarchy};
 use crate::rc::Rc;

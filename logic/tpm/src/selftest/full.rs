@@ -8,8 +8,9 @@ use ironroot_crypto::drbg::Drbg;
 use ironroot_crypto::tpm::cipher::{BLOCK_LEN, Cipher, CipherAlgorithm, Mode};
 use ironroot_crypto::tpm::cmac::cmac;
 use ironroot_crypto::tpm::ec::{Curve, EcPoint, EcScalar};
-use ironroot_crypto::tpm::hash::HashAlgorithm;
+use ironroot_crypto::tpm::hash::{HashAlgorithm, digest};
 use ironroot_crypto::tpm::kdf::kdf2_xor;
+use ironroot_crypto::tpm::rsa::{RsaPrivateKey, RsaPublicKey, SignatureScheme};
 
 pub(super) fn more_hashes_are_right() -> bool {
     vectors::HASHES.iter().all(hash_is_right)
@@ -21,25 +22,34 @@ pub(super) fn kdf2_is_right() -> bool {
     made == vectors::KDF2
 }
 
-/// SM4 both ways, and CMAC.
+/// Blocks of AES and SM4 both ways, and CMAC.
 pub(super) fn more_ciphers_are_right() -> bool {
-    let Ok(sm4) = Cipher::new(CipherAlgorithm::Sm4, &vectors::SM4_KEY) else {
-        return false;
+    let block_is_right = |algorithm, key: &[u8; BLOCK_LEN], plain, cipher| {
+        Cipher::new(algorithm, key).is_ok_and(|key| goes_both_ways(&key, plain, cipher))
     };
-    let mut block = vectors::SM4_KEY;
-    let encrypted = sm4.encrypt(Mode::Ecb, &mut [0; BLOCK_LEN], &mut block);
-    if encrypted.is_err() || block != vectors::SM4_CIPHER {
+    let (aes, sm4) = (CipherAlgorithm::Aes, CipherAlgorithm::Sm4);
+    let mac = cmac(aes, &vectors::CMAC_KEY, &[&vectors::CMAC_MESSAGE]);
+    block_is_right(
+        aes,
+        &vectors::AES_KEY,
+        vectors::AES_PLAIN,
+        vectors::AES_CIPHER,
+    ) && block_is_right(
+        sm4,
+        &vectors::SM4_KEY,
+        vectors::SM4_KEY,
+        vectors::SM4_CIPHER,
+    ) && mac.is_ok_and(|mac| mac.as_slice() == vectors::CMAC)
+}
+
+fn goes_both_ways(key: &Cipher, plain: [u8; BLOCK_LEN], cipher: [u8; BLOCK_LEN]) -> bool {
+    let mut block = plain;
+    let encrypted = key.encrypt(Mode::Ecb, &mut [0; BLOCK_LEN], &mut block);
+    if encrypted.is_err() || block != cipher {
         return false;
     }
-    let decrypted = sm4.decrypt(Mode::Ecb, &mut [0; BLOCK_LEN], &mut block);
-    let mac = cmac(
-        CipherAlgorithm::Aes,
-        &vectors::CMAC_KEY,
-        &[&vectors::CMAC_MESSAGE],
-    );
-    decrypted.is_ok()
-        && block == vectors::SM4_KEY
-        && mac.is_ok_and(|mac| mac.as_slice() == vectors::CMAC)
+    let decrypted = key.decrypt(Mode::Ecb, &mut [0; BLOCK_LEN], &mut block);
+    decrypted.is_ok() && block == plain
 }
 
 /// The other curves; and the schemes that are not ECDSA.
@@ -60,4 +70,26 @@ fn schemes_are_right(key: &EcScalar, point: &EcPoint) -> Result<(), ironroot_cry
     let hash = HashAlgorithm::Sm3;
     let signature = key.sign_schnorr(hash, digest, &mut drbg)?;
     point.verify_schnorr(hash, digest, signature.r(), signature.s())
+}
+
+/// A published key pair: signing gives the known signature (PKCS #1 has no random part), and it verifies.
+pub(super) fn rsa_is_right() -> bool {
+    let scheme = SignatureScheme::Pkcs1 {
+        hash: HashAlgorithm::Sha256,
+    };
+    let Ok(public) = RsaPublicKey::new(&vectors::RSA_MODULUS, 65537) else {
+        return false;
+    };
+    let hash = digest(HashAlgorithm::Sha256, b"sample");
+    if public
+        .verify(scheme, hash.as_slice(), &vectors::RSA_SIGNATURE)
+        .is_err()
+    {
+        return false;
+    }
+    let mut drbg = Drbg::new(&Secret::new([7; 32]), b"self test");
+    let mut signature = [0; 256];
+    let signed = RsaPrivateKey::from_prime(&public, &vectors::RSA_PRIME)
+        .and_then(|key| key.sign(scheme, hash.as_slice(), &mut drbg, &mut signature));
+    signed.is_ok() && signature == vectors::RSA_SIGNATURE
 }

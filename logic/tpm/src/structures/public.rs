@@ -343,6 +343,7 @@ impl Public {
     ///
     /// # Errors
     /// As for a public area, and what `read` says.
+    #[cfg(feature = "full")]
     pub(crate) fn template<T>(
         input: &mut Input<'_>,
         read: impl FnOnce(&mut Input<'_>) -> Result<T>,

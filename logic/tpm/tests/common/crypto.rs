@@ -67,9 +67,10 @@ pub fn cfb(algorithm: CipherAlgorithm, key: &[u8], iv: &[u8], data: &mut [u8], e
     let cipher = Cipher::new(algorithm, key).unwrap();
     let mut register: [u8; 16] = iv.try_into().unwrap();
     for chunk in data.chunks_mut(16) {
-        let mut stream = register;
+        // One block of CFB over zeros is the register's encryption, and every build has it.
+        let mut stream = [0; 16];
         cipher
-            .encrypt(Mode::Ecb, &mut [0; 16], &mut stream)
+            .encrypt(Mode::Cfb, &mut register.clone(), &mut stream)
             .unwrap();
         for (at, byte) in chunk.iter_mut().enumerate() {
             let before = *byte;

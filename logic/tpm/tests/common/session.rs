@@ -165,6 +165,7 @@ impl Start {
 #[allow(unreachable_patterns, reason = "in a build that has no more hashes")]
 pub fn number(hash: Hash) -> u16 {
     match hash {
+        #[cfg(feature = "full")]
         Hash::Sha1 => super::alg::SHA1,
         Hash::Sha256 => super::alg::SHA256,
         Hash::Sha384 => super::alg::SHA384,

@@ -500,6 +500,7 @@ pub fn name_of(public: &[u8]) -> Vec<u8> {
 
 pub fn hash(alg: u16, parts: &[&[u8]]) -> Vec<u8> {
     let hash = match alg {
+        #[cfg(feature = "full")]
         SHA1 => crypto::Hash::Sha1,
         SHA256 => crypto::Hash::Sha256,
         SHA384 => crypto::Hash::Sha384,

@@ -98,6 +98,7 @@ fn frame(
 /// The DER of DigestInfo before the digest (RFC 8017, section 9.2, note 1).
 fn digest_info(hash: HashAlgorithm) -> &'static [u8] {
     match hash {
+        #[cfg(feature = "tpm-sha1")]
         HashAlgorithm::Sha1 => &[
             0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04,
             0x14,

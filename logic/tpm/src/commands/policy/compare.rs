@@ -30,6 +30,7 @@ impl Unmarshal for Comparison {
 
 impl Comparison {
     /// `TPM_EO_NEQ`
+    #[cfg(feature = "full")]
     pub(super) const DIFFERENT: Self = Self(1);
 
     /// Whether it holds for two values of one length, big-endian.

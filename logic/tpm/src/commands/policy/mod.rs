@@ -2,10 +2,13 @@
 //! used, and then extends the session's digest. A trial session is checked for nothing: it only computes.
 
 mod approve;
+#[cfg(feature = "full")]
 mod capability;
 #[cfg(feature = "full")]
 mod channel;
 mod compare;
+#[cfg(feature = "full")]
+mod duplication;
 mod limit;
 mod simple;
 mod someone;
@@ -48,7 +51,8 @@ pub(super) const COMMANDS: &[Command] = &[
     line(0x187, 0, simple::policy_physical_presence),
     line(0x16e, DECRYPT, limit::policy_cp_hash),
     line(0x170, DECRYPT, limit::policy_name_hash),
-    line(0x188, DECRYPT, limit::policy_duplication_select),
+    #[cfg(feature = "full")]
+    line(0x188, DECRYPT, duplication::policy_duplication_select),
     line(0x16a, DECRYPT, approve::policy_authorize),
     line(0x16b, 0, simple::policy_auth_value),
     line(0x18c, 0, simple::policy_password),
@@ -60,7 +64,9 @@ pub(super) const COMMANDS: &[Command] = &[
         roles: &[Role::User],
         ..line(0x192, 0, approve::policy_authorize_nv)
     },
+    #[cfg(feature = "full")]
     line(0x19b, DECRYPT, capability::policy_capability),
+    #[cfg(feature = "full")]
     line(0x19c, DECRYPT, limit::policy_parameters),
     #[cfg(feature = "full")]
     line(0x196, DECRYPT, channel::policy_ac_send_select),
