@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// The root of trust for embedded devices: sign images, make and run devices, verify attestation.
 #[derive(Parser)]
-#[command(name = "ironroot", version, about, max_term_width = 100)]
+#[command(name = "ironroot", version = version(), about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +35,15 @@ enum Command {
     Tpm(tpm::Command),
     /// Write the manual pages of all subcommands into a directory
     Man(manual::Manual),
+}
+
+/// Ours, and that of the C library that this build may have in it.
+fn version() -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    match ironroot_crypto::tpm::aws_lc_version() {
+        Some(aws_lc) => format!("{own} (AWS-LC {aws_lc})"),
+        None => own.to_owned(),
+    }
 }
 
 fn main() -> ExitCode {

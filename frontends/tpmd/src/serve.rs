@@ -182,6 +182,9 @@ impl Plan<'_> {
         let mut machine = Box::new(Machine::new(tpm.map_err(explain)?));
         start(&mut machine, self.power)?;
         self.say_what_protects(&keys, log);
+        if let Some(version) = ironroot_crypto::tpm::aws_lc_version() {
+            log.line(&format!("cryptography: points and powers by AWS-LC {version}"));
+        }
 
         let line = addresses(&listeners);
         let blobs = Blobs::new(store, directory, keys, self.release_lock);

@@ -17,3 +17,15 @@ pub mod kdf;
 #[cfg(feature = "tpm-rsa")]
 pub mod rsa;
 pub mod source;
+
+/// The version of AWS-LC, if it multiplies points and takes powers in this build (feature `aws-lc`).
+#[cfg(feature = "aws-lc")]
+pub fn aws_lc_version() -> Option<&'static str> {
+    Some(ironroot_port_aws_lc::version())
+}
+
+/// The version of AWS-LC, if it multiplies points and takes powers in this build (feature `aws-lc`).
+#[cfg(not(feature = "aws-lc"))]
+pub fn aws_lc_version() -> Option<&'static str> {
+    None
+}

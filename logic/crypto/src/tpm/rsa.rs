@@ -4,6 +4,8 @@
 //! bytes: a TPM's sensitive area holds one prime, and [`RsaPrivateKey::from_prime`] works the rest out again, in a
 //! small part of the time of the operation that follows.
 
+#[cfg(feature = "aws-lc")]
+mod accelerated;
 mod crt;
 mod montgomery;
 mod oaep;
@@ -18,6 +20,11 @@ mod spare;
 
 use crypto_bigint::{U512, U1024, U1536, U2048, U3072, U4096};
 use zeroize::Zeroizing;
+
+#[cfg(feature = "aws-lc")]
+use accelerated as powers;
+#[cfg(not(feature = "aws-lc"))]
+use montgomery as powers;
 
 use crate::bytes::copy_prefix;
 use crate::der::minimal;

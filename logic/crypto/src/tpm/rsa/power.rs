@@ -3,7 +3,7 @@
 use crypto_bigint::Uint;
 use zeroize::Zeroizing;
 
-use super::montgomery::public_power;
+use super::powers::public_power;
 use crate::CryptoError;
 use crate::bytes::copy_prefix;
 

@@ -7,7 +7,7 @@ use crypto_bigint::{Limb, NonZero, Uint, Word};
 use zeroize::Zeroizing;
 
 use super::RsaSize;
-use super::montgomery::{power, power_of_two};
+use super::powers::{power, power_of_two};
 use crate::rsa::sieve::{BitSet, SmallPrimes};
 
 /// Odd numbers looked at behind one start. About 11 of them are prime at 1024 bits, 6 at 2048.
