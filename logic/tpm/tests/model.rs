@@ -1,0 +1,52 @@
+//! Sequences of commands, power cuts and faults of the store, against a model that shares no code with the engine
+//! (`tools/tpm-model`). The fuzz target `tpm_sequences` does the same with what libFuzzer chooses.
+#![cfg(feature = "full")]
+
+mod model_device;
+
+use ironroot_tpm_model::{Choices, Runner, Tally, bytes_of_seed};
+use model_device::with_engine;
+
+/// How many sequences, of how many steps at most.
+const SEQUENCES: u64 = 300;
+const STEPS: usize = 160;
+
+/// Runs one sequence; what was answered.
+fn run(seed: u64) -> Tally {
+    let bytes = bytes_of_seed(seed, 1_000);
+    let mut tally = Tally::new();
+    with_engine(|device| {
+        let mut runner = Runner::new(device);
+        tally.clone_from(runner.run(&mut Choices::new(&bytes), STEPS));
+    });
+    tally
+}
+
+/// `TPM_MODEL_SEED=N` runs that one alone, `TPM_MODEL_TRACE=1` tells its steps.
+#[test]
+fn sequences_of_commands_do_what_the_model_says() {
+    if let Ok(seed) = std::env::var("TPM_MODEL_SEED") {
+        run(seed.parse().expect("a number"));
+        return;
+    }
+    let (mut tally, mut differ) = (Tally::new(), Vec::new());
+    for seed in 0..SEQUENCES {
+        match std::panic::catch_unwind(|| run(seed)) {
+            Ok(counts) => counts.into_iter().for_each(|(code, (good, refused))| {
+                let sum = tally.entry(code).or_default();
+                (sum.0, sum.1) = (sum.0 + good, sum.1 + refused);
+            }),
+            Err(_) => differ.push(seed),
+        }
+    }
+    assert!(
+        differ.is_empty(),
+        "the engine and the model differ: seeds {differ:?}"
+    );
+    // A model that is never asked proves nothing.
+    for (code, (good, refused)) in &tally {
+        println!("{code:#x}: {good} done, {refused} refused");
+        assert!(*good > 20, "{code:#x} succeeded {good} times only");
+    }
+    assert_eq!(tally.len(), 53, "commands in the sequences");
+}
