@@ -535,6 +535,27 @@ fn an_object_with_st_clear_survives_a_resume_and_no_other_start() {
     }
 }
 
+// Found by `tpm_sequences`: Clear set the count of restarts back that such a context is bound to.
+#[test]
+fn a_context_that_a_restart_ended_does_not_come_back_with_a_clear() {
+    use object_common::{Template, attr, try_primary};
+    let mut machine = Machine::new();
+    let template = Template::storage().with(attr::ST_CLEAR);
+    let key = try_primary(&mut machine, rh::PLATFORM, &template, b"", b"").unwrap();
+    let context = save(&mut machine, key.handle).unwrap();
+    machine.shutdown(1).unwrap();
+    machine.power_cycle();
+    machine.startup(0).unwrap();
+    let clear = Command::new(cc::CLEAR).handle(rh::PLATFORM);
+    machine.send(&clear, &mut [Auth::password(b"")]).unwrap();
+    assert_eq!(load(&mut machine, &context), Err(with_one(rc::INTEGRITY)));
+    // Nor does Clear end one of this start.
+    let key = try_primary(&mut machine, rh::PLATFORM, &template, b"", b"").unwrap();
+    let context = save(&mut machine, key.handle).unwrap();
+    machine.send(&clear, &mut [Auth::password(b"")]).unwrap();
+    assert!(load(&mut machine, &context).is_ok());
+}
+
 #[test]
 fn the_largest_things_that_can_be_loaded_can_be_saved() {
     use object_common::{Template, attr, load_external};

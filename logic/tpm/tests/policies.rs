@@ -808,6 +808,37 @@ fn an_approval_expires() {
     );
 }
 
+// Found beside `tpm_sequences`: the count of restarts told one start's time from another's, and Clear sets it back.
+#[test]
+fn an_approval_of_an_earlier_start_does_not_come_back_with_a_clear() {
+    let mut machine = machine_with_policy(&wanted("sha256", "secret_endorsement"));
+    let mut session = machine.start(Start::policy());
+    let secret = Command::new(cc::POLICY_SECRET)
+        .handle(rh::ENDORSEMENT)
+        .handle(session.handle)
+        .sized(&session.nonce_tpm)
+        .sized(b"")
+        .sized(b"")
+        .u32(5);
+    machine.send(&secret, &mut [Auth::password(b"")]).unwrap();
+    let save = Command::new(cc::CONTEXT_SAVE).handle(session.handle);
+    let context = machine.send(&save, &mut []).unwrap().params;
+    machine.shutdown(1).unwrap();
+    machine.power_cycle();
+    machine.startup(1).unwrap();
+    let clear = Command::new(cc::CLEAR).handle(rh::LOCKOUT);
+    machine.send(&clear, &mut [Auth::password(b"")]).unwrap();
+    set_policy(&mut machine, &wanted("sha256", "secret_endorsement"));
+    machine.own(b"owner");
+    let load = Command::new(cc::CONTEXT_LOAD).raw(&context);
+    machine.send(&load, &mut []).unwrap();
+    // Time began anew: nobody can say whether five seconds have passed.
+    assert_eq!(
+        with(&mut machine, &mut session, &change_owner()),
+        Err(rc::session(rc::EXPIRED, 1))
+    );
+}
+
 /// What PolicySecret with a negative expiration answers.
 struct Ticketed {
     timeout: Vec<u8>,

@@ -7,6 +7,7 @@ use crate::handle::{Handle, Kind};
 use crate::rc::{Rc, Result};
 use crate::session::{PolicyState, Session};
 use crate::table::Role;
+use ironroot_crypto::tpm::hash::{HashAlgorithm, digest_parts};
 
 /// `TPM_CC_PolicySecret`
 const POLICY_SECRET: u32 = 0x151;
@@ -101,9 +102,13 @@ fn check_written(core: &mut Core<'_>, entity: Handle, wanted: bool) -> Result<()
 }
 
 impl Core<'_> {
-    /// A number that no two power cycles share: time is comparable only where it is the same.
+    /// A number that no two starts share: time is comparable only where it is the same. It follows from what each start
+    /// draws and keeps; the counts that are told would not do, for Clear sets them back.
     pub(crate) fn time_epoch(&self) -> u64 {
-        self.permanent.get().total_resets << 32 | u64::from(self.volatile.restart_count)
+        let random = &self.permanent.get().random;
+        let digest = random.expose(|seed| digest_parts(HashAlgorithm::Sha256, &[b"EPOCH", seed]));
+        let first = digest.as_slice().first_chunk();
+        first.map_or(0, |bytes| u64::from_be_bytes(*bytes))
     }
 }
 

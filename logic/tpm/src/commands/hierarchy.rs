@@ -172,8 +172,8 @@ fn clear(core: &mut Core<'_>, call: &mut Call<'_>) -> Result<()> {
     core.nv.forget();
     core.forget_lockout();
     core.clock.clock = 0;
+    // The count of restarts that nobody is told stays: what a restart ended must not come back.
     core.volatile.restart_count = 0;
-    core.volatile.clear_count = 0;
     core.volatile.owner_enabled = true;
     core.volatile.endorsement_enabled = true;
     core.objects.flush_hierarchy(Hierarchy::Owner);
