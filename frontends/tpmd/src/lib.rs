@@ -9,6 +9,7 @@ mod listen;
 mod log;
 mod machine;
 mod platform;
+mod pool;
 pub mod protocol;
 mod sandbox;
 mod serve;

@@ -6,7 +6,7 @@ use ironroot_port_host::open_log;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where lines go.
@@ -22,7 +22,7 @@ enum Target {
     #[default]
     Nowhere,
     StandardError,
-    File(Rc<File>),
+    File(Arc<File>),
 }
 
 /// A log as swtpm's options describe it.
@@ -62,9 +62,9 @@ impl Log {
                 if options.truncate {
                     file.set_len(0)?;
                 }
-                Target::File(Rc::new(file))
+                Target::File(Arc::new(file))
             }
-            LogTarget::Descriptor(number) => Target::File(Rc::new(inherited(*number)?.into())),
+            LogTarget::Descriptor(number) => Target::File(Arc::new(inherited(*number)?.into())),
         };
         Ok(Self {
             target,
@@ -80,7 +80,7 @@ impl Log {
             Some(path) => {
                 let file = open_log(path)
                     .with_context(|| format!("cannot write the log {}", path.display()))?;
-                Target::File(Rc::new(file))
+                Target::File(Arc::new(file))
             }
         };
         Ok(Self {

@@ -6,6 +6,7 @@ use crate::listen::{Address, Listener};
 use crate::log::Log;
 use crate::machine::Machine;
 use crate::platform::HostPlatform;
+use crate::pool::Pool;
 use crate::sandbox;
 use crate::server::{Blobs, Rules, Server, Setting, Terminate};
 use crate::state::{
@@ -60,6 +61,8 @@ pub struct ServeOptions {
     pub pid: Option<PathBuf>,
     /// End when the client of the control channel goes.
     pub terminate: bool,
+    /// Look for primes of RSA keys ahead of time, once the first such key was asked for.
+    pub pool: bool,
     /// Confine the process once everything is open.
     pub sandbox: bool,
 }
@@ -110,6 +113,7 @@ fn serve_logged(
             false => Terminate::Never,
         },
         rules: Rules::default(),
+        pool: options.pool,
         sandbox: options.sandbox,
     };
     plan.serve(log, stop, ready)
@@ -143,6 +147,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) pid: Option<&'a Path>,
     pub(crate) terminate: Terminate,
     pub(crate) rules: Rules,
+    pub(crate) pool: bool,
     pub(crate) sandbox: bool,
 }
 
@@ -178,8 +183,13 @@ impl Plan<'_> {
             objects: &mut objects,
             sessions: &mut sessions,
         };
-        let tpm = Tpm::new(memory, &mut shared, &mut platform, self.profile);
-        let mut machine = Box::new(Machine::new(tpm.map_err(explain)?));
+        let mut pool = self.start_pool(log);
+        let tpm = Tpm::new(memory, &mut shared, &mut platform, self.profile).map_err(explain)?;
+        let tpm = match &mut pool {
+            Some(pool) => tpm.with_primes(pool),
+            None => tpm,
+        };
+        let mut machine = Box::new(Machine::new(tpm));
         start(&mut machine, self.power)?;
         self.say_what_protects(&keys, log);
         if let Some(version) = ironroot_crypto::tpm::aws_lc_version() {
@@ -210,6 +220,20 @@ impl Plan<'_> {
         log.line(&format!("ready: {line}"));
         ready(&line);
         Ok(server.run()?)
+    }
+
+    /// Without one keys take longer, and nothing else is lost.
+    fn start_pool(&self, log: &Log) -> Option<Pool> {
+        if !self.pool {
+            return None;
+        }
+        let started = Pool::start(log, self.sandbox);
+        let failed = |error: &std::io::Error| {
+            log.line(&format!(
+                "no pool of primes: its memory cannot be locked ({error}; `ulimit -l` is the limit)"
+            ));
+        };
+        started.inspect_err(failed).ok()
     }
 
     fn say_what_protects(&self, keys: &Keys, log: &Log) {

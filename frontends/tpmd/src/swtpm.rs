@@ -92,6 +92,8 @@ pub fn serve_as_swtpm(
         pid,
         terminate: options.terminate,
         rules: options.rules,
+        // As swtpm, which has none either: nobody who starts it could say no.
+        pool: false,
         sandbox: options.sandbox,
     };
     let result = plan.serve(&log, stop, ready);

@@ -3,6 +3,8 @@
 mod entropy;
 mod exec;
 mod flash;
+mod idle;
+mod locked;
 mod memory;
 mod orphan;
 mod partition;
@@ -15,6 +17,8 @@ pub mod wire;
 pub use entropy::OsEntropy;
 pub use exec::SealedProgram;
 pub use flash::{Durability, FileFlash, OpenError, Storage};
+pub use idle::run_when_idle;
+pub use locked::{LOCKED_STACK, Locked, lock_stack};
 pub use memory::{CLIENT_MEMORY, ClientMemories, memory_base};
 pub use orphan::end_with_parent;
 pub use partition::{PartitionLink, ProcessRunner};

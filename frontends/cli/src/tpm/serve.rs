@@ -59,6 +59,11 @@ when both have it.
 
 --durability=none answers before the disk has a change: for tests, and machines that never crash.
 
+Once the first RSA-2048 key was made under a parent (Create, CreateLoaded), the next two keys' primes are
+found ahead of time, so that they need not be waited for: at most four primes, while the machine has
+nothing else to do, in locked memory only. Primary keys follow from the TPM's seed and take none. With
+--no-pool every key is searched for when it is asked for.
+
 Who can reach a TCP port can use the TPM: on 127.0.0.1 that is every user of the machine. Prefer
 --unix.";
 
@@ -112,6 +117,10 @@ pub(crate) struct Serve {
     /// End when the client of the control channel goes away
     #[arg(long, requires = "ctrl")]
     terminate: bool,
+
+    /// Find the primes of every RSA key when it is asked for, none ahead of time
+    #[arg(long)]
+    no_pool: bool,
 
     /// Do not give up system calls after the start (for debugging)
     #[arg(long, hide_short_help = true)]
@@ -169,6 +178,7 @@ impl Serve {
             log: self.log,
             pid: self.pid,
             terminate: self.terminate,
+            pool: !self.no_pool,
             sandbox: !self.no_sandbox,
         };
         let ready = |addresses: &str| {

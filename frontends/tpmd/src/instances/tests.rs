@@ -22,6 +22,7 @@ fn options(folder: &Path) -> InstancesOptions {
             log: Some(folder.join("log")),
             pid: None,
             terminate: false,
+            pool: false,
             sandbox: false,
         },
     }
