@@ -5,5 +5,5 @@ mod report;
 mod samples;
 
 pub use operations::{Runs, pass};
-pub use report::{Figure, Judged, json, judge, table};
+pub use report::{Build, Figure, Judged, json, judge, table};
 pub use samples::Samples;

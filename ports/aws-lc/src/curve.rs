@@ -20,6 +20,9 @@ const MAX_COORDINATE_LEN: usize = 66;
 /// Length of the longest point, in bytes.
 pub const MAX_POINT_LEN: usize = 1 + 2 * MAX_COORDINATE_LEN;
 
+/// The first byte of a point.
+const UNCOMPRESSED: u8 = 4;
+
 /// A curve of SP 800-186.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curve {
@@ -176,7 +179,8 @@ impl Curve {
 
     /// Refused unless it is on the curve.
     fn point(self, bytes: &[u8]) -> Result<Owned<EC_POINT>, Refused> {
-        if bytes.len() != self.point_len() {
+        // The library would read a hybrid form, too.
+        if bytes.len() != self.point_len() || bytes.first() != Some(&UNCOMPRESSED) {
             return Err(Refused);
         }
         let mut point = self.empty()?;

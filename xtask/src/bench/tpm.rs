@@ -39,9 +39,19 @@ pub(crate) struct Runs {
     /// With `tpm`: client and servers run on whichever CPU the scheduler chooses
     #[arg(long)]
     spread: bool,
+    /// With `tpm`: the daemon is built with AWS-LC (feature `aws-lc`), and judged by what that has to reach
+    #[arg(long)]
+    aws_lc: bool,
 }
 
 impl Runs {
+    fn build(&self) -> tpm::Build {
+        match self.aws_lc {
+            true => tpm::Build::AwsLc,
+            false => tpm::Build::Rust,
+        }
+    }
+
     fn of_pass(&self) -> tpm::Runs<'_> {
         tpm::Runs {
             runs: self.runs,
@@ -66,7 +76,9 @@ pub(super) const ATTRIBUTES: u32 = 1 << 1 | 1 << 2 | 1 << 17 | 1 << 18 | 1 << 25
 pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
     setup::ensure(place, &[Need::Swtpm])?;
     say!("building the daemon with full optimisation");
-    run(cargo(&place.root).args(["build", "--release", "--quiet", "-p", "ironroot-cli"]))?;
+    let mut build = cargo(&place.root);
+    build.args(["build", "--release", "--quiet", "-p", "ironroot-cli"]);
+    run(build.args(runs.aws_lc.then_some("--features=aws-lc")))?;
     if !runs.spread {
         one_cpu::stay()?;
     }
@@ -104,7 +116,7 @@ pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
         },
         durable(&ours, &directory)?,
     ];
-    let rows = tpm::judge(&peer, &own);
+    let rows = tpm::judge(&peer, &own, runs.build());
     if as_json {
         println!("{}", tpm::json(&rows, &figures)?);
     } else {
