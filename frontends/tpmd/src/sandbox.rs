@@ -103,6 +103,3 @@ fn allow(calls: &[&[i64]]) -> Result<()> {
     seccompiler::apply_filter(&program).context("the system refuses a filter for system calls")?;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
