@@ -33,6 +33,16 @@ pub(crate) struct Options {
 /// The crate of whole-system scenarios; it needs the built firmware.
 const SCENARIOS: &str = "ironroot-tests";
 
+/// Tests of the TPM's engine that say something about its small build.
+const SMALL_TPM: [&str; 6] = [
+    "clock_and_lockout",
+    "hierarchy",
+    "nv",
+    "sequences",
+    "small",
+    "startup",
+];
+
 /// Bootloaders in which the skip test leaves out instructions, beside the product's.
 const SKIPPED: [&str; 3] = ["p256", "ed25519", "p256-lms"];
 
@@ -85,7 +95,18 @@ fn host(place: &Place, options: &Options) -> Result<Tally> {
         .env("IRONROOT_IMGTOOL", place.venv("imgtool"))
         .env("IRONROOT_PYTHON", place.venv("python3"))
         .env("IRONROOT_GUEST_KERNEL", setup::guest::kernel(place));
-    runner::cargo_test("host", &mut command, options.filter.as_deref())
+    let mut tally = runner::cargo_test("host", &mut command, options.filter.as_deref())?;
+    tally.add(small_tpm(place, options)?);
+    Ok(tally)
+}
+
+/// The TPM's engine as a Cortex-M has it: above, other packages ask for all of it.
+fn small_tpm(place: &Place, options: &Options) -> Result<Tally> {
+    let mut command = cargo(&place.root);
+    command.args(["test", "--no-fail-fast", "-p", "ironroot-tpm"]);
+    command.args(["--no-default-features", "--lib"]);
+    command.args(SMALL_TPM.map(|test| format!("--test={test}")));
+    runner::cargo_test("small TPM", &mut command, options.filter.as_deref())
 }
 
 /// What takes too long for every day. The tests say how many cuts they made.

@@ -100,6 +100,42 @@ fn a_measured_boot_is_quoted_over_both_banks() {
 }
 
 #[test]
+fn a_signature_is_checked_and_the_self_test_passes() {
+    let mut machine = Machine::with_profile(&Profile::SMALL);
+    machine
+        .send(&Command::new(0x143).u8(1), &mut [])
+        .expect("SelfTest");
+    let key = primary(&mut machine, &Template::signing(3));
+    // Of the digest zero only the key's part of the sum is left.
+    for digest in [crypto::sha256(&[b"message"]), vec![0; 32]] {
+        let sign = Command::new(0x15d)
+            .named(key.handle, &key.name)
+            .sized(&digest)
+            .u16(NULL)
+            .raw(&[0x80, 0x24, 0x40, 0, 0, 7, 0, 0]);
+        let reply = machine.send(&sign, &mut open()).unwrap();
+        let signature = reply.params.clone();
+        let verify = |digest: &[u8], signature: &[u8]| {
+            Command::new(0x177)
+                .named(key.handle, &key.name)
+                .sized(digest)
+                .raw(signature)
+        };
+        machine
+            .send(&verify(&digest, &signature), &mut [])
+            .expect("it is the key's");
+        let mut other = digest.clone();
+        other[31] ^= 1;
+        let mut altered = signature.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        for wrong in [verify(&other, &signature), verify(&digest, &altered)] {
+            let refused = machine.send(&wrong, &mut []).unwrap_err();
+            assert_eq!(refused, parameter(0x09b, 2));
+        }
+    }
+}
+
+#[test]
 fn a_large_index_is_kept_over_power_and_limits_are_told() {
     let mut machine = Machine::with_profile(&Profile::SMALL);
     let data: Vec<u8> = (0..512u16).map(|number| number as u8).collect();

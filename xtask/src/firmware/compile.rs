@@ -59,7 +59,7 @@ impl<'a> Compiler<'a> {
         command.args([
             "build",
             "--profile",
-            "firmware",
+            profile(package),
             "--target",
             DEVICE,
             "-p",
@@ -75,7 +75,7 @@ impl<'a> Compiler<'a> {
                 .place
                 .target
                 .join(DEVICE)
-                .join("firmware")
+                .join(profile(package))
                 .join(program),
         })
     }
@@ -121,6 +121,14 @@ impl<'a> Compiler<'a> {
         Ok(Built {
             elf: out.to_path_buf(),
         })
+    }
+}
+
+/// The profile of cargo that a package's program is built with.
+fn profile(package: &str) -> &'static str {
+    match package {
+        "ironroot-an521-tpm" => "firmware-small",
+        _ => "firmware",
     }
 }
 

@@ -40,8 +40,20 @@ pub(super) fn is_signature<C: Arithmetic>(
     z: &Scalar<C>,
     [r, s]: [&NonZeroScalar<C>; 2],
 ) -> bool {
-    let s_inverse = s.invert_vartime();
+    let s_inverse = inverse::<C>(s);
     C::sum_has_x([&(*z * *s_inverse), &(**r * *s_inverse)], q, r)
+}
+
+/// Of a public number.
+#[cfg(feature = "tpm-tables")]
+fn inverse<C: Arithmetic>(number: &NonZeroScalar<C>) -> NonZeroScalar<C> {
+    number.invert_vartime()
+}
+
+/// Of a public number, in the way that is there for secret ones: one algorithm less in the image.
+#[cfg(not(feature = "tpm-tables"))]
+fn inverse<C: Arithmetic>(number: &NonZeroScalar<C>) -> NonZeroScalar<C> {
+    number.invert()
 }
 
 fn affine<C: Arithmetic>(mut point: ProjectivePoint<C>) -> Result<AffinePoint<C>, CryptoError> {

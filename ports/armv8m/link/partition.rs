@@ -1,4 +1,5 @@
-//! Linker script and placement of a partition: the packer gives the addresses.
+//! Build script of every partition (`build` in its Cargo.toml): the linker script, and where it lies. The packer gives the
+//! addresses.
 
 use std::env;
 use std::path::PathBuf;
