@@ -10,6 +10,7 @@ mod console;
 mod one_cpu;
 mod tpm;
 mod tpm_instances;
+mod tpm_pool;
 
 use crate::device::Device;
 use crate::disassembly;

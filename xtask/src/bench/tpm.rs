@@ -2,9 +2,10 @@
 //!
 //! Both run with their state in folders of one directory. One client drives them in alternated passes, so that
 //! what the machine does besides falls on both. Another server of ours, with full durability, is asked for durable
-//! writes only, beside the time that a data sync of a small write takes on the same file system in the same run.
+//! writes only, beside the time that a data sync of a small write takes on the same file system in the same run. A pool
+//! of primes is measured by itself ([`tpm_pool`]); all other rows are without one.
 
-use super::one_cpu;
+use super::{one_cpu, tpm_pool};
 use crate::place::Place;
 use crate::setup::{self, Need};
 use crate::shell::{cargo, run, say};
@@ -62,7 +63,7 @@ impl Runs {
 }
 
 /// A TPM process; ended when dropped.
-struct Server {
+pub(super) struct Server {
     process: Child,
     port: u16,
     started: Duration,
@@ -79,16 +80,20 @@ pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
     let mut build = cargo(&place.root);
     build.args(["build", "--release", "--quiet", "-p", "ironroot-cli"]);
     run(build.args(runs.aws_lc.then_some("--features=aws-lc")))?;
-    if !runs.spread {
-        one_cpu::stay()?;
-    }
     let ours = place.target.join("release/ironroot");
     let directory = place.work().join("bench-tpm");
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory)?;
+    let pool = match runs.only.is_empty() {
+        true => tpm_pool::figures(&ours, &directory)?,
+        false => Vec::new(),
+    };
+    if !runs.spread {
+        one_cpu::stay()?;
+    }
     let (peer_state, our_state) = (directory.join("swtpm"), directory.join("ours"));
     let start_peer = || Server::swtpm(&peer_state);
-    let start_ours = || Server::ours(&ours, &our_state, "none");
+    let start_ours = || Server::ours(&ours, &our_state, &["--durability=none", "--no-pool"]);
     let (peer_server, our_server) = (start_peer()?, start_ours()?);
     let first = (peer_server.started, our_server.started);
     let (mut peer, mut own) = (Samples::default(), Samples::default());
@@ -104,7 +109,7 @@ pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
     );
     drop((peer_server, our_server));
     let later = starts(start_peer, start_ours)?;
-    let figures = [
+    let mut figures = vec![
         start("First start to first answer", first),
         start("Later start to first answer, median", later),
         Figure {
@@ -116,6 +121,7 @@ pub(crate) fn bench(place: &Place, runs: &Runs, as_json: bool) -> Result<()> {
         },
         durable(&ours, &directory)?,
     ];
+    figures.extend(pool);
     let rows = tpm::judge(&peer, &own, runs.build());
     if as_json {
         println!("{}", tpm::json(&rows, &figures)?);
@@ -152,7 +158,7 @@ fn start(name: &'static str, (peer, ours): (Duration, Duration)) -> Figure {
 
 /// Durable writes beside the data syncs of the same file system.
 fn durable(ours: &Path, directory: &Path) -> Result<Figure> {
-    let server = Server::ours(ours, &directory.join("durable"), "full")?;
+    let server = Server::ours(ours, &directory.join("durable"), &["--no-pool"])?;
     let mut client = server.client()?;
     client.nv_define(INDEX, 64, ATTRIBUTES)?;
     let mut file = Syncs::new(&directory.join("sync"))?;
@@ -213,17 +219,11 @@ impl Server {
         Self::start(command, port)
     }
 
-    fn ours(program: &Path, state: &Path, durability: &str) -> Result<Self> {
+    pub(super) fn ours(program: &Path, state: &Path, more: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(program);
-        command.args([
-            "tpm",
-            "serve",
-            "--startup",
-            "clear",
-            "--durability",
-            durability,
-        ]);
+        command.args(["tpm", "serve", "--startup", "clear"]);
+        command.args(more);
         command.arg("--state").arg(state);
         command.arg("--tcp").arg(format!("127.0.0.1:{port}"));
         Self::start(command, port)
@@ -252,7 +252,11 @@ impl Server {
         bail!("the TPM on port {port} did not come up")
     }
 
-    fn client(&self) -> Result<Client> {
+    pub(super) fn process(&self) -> &Child {
+        &self.process
+    }
+
+    pub(super) fn client(&self) -> Result<Client> {
         Ok(Client::tcp(self.port)?)
     }
 }
@@ -296,6 +300,6 @@ pub(super) fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
