@@ -8,6 +8,7 @@
 //! A release of one of the libraries may want other lines in the list. It never passes for want of one.
 
 use ironroot_tests::memcheck;
+use libtest_mimic::{Arguments, Trial};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -154,6 +155,66 @@ const LENGTH_OF_MESSAGE: Told = told(
     "crypto/src/tpm/rsa/schemes.rs extract",
 );
 
+const TESTS: [(&str, fn()); 10] = [
+    (
+        "ecdsa_on_p256_depends_on_neither_key_nor_nonce",
+        ecdsa_on_p256_depends_on_neither_key_nor_nonce,
+    ),
+    (
+        "ecdsa_on_p384_depends_on_neither_key_nor_nonce",
+        ecdsa_on_p384_depends_on_neither_key_nor_nonce,
+    ),
+    (
+        "ecdsa_on_p521_depends_on_neither_key_nor_nonce",
+        ecdsa_on_p521_depends_on_neither_key_nor_nonce,
+    ),
+    (
+        "ecdh_does_not_depend_on_the_key",
+        ecdh_does_not_depend_on_the_key,
+    ),
+    (
+        "schnorr_ecdaa_and_sm2_depend_on_neither_key_nor_nonce",
+        schnorr_ecdaa_and_sm2_depend_on_neither_key_nor_nonce,
+    ),
+    (
+        "the_private_power_of_rsa_depends_on_neither_key_nor_blinding",
+        the_private_power_of_rsa_depends_on_neither_key_nor_blinding,
+    ),
+    (
+        "oaep_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length",
+        oaep_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length,
+    ),
+    (
+        "pkcs1_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length",
+        pkcs1_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length,
+    ),
+    (
+        "an_hmac_and_its_comparison_depend_on_nothing",
+        an_hmac_and_its_comparison_depend_on_nothing,
+    ),
+    (
+        "what_leaks_on_purpose_is_reported",
+        what_leaks_on_purpose_is_reported,
+    ),
+];
+
+/// Without valgrind they are ignored, and so counted as skipped.
+fn main() {
+    let arguments = Arguments::from_args();
+    let present = memcheck::is_installed();
+    if !present {
+        eprintln!("skipped: no valgrind; `cargo xtask setup` installs it where apt can reach it");
+    }
+    let trials = TESTS.map(|(name, test)| {
+        let run = move || {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(!present)
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit();
+}
+
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -190,26 +251,20 @@ fn program() -> &'static PathBuf {
     })
 }
 
-/// What a case's run said, if valgrind is there.
-fn watched(case: &str) -> Option<(Vec<memcheck::Report>, usize)> {
-    if !memcheck::is_installed() {
-        eprintln!("skipped: no valgrind (`cargo xtask test` installs it)");
-        return None;
-    }
+/// What a case's run said, and how many bytes of its result follow from secrets.
+fn watched(case: &str) -> (Vec<memcheck::Report>, usize) {
     let (reports, said) = memcheck::watch(program(), case);
     let secret = said
         .split(' ')
         .next()
         .and_then(|number| number.parse().ok());
-    Some((reports, secret.expect("how many bytes follow from secrets")))
+    (reports, secret.expect("how many bytes follow from secrets"))
 }
 
 /// Nothing else is reported than what is told anyway, all that is told was met, and `secret` bytes of the result
 /// follow from secrets: memcheck did not lose track of them on the way.
 fn leaks_nothing(case: &str, secret: usize, told: &[&[Told]]) {
-    let Some((reports, secrets)) = watched(case) else {
-        return;
-    };
+    let (reports, secrets) = watched(case);
     assert_eq!(
         secrets, secret,
         "{case}: bytes of the result that follow from secrets"
@@ -240,42 +295,35 @@ fn leaks_nothing(case: &str, secret: usize, told: &[&[Told]]) {
     }
 }
 
-#[test]
 fn ecdsa_on_p256_depends_on_neither_key_nor_nonce() {
     leaks_nothing("ecdsa-p256", 64, &[&[IS_SCALAR], &IS_SIGNATURE]);
 }
 
-#[test]
 fn ecdsa_on_p384_depends_on_neither_key_nor_nonce() {
     leaks_nothing("ecdsa-p384", 96, &[&[IS_SCALAR], &IS_SIGNATURE]);
 }
 
-#[test]
 fn ecdsa_on_p521_depends_on_neither_key_nor_nonce() {
     leaks_nothing("ecdsa-p521", 132, &[&[IS_SCALAR], &IS_SIGNATURE]);
 }
 
-#[test]
 fn ecdh_does_not_depend_on_the_key() {
     for (case, secret) in [("ecdh-p256", 64), ("ecdh-p384", 96), ("ecdh-p521", 132)] {
         leaks_nothing(case, secret, &[&[IS_SCALAR, IS_POINT]]);
     }
 }
 
-#[test]
 fn schnorr_ecdaa_and_sm2_depend_on_neither_key_nor_nonce() {
     leaks_nothing("ec-schnorr", 64, &[&[IS_SCALAR, IS_SUM, IS_POINT]]);
     leaks_nothing("ecdaa", 32, &[&[IS_SCALAR, IS_SUM]]);
     leaks_nothing("sm2", 64, &[&[IS_SCALAR], &IS_SM2_SIGNATURE]);
 }
 
-#[test]
 fn the_private_power_of_rsa_depends_on_neither_key_nor_blinding() {
     leaks_nothing("rsa-power", 128, &RSA);
 }
 
 /// The seven bytes of the message are secret, and the zeros behind it are not.
-#[test]
 fn oaep_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length() {
     let [key, prime, blinding, result] = RSA;
     leaks_nothing(
@@ -296,7 +344,6 @@ fn oaep_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_len
     );
 }
 
-#[test]
 fn pkcs1_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length() {
     let [key, prime, blinding, result] = RSA;
     leaks_nothing(
@@ -317,12 +364,10 @@ fn pkcs1_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_le
     );
 }
 
-#[test]
 fn an_hmac_and_its_comparison_depend_on_nothing() {
     leaks_nothing("hmac", 1, &[]);
 }
 
-#[test]
 fn what_leaks_on_purpose_is_reported() {
     let cases = [
         ("leaky-comparison", "Conditional jump", "first_difference"),
@@ -330,9 +375,7 @@ fn what_leaks_on_purpose_is_reported() {
         ("leaky-power", "Conditional jump", "square_and_multiply"),
     ];
     for (case, what, function) in cases {
-        let Some((reports, _)) = watched(case) else {
-            return;
-        };
+        let (reports, _) = watched(case);
         let seen = reports
             .iter()
             .any(|report| report.what.starts_with(what) && report.stack[0].ends_with(function));
