@@ -1,8 +1,8 @@
 //! Powers modulo an odd number: RSA, and the search for its primes.
 
 use aws_lc_sys::{
-    BN_CTX, BN_MONT_CTX, BN_MONT_CTX_new_consttime, BN_mod_exp_mont, BN_mod_exp_mont_consttime,
-    BN_mod_exp_mont_consttime_x2,
+    BIGNUM, BN_CTX, BN_MONT_CTX, BN_MONT_CTX_new_consttime, BN_MONT_CTX_new_for_modulus,
+    BN_mod_exp_mont, BN_mod_exp_mont_consttime, BN_mod_exp_mont_consttime_x2,
 };
 
 use crate::number::Number;
@@ -11,6 +11,9 @@ use crate::{Refused, succeeded};
 
 /// Room for intermediate results.
 type Workspace = Owned<BN_CTX>;
+
+/// What prepares a modulus: one of the two that [`Modulus`] names.
+type Prepare = unsafe extern "C" fn(*const BIGNUM, *mut BN_CTX) -> *mut BN_MONT_CTX;
 
 /// An odd number of whole bytes, the first of which is not zero, and what Montgomery's multiplication wants of it. It
 /// may be a secret; its length is none.
@@ -33,8 +36,17 @@ pub struct Power<'a> {
 }
 
 impl Modulus {
-    /// Refused if it is even, 1, or begins with a zero.
+    /// A modulus that may be a secret. Refused if it is even, 1, or begins with a zero.
     pub fn new(bytes: &[u8]) -> Result<Self, Refused> {
+        Self::prepared(bytes, BN_MONT_CTX_new_consttime)
+    }
+
+    /// A modulus that is no secret, in less time. Refused likewise.
+    pub fn of_public_key(bytes: &[u8]) -> Result<Self, Refused> {
+        Self::prepared(bytes, BN_MONT_CTX_new_for_modulus)
+    }
+
+    fn prepared(bytes: &[u8], prepare: Prepare) -> Result<Self, Refused> {
         let (first, last) = bytes.first().zip(bytes.last()).ok_or(Refused)?;
         if *first == 0 || last & 1 == 0 || bytes == [1] {
             return Err(Refused);
@@ -42,7 +54,7 @@ impl Modulus {
         let number = Number::from_bytes(bytes)?;
         let mut workspace = Workspace::fresh()?;
         // SAFETY: both are whole.
-        let montgomery = unsafe { BN_MONT_CTX_new_consttime(number.get(), workspace.get_mut()) };
+        let montgomery = unsafe { prepare(number.get(), workspace.get_mut()) };
         // SAFETY: it is new, or null.
         let montgomery = unsafe { Owned::new(montgomery) }?;
         Ok(Self {

@@ -156,6 +156,7 @@ fn an_even_or_padded_modulus_is_refused() {
     let even = [0x80, 0, 0, 0, 0, 0, 0, 2];
     for wrong in [&[] as &[u8], &[0], &[1], &[2], &[0, 3], &even, &[0; 8]] {
         assert!(Modulus::new(wrong).is_err(), "{wrong:?}");
+        assert!(Modulus::of_public_key(wrong).is_err(), "{wrong:?}");
     }
     assert!(Modulus::new(&[3]).is_ok());
 }
@@ -192,12 +193,13 @@ fn operands_are_as_long_as_the_modulus_and_below_it() {
 fn every_power_modulo_a_small_number_is_right() {
     for n in (3..100_u8).step_by(2) {
         let modulus = Modulus::new(&[n]).unwrap();
+        let public = Modulus::of_public_key(&[n]).unwrap();
         for base in 0..n {
             let mut expected = 1 % n;
             for exponent in 0..20 {
                 let (mut power, mut small) = ([0], [0]);
                 modulus.power(&[base], &[0, exponent], &mut power).unwrap();
-                modulus
+                public
                     .small_power(&[base], exponent.into(), &mut small)
                     .unwrap();
                 assert_eq!(

@@ -18,7 +18,7 @@ pub(super) fn power<const LIMBS: usize>(
     exponent: &Uint<LIMBS>,
 ) -> FixedMontyForm<LIMBS> {
     let params = base.params();
-    let power = modulo(params.modulus(), |modulus, out| {
+    let power = modulo(Modulus::new, params.modulus(), |modulus, out| {
         let base = Zeroizing::new(base.retrieve());
         modulus.power(bytes(&base).as_slice(), bytes(exponent).as_slice(), out)
     });
@@ -34,7 +34,7 @@ pub(super) fn power_of_two<const LIMBS: usize>(
     params: &FixedMontyParams<LIMBS>,
 ) -> FixedMontyForm<LIMBS> {
     let two = Uint::<LIMBS>::from_u32(2);
-    let power = modulo(params.modulus(), |modulus, out| {
+    let power = modulo(Modulus::new, params.modulus(), |modulus, out| {
         modulus.power(bytes(&two).as_slice(), bytes(exponent).as_slice(), out)
     });
     power.map_or_else(
@@ -85,7 +85,7 @@ pub(super) fn small_power<const LIMBS: usize>(
     exponent: u32,
 ) -> FixedMontyForm<LIMBS> {
     let params = base.params();
-    let power = modulo(params.modulus(), |modulus, out| {
+    let power = modulo(Modulus::of_public_key, params.modulus(), |modulus, out| {
         let base = Zeroizing::new(base.retrieve());
         modulus.small_power(bytes(&base).as_slice(), exponent, out)
     });
@@ -101,7 +101,7 @@ pub(super) fn public_power<const LIMBS: usize>(
     exponent: u32,
     n: &Odd<Uint<LIMBS>>,
 ) -> Uint<LIMBS> {
-    let power = modulo(n, |modulus, out| {
+    let power = modulo(Modulus::of_public_key, n, |modulus, out| {
         modulus.small_power(bytes(base).as_slice(), exponent, out)
     });
     power.map_or_else(
@@ -112,10 +112,11 @@ pub(super) fn public_power<const LIMBS: usize>(
 
 /// What `work` writes, as a number.
 fn modulo<const LIMBS: usize>(
+    prepare: impl FnOnce(&[u8]) -> Result<Modulus, Refused>,
     n: &Odd<Uint<LIMBS>>,
     work: impl FnOnce(&Modulus, &mut [u8]) -> Result<(), Refused>,
 ) -> Result<Zeroizing<Uint<LIMBS>>, Refused> {
-    let modulus = Modulus::new(bytes(n).as_slice())?;
+    let modulus = prepare(bytes(n).as_slice())?;
     let mut buffer = Zeroizing::new([0; MAX_MODULUS_LEN]);
     let out = buffer.get_mut(..len::<LIMBS>()).ok_or(Refused)?;
     work(&modulus, out)?;

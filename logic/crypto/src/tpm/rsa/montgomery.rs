@@ -106,7 +106,7 @@ pub(super) fn power_of_two<const LIMBS: usize>(
     FixedMontyForm::from_montgomery(Uint::from_words(*result), params)
 }
 
-/// `base` to the power of a small public exponent, left to right: those in use have two bits set.
+/// `base` to the power of a small public exponent modulo a public number, left to right: those in use have few bits set.
 pub(super) fn small_power<const LIMBS: usize>(
     base: &FixedMontyForm<LIMBS>,
     exponent: u32,
