@@ -1,8 +1,10 @@
 //! The pool of primes of a daemon, seen from outside: its thread, its memory, its switch.
 
-use ironroot_tests::tpm_client::{TpmDaemon, over_unix};
+use ironroot_tests::tpm_client::{TpmDaemon, over_unix, program};
 use ironroot_tpm_client::{Client, Template, curve};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -143,6 +145,29 @@ fn without_a_pool_there_is_neither_thread_nor_locked_memory() {
     client
         .create(parent, &Template::rsa_sign(2048), &[])
         .unwrap();
+    assert_eq!(daemon.terminate().code(), Some(0));
+}
+
+#[test]
+fn where_no_memory_may_be_locked_the_tpm_serves_without_a_pool_and_says_so() {
+    let host = Host::new();
+    let (state, socket, log) = (host.path("state"), host.path("socket"), host.path("log"));
+    let mut command = Command::new("prlimit");
+    command.arg("--memlock=0:0");
+    // Root may lock what it likes, unless that right is taken away.
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.args(["setpriv", "--bounding-set=-ipc_lock"]);
+    }
+    command.arg(program()).args(["tpm", "serve"]);
+    command.args(["--state", &state, "--unix", &socket, "--log", &log]);
+    let daemon = TpmDaemon::start_command(command).unwrap();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains("no pool of primes: its memory cannot be locked"),
+        "{said}"
+    );
+    assert!(finders(daemon.id()).is_empty());
+    assert_eq!(host.client().get_random(8).unwrap().len(), 8);
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 

@@ -13,13 +13,17 @@
 
 use crate::log::Log;
 use crate::sandbox;
+use anyhow::{Context as _, Result};
 use ironroot_port_host::{LOCKED_STACK, Locked, OsEntropy, lock_stack, run_when_idle};
 use ironroot_tpm::{Entropy, Finder, Order, Primes, Shelf, SparePrime};
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// The thread's stack: what is locked, and as much again for the system's own needs, and more.
 const STACK: usize = 4 * LOCKED_STACK;
+
+/// Why there is none, mostly.
+const UNLOCKED: &str =
+    "its memory cannot be locked: raise the limit (`ulimit -l`), or say --no-pool";
 
 /// The TPM's side of a pool. Its thread ends some time after it is dropped.
 pub(crate) struct Pool {
@@ -44,9 +48,9 @@ impl Pool {
     ///
     /// # Errors
     /// Its memory cannot be locked, or no thread be started.
-    pub(crate) fn start(log: &Log, confined: bool) -> io::Result<Self> {
-        let shared = Arc::new(Locked::new(Shared::default())?);
-        let mut finder = Locked::new(Finder::new())?;
+    pub(crate) fn start(log: &Log, confined: bool) -> Result<Self> {
+        let shared = Arc::new(Locked::new(Shared::default()).context(UNLOCKED)?);
+        let mut finder = Locked::new(Finder::new()).context(UNLOCKED)?;
         let (theirs, log) = (Arc::clone(&shared), log.clone());
         std::thread::Builder::new()
             .name("primes".to_owned())
@@ -54,15 +58,16 @@ impl Pool {
             .spawn(move || match settle(confined) {
                 Ok(()) => fill(&theirs, &mut finder, &mut OsEntropy),
                 Err(error) => log.line(&format!("no pool of primes: {error:#}")),
-            })?;
+            })
+            .context("the system starts no more threads")?;
         Ok(Self { shared })
     }
 }
 
 /// What the thread does before it sees a secret.
-fn settle(confined: bool) -> anyhow::Result<()> {
-    lock_stack()?;
-    run_when_idle()?;
+fn settle(confined: bool) -> Result<()> {
+    lock_stack().context(UNLOCKED)?;
+    run_when_idle().context("the system does not let it wait for all others (SCHED_IDLE)")?;
     match confined {
         true => sandbox::enter_beside(),
         false => Ok(()),

@@ -193,7 +193,9 @@ impl Plan<'_> {
         start(&mut machine, self.power)?;
         self.say_what_protects(&keys, log);
         if let Some(version) = ironroot_crypto::tpm::aws_lc_version() {
-            log.line(&format!("cryptography: points and powers by AWS-LC {version}"));
+            log.line(&format!(
+                "cryptography: points and powers by AWS-LC {version}"
+            ));
         }
 
         let line = addresses(&listeners);
@@ -227,13 +229,9 @@ impl Plan<'_> {
         if !self.pool {
             return None;
         }
-        let started = Pool::start(log, self.sandbox);
-        let failed = |error: &std::io::Error| {
-            log.line(&format!(
-                "no pool of primes: its memory cannot be locked ({error}; `ulimit -l` is the limit)"
-            ));
-        };
-        started.inspect_err(failed).ok()
+        Pool::start(log, self.sandbox)
+            .inspect_err(|error| log.line(&format!("no pool of primes: {error:#}")))
+            .ok()
     }
 
     fn say_what_protects(&self, keys: &Keys, log: &Log) {
