@@ -31,6 +31,7 @@ fn main() {
         "qemu-img",
         "qemu-system-x86_64",
         "unshare",
+        "cc",
     ];
     let guest = ["qemu-system-x86_64", "ldd", "busybox"];
     let has_driver =

@@ -1,24 +1,25 @@
 //! What a TPM finds around it on a host.
 
-use ironroot_crypto::Secret;
+use crate::state::HostStore;
 use ironroot_crypto::hash::HashAlgorithm;
 use ironroot_crypto::kdf::hkdf;
 use ironroot_platform::EntropyError;
 use ironroot_port_host::OsEntropy;
 use ironroot_tpm::{Entropy, Ticks, UniqueKey};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Instant;
 
-/// Entropy, time and a secret of its own.
+/// Entropy, time and a secret of its own, which belongs to the state.
 pub(crate) struct HostPlatform {
-    unique: Secret<32>,
+    store: Rc<RefCell<HostStore>>,
     since: Instant,
 }
 
 impl HostPlatform {
-    /// `unique` is the secret that belongs to the state.
-    pub(crate) fn new(unique: Secret<32>) -> Self {
+    pub(crate) fn new(store: Rc<RefCell<HostStore>>) -> Self {
         Self {
-            unique,
+            store,
             since: Instant::now(),
         }
     }
@@ -39,7 +40,7 @@ impl Ticks for HostPlatform {
 impl UniqueKey for HostPlatform {
     fn derive(&mut self, purpose: &[u8], out: &mut [u8]) {
         // Fails for more than 8,160 bytes only; zeros would not do then.
-        let derived = self.unique.expose(|unique| {
+        let derived = self.store.borrow().unique().expose(|unique| {
             hkdf(
                 HashAlgorithm::Sha256,
                 b"ironroot tpm unique",

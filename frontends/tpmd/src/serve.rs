@@ -10,7 +10,8 @@ use crate::pool::Pool;
 use crate::sandbox;
 use crate::server::{Blobs, Rules, Server, Setting, Terminate};
 use crate::state::{
-    Durability, KeySource, SharedStore, StateDirectory, StateOptions, protection_in_words,
+    Durability, HostStore, KeySource, SharedStore, StateDirectory, StateOptions,
+    protection_in_words,
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use ironroot_journal::Protection;
@@ -104,6 +105,7 @@ fn serve_logged(
         state: &options.state,
         migration_key: None,
         release_lock: false,
+        incoming: false,
         doors: &|| listen(options).map(Doors::of),
         power: Some(startup).filter(|startup| *startup != StartUp::None || !waits),
         profile: options.profile,
@@ -139,6 +141,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) state: &'a StateOptions,
     pub(crate) migration_key: Option<&'a KeySource>,
     pub(crate) release_lock: bool,
+    /// Another process has the state until INIT.
+    pub(crate) incoming: bool,
     /// Opens them, once the state is ours.
     pub(crate) doors: &'a dyn Fn() -> Result<Doors>,
     /// What it is told first; `None`: it has no power until INIT.
@@ -158,24 +162,17 @@ impl Plan<'_> {
         stop: UnixStream,
         ready: impl FnOnce(&str),
     ) -> Result<()> {
-        let directory = StateDirectory::open(&self.state.directory, true)?;
-        let nv_available = Rc::new(Cell::new(true));
         let keys = Keys {
             state: self.state.key.as_ref().map(KeySource::read).transpose()?,
             migration: self.migration_key.map(KeySource::read).transpose()?,
         };
-        let store = directory.store(
-            self.state,
-            keys.state.as_ref(),
-            Rc::clone(&nv_available),
-            log,
-        )?;
-        let unique = store.unique();
+        let nv_available = Rc::new(Cell::new(true));
+        let (directory, store) = self.open(&keys, &nv_available, log)?;
         let store = Rc::new(RefCell::new(store));
         let Doors { listeners, clients } = (self.doors)()?;
         let _pid = self.pid.map(PidFile::write).transpose()?;
 
-        let mut platform = HostPlatform::new(unique);
+        let mut platform = HostPlatform::new(Rc::clone(&store));
         let mut shared = SharedStore(Rc::clone(&store));
         let mut objects = slots(|| ObjectSlot::EMPTY, self.profile.loaded_objects);
         let mut sessions = slots(|| SessionSlot::EMPTY, self.profile.loaded_sessions);
@@ -232,6 +229,26 @@ impl Plan<'_> {
         Pool::start(log, self.sandbox)
             .inspect_err(|error| log.line(&format!("no pool of primes: {error:#}")))
             .ok()
+    }
+
+    /// The state; without its lock, and not read yet, where another process is still at it.
+    fn open(
+        &self,
+        keys: &Keys,
+        nv_available: &Rc<Cell<bool>>,
+        log: &Log,
+    ) -> Result<(StateDirectory, HostStore)> {
+        let nv_available = Rc::clone(nv_available);
+        if self.incoming
+            && let Some(directory) = StateDirectory::open_later(&self.state.directory)?
+        {
+            let store = directory.store_later(self.state, nv_available, log)?;
+            log.line("waits for a machine that comes: INIT takes the state's lock");
+            return Ok((directory, store));
+        }
+        let directory = StateDirectory::open(&self.state.directory, true)?;
+        let store = directory.store(self.state, keys.state.as_ref(), nv_available, log)?;
+        Ok((directory, store))
     }
 
     fn say_what_protects(&self, keys: &Keys, log: &Log) {

@@ -48,6 +48,8 @@ pub struct SwtpmOptions {
     pub migration_key: Option<KeySource>,
     /// When the last blob went out, another process may have the state.
     pub release_lock: bool,
+    /// Another process has the state until INIT. Without effect where power comes without INIT.
+    pub incoming: bool,
     /// The data channel.
     pub data: Option<Door>,
     /// The control channel.
@@ -86,6 +88,7 @@ pub fn serve_as_swtpm(
         state: &options.state,
         migration_key: options.migration_key.as_ref(),
         release_lock: options.release_lock,
+        incoming: options.incoming && options.power.is_none(),
         doors: &|| open(options, &made),
         power: options.power,
         profile: &Profile::PC_CLIENT,

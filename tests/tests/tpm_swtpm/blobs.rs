@@ -43,6 +43,16 @@ pub(crate) const TESTS: &[(&str, Needs, Test)] = &[
         a_stored_volatile_state_outlives_the_process,
     ),
     (
+        "blobs::a_machine_comes_on_storage_that_both_sides_share",
+        Needs::Nothing,
+        a_machine_comes_on_storage_that_both_sides_share,
+    ),
+    (
+        "blobs::a_machine_that_does_not_come_goes_on_where_it_was",
+        Needs::Nothing,
+        a_machine_that_does_not_come_goes_on_where_it_was,
+    ),
+    (
         "blobs::debians_ioctl_moves_our_state",
         Needs::Swtpm,
         debians_ioctl_moves_our_state,
@@ -256,6 +266,59 @@ fn a_stored_volatile_state_outlives_the_process() -> Result<(), Failed> {
     daemon.ask(&["-i"]);
     daemon.client().startup()?;
     assert_eq!(daemon.client().nv_read(INDEX, 8)?, b"later on");
+    Ok(())
+}
+
+const OUTGOING: &[&str] = &["--migration", "release-lock-outgoing"];
+const INCOMING: &[&str] = &["--migration", "release-lock-outgoing,incoming"];
+
+fn a_machine_comes_on_storage_that_both_sides_share() -> Result<(), Failed> {
+    let place = Place::new();
+    let from = place.start(Whose::Ours, "state", &[STARTED, OUTGOING].concat());
+    let marks = Marks::make(&mut from.client());
+    let to = place.start_beside("state", "to", INCOMING);
+    // The source goes on meanwhile, and the target cannot start from under it.
+    assert!(to.refuses(&["-i"]).contains("0x1f"));
+    from.client().nv_write(INDEX, b"the last")?;
+    from.client().nv_write(INDEX, b"the mark")?;
+    save(&from, &place, "out");
+    load(&to, &place, "out");
+    to.ask(&["-i"]);
+    marks.check(&mut to.client());
+    assert!(from.refuses(&["--lock-storage", "1"]).contains("0x1f"));
+    from.kill();
+    // And back, from a process that took its lock late.
+    let back = place.start_beside("state", "back", INCOMING);
+    save(&to, &place, "in");
+    load(&back, &place, "in");
+    back.ask(&["-i"]);
+    marks.check(&mut back.client());
+    to.kill();
+    // Without a state there is nothing to wait for.
+    let fresh = place.start(Whose::Ours, "fresh", INCOMING);
+    fresh.ask(&["-i"]);
+    fresh.client().startup()?;
+    Ok(())
+}
+
+fn a_machine_that_does_not_come_goes_on_where_it_was() -> Result<(), Failed> {
+    let place = Place::new();
+    let from = place.start(Whose::Ours, "state", &[STARTED, OUTGOING].concat());
+    let marks = Marks::make(&mut from.client());
+    let to = place.start_beside("state", "to", INCOMING);
+    save(&from, &place, "blob");
+    load(&to, &place, "blob");
+    to.ask(&["-i"]);
+    // It came, but never ran; another device of the machine's was missing, say.
+    to.kill();
+    from.ask(&["--lock-storage", "1"]);
+    marks.check(&mut from.client());
+    from.client().nv_write(INDEX, b"went on!")?;
+    // A reset is a reset: what the target left behind is nobody's.
+    from.ask(&["-i"]);
+    from.client().startup()?;
+    assert_ne!(from.client().pcr_read(&[16])?, marks.register);
+    assert_eq!(from.client().nv_read(INDEX, 8)?, b"went on!");
     Ok(())
 }
 

@@ -284,17 +284,6 @@ fn what_is_not_there_is_refused_in_words() -> Result<(), Failed> {
                 "--tpm2",
                 "--tpmstate",
                 &state,
-                "--migration",
-                "incoming",
-            ],
-            "incoming",
-        ),
-        (
-            &[
-                "socket",
-                "--tpm2",
-                "--tpmstate",
-                &state,
                 "--flags",
                 "startup-deactivated",
             ],

@@ -47,16 +47,20 @@ impl Place {
 
     /// `swtpm socket --tpm2` with its state in `state`, whose sockets and files begin with that name, too.
     pub(crate) fn socket(&self, whose: Whose, state: &str, more: &[&str]) -> Command {
+        self.named(whose, state, state, more)
+    }
+
+    fn named(&self, whose: Whose, state: &str, name: &str, more: &[&str]) -> Command {
         let _ = std::fs::create_dir(self.path(state));
         let mut command = self.program(whose, "swtpm");
         command.args(["socket", "--tpm2", "--daemon", "--tpmstate"]);
         command.arg(format!("dir={}", self.text(state)));
-        for (option, name) in [("--ctrl", "control"), ("--server", "data")] {
-            let path = self.text(&format!("{state}.{name}"));
+        for (option, end) in [("--ctrl", "control"), ("--server", "data")] {
+            let path = self.text(&format!("{name}.{end}"));
             command.arg(option).arg(format!("type=unixio,path={path}"));
         }
-        for (option, name) in [("--pid", "pid"), ("--log", "log")] {
-            let path = self.text(&format!("{state}.{name}"));
+        for (option, end) in [("--pid", "pid"), ("--log", "log")] {
+            let path = self.text(&format!("{name}.{end}"));
             command.arg(option).arg(format!("file={path}"));
         }
         command.args(more).stdin(Stdio::null());
@@ -65,11 +69,20 @@ impl Place {
 
     /// The same, at work when this returns.
     pub(crate) fn start(&self, whose: Whose, state: &str, more: &[&str]) -> Daemon<'_> {
-        let output = run(self.socket(whose, state, more));
+        self.started(self.socket(whose, state, more), state)
+    }
+
+    /// One of ours on a state that another one has, too; its sockets and files begin with `name`.
+    pub(crate) fn start_beside(&self, state: &str, name: &str, more: &[&str]) -> Daemon<'_> {
+        self.started(self.named(Whose::Ours, state, name, more), name)
+    }
+
+    fn started(&self, command: Command, name: &str) -> Daemon<'_> {
+        let output = run(command);
         assert!(output.status.success(), "{}", said(&output));
         let daemon = Daemon {
             place: self,
-            state: state.to_owned(),
+            name: name.to_owned(),
         };
         daemon.wait_for("control");
         daemon
@@ -79,12 +92,12 @@ impl Place {
 /// A daemon at work.
 pub(crate) struct Daemon<'a> {
     place: &'a Place,
-    state: String,
+    name: String,
 }
 
 impl Daemon<'_> {
     fn file(&self, name: &str) -> PathBuf {
-        self.place.path(&format!("{}.{name}", self.state))
+        self.place.path(&format!("{}.{name}", self.name))
     }
 
     fn wait_for(&self, name: &str) {

@@ -21,6 +21,11 @@ pub(crate) const TESTS: &[(&str, Needs, Test)] = &[
         Needs::Qemu,
         a_machine_migrates_through_a_file_with_its_tpm,
     ),
+    (
+        "qemu::a_machine_migrates_on_storage_that_both_sides_share",
+        Needs::Qemu,
+        a_machine_migrates_on_storage_that_both_sides_share,
+    ),
 ];
 
 const ORDINARY: u32 = 0x0206_0006;
@@ -177,5 +182,31 @@ fn a_machine_migrates_through_a_file_with_its_tpm() -> Result<(), Failed> {
     let mut guest = to.client();
     assert_eq!(guest.nv_read(INDEX, 8)?, b"moved on");
     assert_eq!(guest.pcr_read(&[16])?, register);
+    Ok(())
+}
+
+fn a_machine_migrates_on_storage_that_both_sides_share() -> Result<(), Failed> {
+    let place = Place::new();
+    let outgoing = &["--migration", "release-lock-outgoing"];
+    let from = place.start(Whose::Ours, "state", outgoing);
+    let mut source = Machine::start(&place, "source", &from.control(), &[]);
+    let mut guest = from.client();
+    guest.startup()?;
+    guest.nv_define(INDEX, 8, ORDINARY)?;
+    guest.pcr_extend(16, &[7; 32])?;
+    let register = guest.pcr_read(&[16])?;
+    // The target is there before the source lets go.
+    let incoming = &["--migration", "release-lock-outgoing,incoming"];
+    let to = place.start_beside("state", "to", incoming);
+    let stream = format!("unix:{}", place.text("stream"));
+    let mut target = Machine::start(&place, "target", &to.control(), &["-incoming", &stream]);
+    guest.nv_write(INDEX, b"moved on")?;
+    source.tell(&format!("migrate -d {stream}"));
+    target.wait_for("info migrate", "completed");
+    let mut guest = to.client();
+    assert_eq!(guest.nv_read(INDEX, 8)?, b"moved on");
+    assert_eq!(guest.pcr_read(&[16])?, register);
+    guest.nv_write(INDEX, b"and here")?;
+    assert!(from.refuses(&["--lock-storage", "1"]).contains("0x1f"));
     Ok(())
 }

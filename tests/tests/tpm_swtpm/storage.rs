@@ -76,20 +76,10 @@ fn a_lock_that_was_given_up_is_taken_again_unless_somebody_went_on() -> Result<(
     for kind in ["permanent", "volatile", "savestate"] {
         from.ask(&["--save", kind, &blob]);
     }
-    let mut to = place.socket(Whose::Ours, "state", STARTED);
-    to.arg("--ctrl")
-        .arg(format!("type=unixio,path={}", place.text("to.control")));
-    to.arg("--server")
-        .arg(format!("type=unixio,path={}", place.text("to.data")));
-    to.arg("--pid")
-        .arg(format!("file={}", place.text("to.pid")));
-    let output = run(to);
-    assert!(output.status.success(), "{}", said(&output));
+    let to = place.start_beside("state", "to", STARTED);
     assert!(from.refuses(&["--lock-storage", "1"]).contains("0x1f"));
-    let mut client = ironroot_tests::tpm_client::over_unix(&place.path("to.data"));
-    client.nv_write(INDEX, b"theirs!!")?;
-    let number = fs::read_to_string(place.path("to.pid"))?;
-    ironroot_tests::tpm_client::signal(number.trim().parse()?, "KILL");
+    to.client().nv_write(INDEX, b"theirs!!")?;
+    to.kill();
     assert!(from.refuses(&["--lock-storage", "100"]).contains("0x1f"));
     assert!(
         from.log().contains("changed by another process"),

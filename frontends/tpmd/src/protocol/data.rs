@@ -145,9 +145,15 @@ mod tests {
         assert_eq!(len, GET_RANDOM.len());
         assert_eq!(parse_whole(&[], 4096), None);
         let longer = [&GET_RANDOM[..], &[0]].concat();
-        let mut short: Vec<_> = (1..GET_RANDOM.len()).map(|len| &GET_RANDOM[..len]).collect();
+        let mut short: Vec<_> = (1..GET_RANDOM.len())
+            .map(|len| &GET_RANDOM[..len])
+            .collect();
         // Headers that lie, and what would begin a session with a simulator.
-        short.extend([&longer[..], &[0x80, 1, 0, 0, 0, 4], &[0, 0, 0, 15, 0, 0, 0, 1]]);
+        short.extend([
+            &longer[..],
+            &[0x80, 1, 0, 0, 0, 4],
+            &[0, 0, 0, 15, 0, 0, 0, 1],
+        ]);
         for input in short {
             let refused = Some((Message::Unreadable(Framing::Bare), input.len()));
             assert_eq!(parse_whole(input, 4096), refused, "{input:?}");

@@ -1,8 +1,10 @@
 //! State that goes out over the control channel and comes in: snapshots and migrations of virtual machines.
 //!
-//! What comes in is looked at at once and used by the next INIT, permanent and volatile state together. If the TPM
-//! does not start from it, INIT fails and the state is what it was before: a TPM never goes on from half of a
-//! snapshot, for a reset in its place would hand the guest registers that nobody measured into.
+//! What comes in is looked at at once and used by the next INIT, permanent and volatile state together. The TPM first
+//! starts from it in memory. If it does not, INIT fails and nothing was written. If it does, one transaction writes both,
+//! and a second one says that the volatile state is used up. Power that goes before the first leaves what was; between
+//! them, the next INIT goes on from both. A TPM never goes on from half of a snapshot, for a reset in its place would
+//! hand the guest registers that nobody measured into.
 
 use super::Server;
 use crate::blob::{self, BlobError, Bytes, Keys, Protection};
@@ -19,6 +21,8 @@ const DECRYPTED: u32 = 1;
 const ENCRYPTED: u32 = 2;
 /// Flag of INIT: the volatile state that it goes on from is used up.
 const DELETE_VOLATILE: u32 = 1;
+/// Tries of INIT: who had the lock lets go of it before the state gets here, and the system may take a moment.
+const INIT_TRIES: u32 = 100;
 /// Between two tries to take the lock.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Tries at most: 10 s.
@@ -185,47 +189,50 @@ impl<E: Engine> Server<E> {
             return started(self.machine.power_cycle());
         };
         // Before the blobs are taken: a client that tries again finds them.
-        if store.borrow().is_frozen() && !self.take_lock(1) {
+        if store.borrow().is_frozen() && !self.take_lock(INIT_TRIES) {
             return ControlResult::IoError;
         }
         let permanent = self.setting.blobs.permanent.take();
-        let volatile = self.setting.blobs.volatile.take();
-        let before = permanent.is_some().then(|| store.borrow().export());
-        let imported = permanent.map_or(Ok(()), |new| store.borrow_mut().import(&new.0));
-        let volatile = volatile.or_else(|| store.borrow().volatile());
-        let on = imported
-            .map_err(|error| format!("the permanent state cannot be kept ({error:?})"))
-            .and_then(|()| self.power_on_into(volatile));
-        let Err(why) = on else {
-            if flags & DELETE_VOLATILE != 0 {
+        let came = self.setting.blobs.volatile.take();
+        let is_new = permanent.is_some() || came.is_some();
+        // A volatile state that was stored belongs to the permanent one beside it.
+        let stored = || store.borrow().volatile().filter(|_| permanent.is_none());
+        let volatile = came.or_else(stored);
+        let on = match &permanent {
+            Some(permanent) => store.borrow_mut().try_on(&permanent.0),
+            None => Ok(()),
+        };
+        let on = on.map_err(|error| format!("the permanent state cannot be used ({error:?})"));
+        let on = on.and_then(|()| self.power_on_into(volatile.as_ref()));
+        store.borrow_mut().take_off();
+        let kept = on.and_then(|()| keep(&store, permanent.as_ref(), volatile.as_ref()));
+        if let Err(why) = kept {
+            self.setting.log.line(&format!("INIT failed: {why}"));
+            self.machine.power_off();
+            if !is_new {
                 self.forget_volatile(&store);
             }
-            return ControlResult::Success;
-        };
-        self.setting.log.line(&format!("INIT failed: {why}"));
-        self.forget_volatile(&store);
-        if let Some(before) = before
-            && store.borrow_mut().import(&before.0).is_err()
-        {
-            self.setting.log.line("the state before cannot be put back");
+            return ControlResult::Fail;
         }
-        ControlResult::Fail
+        if is_new || flags & DELETE_VOLATILE != 0 {
+            self.forget_volatile(&store);
+        }
+        ControlResult::Success
     }
 
-    fn power_on_into(&mut self, volatile: Option<Bytes>) -> Result<(), String> {
-        let Some(mut volatile) = volatile else {
+    fn power_on_into(&mut self, volatile: Option<&Bytes>) -> Result<(), String> {
+        let Some(volatile) = volatile else {
             return match self.machine.power_cycle() {
                 true => Ok(()),
                 false => Err("the state cannot be used".into()),
             };
         };
+        // The engine uses it up.
+        let mut volatile = Bytes(volatile.0.clone());
         self.machine
             .power_on_from(&mut volatile.0)
             .map_err(|error| {
-                format!(
-                    "the volatile state does not belong to this permanent state ({error:?}); it was dropped, \
-                     and the next INIT is a reset"
-                )
+                format!("the volatile state does not belong to this permanent state ({error:?}); it was dropped")
             })?;
         self.setting.log.line("goes on from a volatile state");
         Ok(())
@@ -241,7 +248,7 @@ impl<E: Engine> Server<E> {
 
     fn let_go_of_the_lock(&mut self) {
         let blobs = &mut self.setting.blobs;
-        let (Some(directory), Some(store)) = (&mut blobs.directory, &blobs.store) else {
+        let (Some(directory), Some(store)) = (&blobs.directory, &blobs.store) else {
             return;
         };
         if blobs.release_lock && directory.release_lock().is_ok() {
@@ -262,7 +269,7 @@ impl<E: Engine> Server<E> {
 
     fn take_lock(&mut self, tries: u32) -> bool {
         let blobs = &mut self.setting.blobs;
-        let (Some(directory), Some(store)) = (&mut blobs.directory, &blobs.store) else {
+        let (Some(directory), Some(store)) = (&blobs.directory, &blobs.store) else {
             return true;
         };
         if !store.borrow().is_frozen() {
@@ -272,11 +279,8 @@ impl<E: Engine> Server<E> {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            match directory.take_lock_again() {
-                Ok(true) => {
-                    store.borrow_mut().freeze(false);
-                    return true;
-                }
+            match directory.take_lock() {
+                Ok(true) => return self.read_again(),
                 Ok(false) => {}
                 Err(error) => {
                     self.setting.log.line(&format!("{error:#}"));
@@ -289,6 +293,36 @@ impl<E: Engine> Server<E> {
             .line("another process has the state's lock");
         false
     }
+
+    /// The lock is ours: what is there now? `false`: it is not ours to go on from, and neither is the lock.
+    fn read_again(&mut self) -> bool {
+        let blobs = &self.setting.blobs;
+        let (Some(directory), Some(store)) = (&blobs.directory, &blobs.store) else {
+            return true;
+        };
+        let why = match store.borrow_mut().open_again(blobs.keys.state.as_ref()) {
+            Ok(true) => return true,
+            Ok(false) => directory.changed_meanwhile(),
+            Err(error) => format!("{:#}", directory.explain(error)),
+        };
+        let _ = directory.release_lock();
+        self.setting.log.line(&why);
+        false
+    }
+}
+
+/// Writes what the TPM goes on from, if it is not what is there.
+fn keep(
+    store: &RefCell<HostStore>,
+    permanent: Option<&Bytes>,
+    volatile: Option<&Bytes>,
+) -> Result<(), String> {
+    let Some(permanent) = permanent else {
+        return Ok(());
+    };
+    let volatile = volatile.map(|volatile| volatile.0.as_slice());
+    let imported = store.borrow_mut().import(&permanent.0, volatile);
+    imported.map_err(|error| format!("the permanent state cannot be kept ({error:?})"))
 }
 
 fn started(on: bool) -> ControlResult {

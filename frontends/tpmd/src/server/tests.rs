@@ -1,4 +1,5 @@
 mod answers;
+mod power_cut;
 mod real;
 
 use super::*;

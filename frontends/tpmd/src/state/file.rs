@@ -21,6 +21,15 @@ impl StateFile {
             durability,
         })
     }
+
+    /// The same file once more, without opening it: the sandbox lets nothing be opened.
+    pub(super) fn again(&self) -> std::io::Result<Self> {
+        Ok(Self {
+            file: self.file.try_clone()?,
+            size: self.size,
+            durability: self.durability,
+        })
+    }
 }
 
 impl Medium for StateFile {

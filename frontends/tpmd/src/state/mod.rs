@@ -24,16 +24,13 @@ use crate::log::Log;
 use anchor::Anchor;
 use anyhow::{Context as _, Result, anyhow, bail};
 use file::StateFile;
-use ironroot_crypto::hash::Sha256;
 use ironroot_journal::{Header, Journal, JournalError, Protection};
 use ironroot_port_host::{OsEntropy, PrivateDirectory};
-use std::cell::{Cell, OnceCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use store::Content;
 
 /// The journal's file.
 const STATE: &str = "tpm.state";
@@ -72,25 +69,13 @@ pub(crate) struct StateDirectory {
     directory: PrivateDirectory,
     path: PathBuf,
     lock: File,
-    /// The state's file, open, for the sandbox lets nothing be opened later.
-    file: OnceCell<File>,
-    /// What that file held when the lock was given up.
-    left: Option<[u8; 32]>,
 }
 
 impl StateDirectory {
     /// Opens a directory; with `create` it may be new. Another program's state is left as it is.
     pub(crate) fn open(path: &Path, create: bool) -> Result<Self> {
         let shown = path.display();
-        foreign::refuse(path)?;
-        let opened = if create {
-            PrivateDirectory::open_or_create(path)
-        } else {
-            PrivateDirectory::open(path)
-        };
-        let directory = opened.with_context(|| {
-            format!("cannot open the state directory {shown} (a link is not followed)")
-        })?;
+        let directory = Self::enter(path, create)?;
         if !create && !directory.has(STATE) {
             bail!("there is no TPM in {shown}: `ironroot tpm serve --state {shown}` makes one");
         }
@@ -104,8 +89,38 @@ impl StateDirectory {
             directory,
             path: path.to_owned(),
             lock,
-            file: OnceCell::new(),
-            left: None,
+        })
+    }
+
+    /// Opens a directory whose state another process still uses, without its lock; `None`: there is no state.
+    pub(crate) fn open_later(path: &Path) -> Result<Option<Self>> {
+        let directory = Self::enter(path, true)?;
+        if !directory.has(STATE) {
+            return Ok(None);
+        }
+        let lock = match directory.has(LOCK) {
+            true => directory.open_file(LOCK, true),
+            // A copy, say.
+            false => directory.create_file(LOCK),
+        };
+        let lock = lock.with_context(|| format!("cannot open the lock of {}", path.display()))?;
+        Ok(Some(Self {
+            directory,
+            path: path.to_owned(),
+            lock,
+        }))
+    }
+
+    fn enter(path: &Path, create: bool) -> Result<PrivateDirectory> {
+        foreign::refuse(path)?;
+        let opened = if create {
+            PrivateDirectory::open_or_create(path)
+        } else {
+            PrivateDirectory::open(path)
+        };
+        opened.with_context(|| {
+            let shown = path.display();
+            format!("cannot open the state directory {shown} (a link is not followed)")
         })
     }
 
@@ -136,73 +151,53 @@ impl StateDirectory {
             self.create(key, options.durability)?;
             log.line("made a new TPM");
         }
-        let mut buffer = vec![0; usize::try_from(SEGMENT)?];
-        let mut content: Content = BTreeMap::new();
-        let file = self.directory.open_file(STATE, true);
-        let file = file.with_context(|| format!("cannot open {}", self.state_path()))?;
-        let _ = self.file.set(file.try_clone()?);
-        let medium = StateFile::new(file, options.durability)?;
-        let opened = Journal::open(
-            medium,
-            key.map(StateKey::bytes),
-            position.as_ref(),
-            &mut OsEntropy,
-            &mut buffer,
-            &mut |change| store::apply(&mut content, &change),
-        );
-        let journal = opened.map_err(|error| self.explain(error))?;
-        let mut store = HostStore::new(journal, content, buffer, nv_available, log.clone());
+        let file = self.state_file(options.durability)?;
+        let mut store = HostStore::new(file, nv_available, log.clone())?;
+        let opened = store.open(key, position.as_ref());
+        opened.map_err(|error| self.explain(error))?;
         if let Some(anchor) = anchor {
             store.bind(anchor, position)?;
         }
         Ok(store)
     }
 
+    /// A store whose state is not even looked at before the lock is there: [`HostStore::open_again`].
+    pub(crate) fn store_later(
+        &self,
+        options: &StateOptions,
+        nv_available: Rc<Cell<bool>>,
+        log: &Log,
+    ) -> Result<HostStore> {
+        let file = self.state_file(options.durability)?;
+        HostStore::new(file, nv_available, log.clone())
+    }
+
+    fn state_file(&self, durability: Durability) -> Result<StateFile> {
+        let file = self.directory.open_file(STATE, true);
+        let file = file.with_context(|| format!("cannot open {}", self.state_path()))?;
+        Ok(StateFile::new(file, durability)?)
+    }
+
     /// Gives the lock up, for a process that goes on from this state elsewhere.
-    pub(crate) fn release_lock(&mut self) -> Result<()> {
-        self.left = Some(self.digest()?);
-        self.lock.unlock()?;
-        Ok(())
+    pub(crate) fn release_lock(&self) -> Result<()> {
+        Ok(self.lock.unlock()?)
     }
 
-    /// Takes the lock again; `false`: another process has it.
-    ///
-    /// # Errors
-    /// The state was changed meanwhile: this process must not go on from what it knows.
-    pub(crate) fn take_lock_again(&mut self) -> Result<bool> {
+    /// Takes the lock; `false`: another process has it.
+    pub(crate) fn take_lock(&self) -> Result<bool> {
         match self.lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error.into()),
         }
-        if self
-            .left
-            .is_some_and(|left| self.digest().ok() != Some(left))
-        {
-            self.lock.unlock()?;
-            bail!(
-                "{} was changed by another process: it went on from there, this one cannot",
-                self.state_path()
-            );
-        }
-        self.left = None;
-        Ok(true)
     }
 
-    fn digest(&self) -> Result<[u8; 32]> {
-        let mut hash = Sha256::new();
-        let mut block = vec![0; 65_536];
-        let mut at = 0;
-        let file = self.file.get().context("the state is not open")?;
-        loop {
-            let len = file.read_at(&mut block, at)?;
-            if len == 0 {
-                break;
-            }
-            hash.update(block.get(..len).unwrap_or_default());
-            at += u64::try_from(len)?;
-        }
-        hash.finish().to_array().context("32 bytes")
+    /// In words: another process changed the state while it had the lock.
+    pub(crate) fn changed_meanwhile(&self) -> String {
+        format!(
+            "{} was changed by another process: it went on from there, this one cannot",
+            self.state_path()
+        )
     }
 
     /// What anybody can read of the state.
@@ -299,7 +294,7 @@ impl StateDirectory {
     }
 
     /// What happened, to which file, and what to try next.
-    fn explain(&self, error: JournalError) -> anyhow::Error {
+    pub(crate) fn explain(&self, error: JournalError) -> anyhow::Error {
         let file = self.state_path();
         match error {
             JournalError::NotAJournal => {

@@ -1,10 +1,12 @@
 //! The engine's store over a journal: records in memory, changes on the disk first.
 
-use super::StateFile;
 use super::anchor::Anchor;
+use super::{SEGMENT, StateFile, StateKey};
 use crate::blob::{Bytes, pack, unpack};
 use crate::log::Log;
+use ironroot_crypto::Secret;
 use ironroot_journal::{Change, Journal, JournalError, Position, RecordId};
+use ironroot_port_host::OsEntropy;
 use ironroot_tpm::{Change as EngineChange, RecordId as EngineId, Store, StoreError};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -29,8 +31,13 @@ pub(super) type Content = BTreeMap<u32, Record>;
 
 /// Where a TPM keeps its state on a host.
 pub(crate) struct HostStore {
-    journal: Journal<StateFile>,
+    file: StateFile,
+    /// `None`: the lock is not there yet, and nothing was read. What is written then is kept in memory, for the engine
+    /// to stand on, and forgotten.
+    journal: Option<Journal<StateFile>>,
     content: Content,
+    /// What is kept, while the engine is shown other records.
+    set_aside: Option<Content>,
     buffer: Vec<u8>,
     anchor: Option<Anchor>,
     /// The anchor may hold a position that was taken back.
@@ -43,22 +50,84 @@ pub(crate) struct HostStore {
 
 impl HostStore {
     pub(super) fn new(
-        journal: Journal<StateFile>,
-        content: Content,
-        buffer: Vec<u8>,
+        file: StateFile,
         nv_available: Rc<Cell<bool>>,
         log: Log,
-    ) -> Self {
-        Self {
-            journal,
-            content,
-            buffer,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            file,
+            journal: None,
+            content: Content::new(),
+            set_aside: None,
+            buffer: vec![0; usize::try_from(SEGMENT)?],
             anchor: None,
             anchor_unsure: false,
             nv_available,
-            frozen: false,
+            frozen: true,
             log,
+        })
+    }
+
+    /// Reads the state. With an anchor, it must be that state or one that descends from it.
+    ///
+    /// # Errors
+    /// The journal's; then nothing was changed.
+    pub(super) fn open(
+        &mut self,
+        key: Option<&StateKey>,
+        anchor: Option<&Position>,
+    ) -> Result<(), JournalError> {
+        let mut content = Content::new();
+        let journal = Journal::open(
+            self.file.again().map_err(|_| JournalError::Medium)?,
+            key.map(StateKey::bytes),
+            anchor,
+            &mut OsEntropy,
+            &mut self.buffer,
+            &mut |change| apply(&mut content, &change),
+        )?;
+        self.journal = Some(journal);
+        self.content = content;
+        self.frozen = false;
+        Ok(())
+    }
+
+    /// Reads the state for the first time, or once more when another process may have had it; the lock is ours.
+    /// `false`: that process went on from there. Then, and after an error, nothing was changed.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub(crate) fn open_again(&mut self, key: Option<&StateKey>) -> Result<bool, JournalError> {
+        let Some(journal) = self.journal.take() else {
+            self.open(key, None)?;
+            return Ok(true);
+        };
+        let known = journal.position();
+        let mut content = std::mem::take(&mut self.content);
+        match self.open(key, Some(&known)) {
+            Ok(()) if same_records(&content, &self.content) => {}
+            other => {
+                self.journal = Some(journal);
+                self.content = content;
+                self.frozen = true;
+                return match other {
+                    // So much was written that the log does not reach back to what we know.
+                    Ok(()) | Err(JournalError::AnchorTooOld | JournalError::RolledBack) => {
+                        Ok(false)
+                    }
+                    Err(error) => Err(error),
+                };
+            }
         }
+        // A volatile state of the other process's is for a machine that runs here, not there.
+        let ours = content.remove(&VOLATILE);
+        let unlike = ours.as_ref().map(|record| &record.0)
+            != self.content.get(&VOLATILE).map(|record| &record.0);
+        if unlike {
+            let ours = ours.as_ref().map(|record| record.0.as_slice());
+            self.keep_volatile(ours).map_err(|_| JournalError::Medium)?;
+        }
+        Ok(true)
     }
 
     /// Whether nothing may be written because the lock was given up.
@@ -77,7 +146,9 @@ impl HostStore {
         mut anchor: Anchor,
         known: Option<Position>,
     ) -> anyhow::Result<()> {
-        let position = self.journal.position();
+        let Some(position) = self.journal.as_ref().map(Journal::position) else {
+            return Ok(());
+        };
         if known.is_none() {
             self.log
                 .line("the anchor is new: this state is taken for the newest");
@@ -89,9 +160,10 @@ impl HostStore {
         Ok(())
     }
 
-    /// A secret that is this state's own.
-    pub(crate) fn unique(&self) -> ironroot_crypto::Secret<32> {
-        self.journal.owner_secret()
+    /// A secret that is this state's own; zeros before it was read.
+    pub(crate) fn unique(&self) -> Secret<32> {
+        let journal = self.journal.as_ref();
+        journal.map_or_else(Secret::zeroed, Journal::owner_secret)
     }
 
     /// All records of the engine's, packed.
@@ -100,16 +172,37 @@ impl HostStore {
         pack(records.map(|(id, record)| (*id, record.0.as_slice())))
     }
 
-    /// Replaces all records of the engine's by packed ones, in one transaction. A volatile state kept for the next INIT
-    /// goes, for it belongs to what was.
+    /// Shows the engine packed records in the place of its own, until [`take_off`](Self::take_off). Nothing is written.
+    ///
+    /// # Errors
+    /// `Corrupt`: they are not packed records.
+    pub(crate) fn try_on(&mut self, packed: &[u8]) -> Result<(), StoreError> {
+        let records = records(packed)?.into_iter();
+        let content = records.map(|(id, data)| (id, Record(data.to_vec())));
+        self.take_off();
+        self.set_aside = Some(std::mem::replace(&mut self.content, content.collect()));
+        Ok(())
+    }
+
+    /// Shows the engine its own records again.
+    pub(crate) fn take_off(&mut self) {
+        if let Some(content) = self.set_aside.take() {
+            self.content = content;
+        }
+    }
+
+    /// Replaces all records of the engine's by packed ones, and a volatile state that was kept by the one that belongs to
+    /// them, in one transaction.
     ///
     /// # Errors
     /// `Corrupt`: they are not packed records; the store's.
-    pub(crate) fn import(&mut self, packed: &[u8]) -> Result<(), StoreError> {
-        let records = unpack(packed).ok_or(StoreError::Corrupt)?;
-        if records.iter().any(|(id, _)| *id == VOLATILE) {
-            return Err(StoreError::Corrupt);
-        }
+    pub(crate) fn import(
+        &mut self,
+        packed: &[u8],
+        volatile: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let mut records = records(packed)?;
+        records.extend(volatile.map(|data| (VOLATILE, data)));
         let kept = |id: &u32| records.iter().any(|(new, _)| new == id);
         let gone: Vec<u32> = self
             .content
@@ -118,12 +211,22 @@ impl HostStore {
             .filter(|id| !kept(id))
             .collect();
         let removed = gone.iter().map(|id| EngineChange::Remove(EngineId(*id)));
-        let set = records.iter().map(|(id, data)| EngineChange::Set {
-            id: EngineId(*id),
-            data,
-        });
+        let new = |(id, data): &&(u32, &[u8])| {
+            let old = self.content.get(id);
+            old.is_none_or(|old| old.0 != *data)
+        };
+        let set = records
+            .iter()
+            .filter(new)
+            .map(|(id, data)| EngineChange::Set {
+                id: EngineId(*id),
+                data,
+            });
         let changes: Vec<_> = removed.chain(set).collect();
-        self.commit(&changes)
+        match changes.is_empty() {
+            true => Ok(()),
+            false => self.commit(&changes),
+        }
     }
 
     /// The volatile state kept for the next INIT.
@@ -156,7 +259,8 @@ impl HostStore {
     }
 
     pub(crate) fn transactions(&self) -> u64 {
-        self.journal.position().number
+        let journal = self.journal.as_ref();
+        journal.map_or(0, |journal| journal.position().number)
     }
 
     /// Room in bytes that `changes` would leave, or `None`.
@@ -179,18 +283,21 @@ impl HostStore {
     /// Commits to the journal, then to the anchor.
     fn write(&mut self, changes: &[Change<'_>]) -> Result<(), JournalError> {
         self.repair_anchor()?;
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
         let live = self
             .content
             .iter()
             .map(|(id, data)| (RecordId(*id), data.0.as_slice()));
-        let position = self.journal.commit(changes, live, &mut self.buffer)?;
+        let position = journal.commit(changes, live, &mut self.buffer)?;
         let Some(anchor) = &mut self.anchor else {
             return Ok(());
         };
         if let Err(error) = anchor.write(&position) {
             self.log.line(&format!("anchor: {error:#}"));
             self.anchor_unsure = true;
-            self.journal.take_back()?;
+            journal.take_back()?;
             // At best the anchor is right again at once; at worst before the next change.
             let _ = self.repair_anchor();
             return Err(JournalError::Medium);
@@ -202,12 +309,34 @@ impl HostStore {
         if self.anchor_unsure
             && let Some(anchor) = &mut self.anchor
         {
-            let position = self.journal.position();
-            anchor.write(&position).map_err(|_| JournalError::Medium)?;
+            let Some(journal) = &self.journal else {
+                return Ok(());
+            };
+            anchor
+                .write(&journal.position())
+                .map_err(|_| JournalError::Medium)?;
             self.anchor_unsure = false;
         }
         Ok(())
     }
+}
+
+/// What [`pack`] packed; the engine's own records only.
+fn records(packed: &[u8]) -> Result<Vec<(u32, &[u8])>, StoreError> {
+    let records = unpack(packed).ok_or(StoreError::Corrupt)?;
+    match records.iter().any(|(id, _)| *id == VOLATILE) {
+        true => Err(StoreError::Corrupt),
+        false => Ok(records),
+    }
+}
+
+/// Whether the engine would find the same.
+fn same_records(one: &Content, other: &Content) -> bool {
+    let records = |content: &Content| {
+        let own = content.iter().filter(|(id, _)| **id != VOLATILE);
+        pack(own.map(|(id, record)| (*id, record.0.as_slice())))
+    };
+    records(one).0 == records(other).0
 }
 
 /// Makes a change in memory.
@@ -239,7 +368,8 @@ impl Store for HostStore {
     }
 
     fn commit(&mut self, changes: &[EngineChange<'_>]) -> Result<(), StoreError> {
-        if self.frozen || !self.nv_available.get() {
+        let read = self.journal.is_some();
+        if read && self.frozen || self.set_aside.is_some() || !self.nv_available.get() {
             return Err(StoreError::Unavailable);
         }
         let changes: Vec<Change<'_>> = changes

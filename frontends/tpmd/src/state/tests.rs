@@ -363,3 +363,95 @@ fn what_is_not_our_state_is_named_and_kept() {
         assert_eq!(std::fs::read(options.directory.join(STATE)).unwrap(), bytes);
     }
 }
+
+/// A store that waits for its lock, as a machine that comes does.
+fn wait_for(options: &StateOptions) -> (StateDirectory, HostStore) {
+    let directory = StateDirectory::open_later(&options.directory);
+    let directory = directory.unwrap().expect("there is a state");
+    let nv = Rc::new(Cell::new(true));
+    let store = directory.store_later(options, nv, &Log::default());
+    (directory, store.unwrap())
+}
+
+#[test]
+fn a_state_that_is_waited_for_is_read_when_the_lock_is_there_and_not_touched_before() {
+    let place = TempDir::new().unwrap();
+    let options = options(&place);
+    assert!(
+        StateDirectory::open_later(&options.directory)
+            .unwrap()
+            .is_none()
+    );
+    let (from, mut theirs) = open(&options).unwrap();
+    set(&mut theirs, b"early").unwrap();
+    let (to, mut ours) = wait_for(&options);
+    assert!(ours.is_frozen());
+    // What the engine makes to stand on.
+    assert_eq!(get(&mut ours), None);
+    let before = std::fs::read(options.directory.join(STATE)).unwrap();
+    set(&mut ours, b"of nobody's").unwrap();
+    assert_eq!(get(&mut ours).unwrap(), b"of nobody's");
+    assert!(std::fs::read(options.directory.join(STATE)).unwrap() == before);
+    set(&mut theirs, b"late").unwrap();
+    assert!(!to.take_lock().unwrap());
+    from.release_lock().unwrap();
+    assert!(to.take_lock().unwrap());
+    assert_eq!(ours.open_again(None), Ok(true));
+    assert!(!ours.is_frozen());
+    assert_eq!(get(&mut ours).unwrap(), b"late");
+    set(&mut ours, b"ours").unwrap();
+    drop((to, ours));
+    assert_eq!(get(&mut open(&options).unwrap().1).unwrap(), b"ours");
+}
+
+#[test]
+fn who_gave_the_lock_away_goes_on_only_from_the_records_it_knows() {
+    let place = TempDir::new().unwrap();
+    let options = options(&place);
+    let (from, mut ours) = open(&options).unwrap();
+    set(&mut ours, b"known").unwrap();
+    ours.freeze(true);
+    from.release_lock().unwrap();
+    // The other one looks, takes over what it knows already, leaves a volatile state behind: the machine did not come.
+    let (to, mut theirs) = open(&options).unwrap();
+    let packed = ours.export();
+    theirs.import(&packed.0, Some(b"volatile")).unwrap();
+    assert!(!from.take_lock().unwrap());
+    drop((to, theirs));
+    assert!(from.take_lock().unwrap());
+    assert_eq!(ours.open_again(None), Ok(true));
+    assert!(ours.volatile().is_none(), "that is not this machine's");
+    set(&mut ours, b"went on here").unwrap();
+    ours.freeze(true);
+    from.release_lock().unwrap();
+    // The other one goes on.
+    let (to, mut theirs) = open(&options).unwrap();
+    assert_eq!(get(&mut theirs).unwrap(), b"went on here");
+    set(&mut theirs, b"went on there").unwrap();
+    drop((to, theirs));
+    assert!(from.take_lock().unwrap());
+    assert_eq!(ours.open_again(None), Ok(false));
+    assert!(ours.is_frozen());
+    assert_eq!(set(&mut ours, b"both"), Err(StoreError::Unavailable));
+    assert_eq!(get(&mut ours).unwrap(), b"went on here");
+}
+
+#[test]
+fn records_that_are_tried_on_are_shown_and_not_kept() {
+    let place = TempDir::new().unwrap();
+    let options = options(&place);
+    let (_directory, mut store) = open(&options).unwrap();
+    set(&mut store, b"other").unwrap();
+    let other = store.export();
+    set(&mut store, b"own").unwrap();
+    let before = std::fs::read(options.directory.join(STATE)).unwrap();
+    store.try_on(&other.0).unwrap();
+    assert_eq!(get(&mut store).unwrap(), b"other");
+    assert_eq!(set(&mut store, b"never"), Err(StoreError::Unavailable));
+    store.take_off();
+    assert_eq!(get(&mut store).unwrap(), b"own");
+    assert_eq!(store.try_on(b"no records"), Err(StoreError::Corrupt));
+    assert_eq!(get(&mut store).unwrap(), b"own");
+    assert!(std::fs::read(options.directory.join(STATE)).unwrap() == before);
+    set(&mut store, b"after").unwrap();
+}

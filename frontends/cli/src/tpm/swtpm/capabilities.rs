@@ -3,9 +3,8 @@
 use super::help::VERSION;
 use std::path::Path;
 
-/// Features by swtpm's names. Not among them: TPM 1.2 and state in one file; and `cmdarg-migration`, which would promise
-/// `--migration incoming`.
-const FEATURES: [&str; 8] = [
+/// Features by swtpm's names, `cmdarg-migration` from 0.8. Not among them: TPM 1.2 and state in one file.
+const FEATURES: [&str; 9] = [
     "tpm-2.0",
     "tpm-send-command-header",
     "flags-opt-startup",
@@ -14,6 +13,7 @@ const FEATURES: [&str; 8] = [
     "cmdarg-pwd-fd",
     "cmdarg-print-states",
     "nvram-backend-dir",
+    "cmdarg-migration",
 ];
 /// Of a TPM 2.0.
 const RSA: [u32; 4] = [1024, 2048, 3072, 4096];

@@ -72,8 +72,9 @@ const OPTIONS: &str = "  --tpm2            TPM 2.0; there is no other, and witho
                     encrypt the state; the mode says how long the key is (16 or 32 bytes), the cipher is
                     always XChaCha20-Poly1305 and the password's kdf always PBKDF2
   --migration-key   the same, for state blobs that go out over the control channel
-  --migration release-lock-outgoing
-                    let go of the state's lock when the last state blob went out
+  --migration [incoming][,release-lock-outgoing]
+                    incoming: INIT takes the state's lock and reads it, not the start, for another process
+                    still has it; release-lock-outgoing: let go of the lock when the last state blob went out
   --log file=PATH|fd=FD[,level=N][,prefix=PREFIX][,truncate]
                     log to a file instead of standard error; - for none
   --pid file=PATH|fd=FD

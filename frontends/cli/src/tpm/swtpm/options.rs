@@ -130,6 +130,7 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
     };
     let mut rules = locality(given.get("locality"))?;
     rules.disconnect = disconnect;
+    let (incoming, release_lock) = migration(given.get("migration"))?;
     let mut power = flags(given.get("flags"))?;
     if data == Some(Door::Proxy) {
         // The kernel sets it before each command, and sends no INIT.
@@ -147,7 +148,8 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
             .get("migration-key")
             .map(|text| key("migration-key", text))
             .transpose()?,
-        release_lock: migration(given.get("migration"))?,
+        release_lock,
+        incoming,
         data,
         control,
         power,
@@ -387,18 +389,11 @@ fn flags(text: Option<&str>) -> Outcome<Option<StartUp>> {
     })
 }
 
-/// Whether the lock is given up when the state went out.
-fn migration(text: Option<&str>) -> Outcome<bool> {
+/// Whether the lock is taken by INIT only, and whether it is given up when the state went out.
+fn migration(text: Option<&str>) -> Outcome<(bool, bool)> {
     let known = ["incoming", "release-lock-outgoing"];
     let parts = Parts::of("migration", text.unwrap_or_default(), &known)?;
-    if parts.has("incoming") {
-        return Err(Wrong::said(
-            "--migration incoming is not supported: on storage that both sides share, start the receiving \
-             side after the sending side has let go of its lock"
-                .into(),
-        ));
-    }
-    Ok(parts.has("release-lock-outgoing"))
+    Ok((parts.has("incoming"), parts.has("release-lock-outgoing")))
 }
 
 fn log(text: Option<&str>) -> Outcome<LogOptions> {
