@@ -3,6 +3,7 @@
 mod device;
 mod firmware;
 pub mod memcheck;
+pub mod outside;
 pub mod tpm_client;
 mod transcript;
 

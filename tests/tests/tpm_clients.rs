@@ -5,15 +5,14 @@
 //! which the closing line of the run counts. `IRONROOT_TPM_PEER=swtpm` runs the same scripts on swtpm through
 //! tpm2-abrmd: what fails there, too, says nothing of us.
 
+use ironroot_tests::outside::{finish, free_ports, is_there, kernel, name_of, scripts};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a script may take; those that make RSA-4096 keys on a busy machine take longest.
-const PATIENCE: Duration = Duration::from_secs(300);
 /// Scripts that speak of things a resource manager keeps for itself.
 const NOT_BEHIND_ABRMD: [&str; 2] = ["session", "start"];
 
@@ -131,7 +130,7 @@ fn run(script: &Path, way: Way) -> Result<(), Failed> {
     if on_peer() {
         command.env("AES192", "none");
     }
-    finish(command, &folder.path().join("output"))
+    Ok(finish(command, &folder.path().join("output"))?)
 }
 
 /// The command line of a script; behind tpm2-abrmd it gets a message bus of its own.
@@ -181,35 +180,6 @@ kill $manager
 wait $manager 2>/dev/null
 exit $code
 "#;
-
-/// Waits for the command; what it said is shown if it fails.
-fn finish(mut command: Command, output: &Path) -> Result<(), Failed> {
-    let file = std::fs::File::create(output)?;
-    command
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file);
-    let mut child = command.spawn()?;
-    let end = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() > end {
-            child.kill()?;
-            break child.wait()?;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    if status.success() {
-        return Ok(());
-    }
-    let said = std::fs::read(output).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let last: Vec<_> = said.lines().rev().take(40).collect();
-    let last: Vec<_> = last.into_iter().rev().collect();
-    Err(format!("{status}; the last it said:\n{}", last.join("\n")).into())
-}
 
 /// A TPM process with a fresh state.
 struct Server {
@@ -315,51 +285,6 @@ impl Drop for Server {
     }
 }
 
-/// A free port whose successor is free, too.
-fn free_ports() -> Result<u16, Failed> {
-    for _ in 0..100 {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port();
-        if port < u16::MAX && std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err("no two free TCP ports beside each other".into())
-}
-
-fn scripts(folder: &Path, end: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the scripts are in the repository");
-    let mut scripts: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|own| own == end) && name_of(path) != "lib")
-        .collect();
-    scripts.sort();
-    scripts
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
 fn on_peer() -> bool {
     std::env::var("IRONROOT_TPM_PEER").is_ok_and(|peer| peer == "swtpm")
-}
-
-/// The kernel that `cargo xtask setup` unpacked.
-fn kernel() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("IRONROOT_GUEST_KERNEL")?);
-    path.exists().then_some(path)
-}
-
-fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    folders
-        .into_iter()
-        .any(|folder: PathBuf| folder.join(program).exists())
 }

@@ -5,13 +5,11 @@
 //! links that `ironroot tpm install-links` made, `THEIRS` has Debian's programs. What a machine cannot have (no apt,
 //! no such package, no root where libvirt needs it) is skipped, which the closing line of the run counts.
 
+use ironroot_tests::outside::{finish, free_ports, is_there, kernel, name_of, scripts};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// How long a script may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
 const THEIRS: &str = "/usr/bin";
 
 fn main() {
@@ -31,7 +29,6 @@ fn main() {
         "qemu-img",
         "qemu-system-x86_64",
         "unshare",
-        "cc",
     ];
     let guest = ["qemu-system-x86_64", "ldd", "busybox"];
     let has_driver =
@@ -49,8 +46,8 @@ fn main() {
         ),
         ("guest", &guest[..], has_driver, unpacked),
     ] {
-        for script in scripts(&folder.join(group)) {
-            let name = format!("{group}::{}", stem(&script));
+        for script in scripts(&folder.join(group), "sh") {
+            let name = format!("{group}::{}", name_of(&script));
             let missing = needs.iter().find(|program| !is_there(program));
             if let Some(program) = missing {
                 eprintln!(
@@ -99,67 +96,7 @@ fn run(script: &Path) -> Result<(), Failed> {
     if let Some(kernel) = kernel() {
         command.env("KERNEL", kernel);
     }
-    finish(command, &folder.path().join("output"))
-}
-
-/// Waits for the command; what it said is shown if it fails.
-fn finish(mut command: Command, output: &Path) -> Result<(), Failed> {
-    let file = std::fs::File::create(output)?;
-    command
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file);
-    let mut child = command.spawn()?;
-    let end = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() > end {
-            child.kill()?;
-            break child.wait()?;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    if status.success() {
-        return Ok(());
-    }
-    let said = std::fs::read(output).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let lines: Vec<_> = said.lines().collect();
-    let last = lines.split_at(lines.len().saturating_sub(40)).1;
-    Err(format!("{status}; the last it said:\n{}", last.join("\n")).into())
-}
-
-/// A free port whose successor is free, too.
-fn free_ports() -> Result<u16, Failed> {
-    for _ in 0..100 {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port();
-        if port < u16::MAX && std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err("no two free TCP ports beside each other".into())
-}
-
-fn scripts(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the scripts are in the repository");
-    let mut scripts: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "sh") && stem(path) != "lib")
-        .collect();
-    scripts.sort();
-    scripts
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    Ok(finish(command, &folder.path().join("output"))?)
 }
 
 /// Whether this user may make namespaces of its own: libvirt gets some.
@@ -170,18 +107,4 @@ fn namespaces() -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
-}
-
-/// The kernel that `cargo xtask setup` unpacked.
-fn kernel() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("IRONROOT_GUEST_KERNEL")?);
-    path.exists().then_some(path)
-}
-
-fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    folders
-        .into_iter()
-        .any(|folder: PathBuf| folder.join(program).exists())
 }
