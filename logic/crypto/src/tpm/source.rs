@@ -1,9 +1,10 @@
 //! Where the numbers of a new key come from: 64 secret bytes, and what follows from them.
 //!
 //! TPM2_Create draws the 64 bytes, TPM2_CreatePrimary derives them from the hierarchy's seed and the template;
-//! from there on both go the same way. `docs/decisions/0012-keys-from-seeds.md` says it precisely, for a second
-//! implementation, and `tests/tpm/derivation.py` is one. Changing anything here changes every primary key;
-//! there must be another derivation id then, and the old one must stay.
+//! from there on both go the same way (an ordinary RSA key may take spare primes besides).
+//! `docs/decisions/0012-keys-from-seeds.md` says it precisely, for a second implementation, and
+//! `tests/tpm/derivation.py` is one. Changing anything here changes every primary key; there must be another
+//! derivation id then, and the old one must stay.
 
 use super::ec::{Curve, EcScalar, MAX_EXTRA_BITS_LEN};
 use super::hash::{HashAlgorithm, hmac};
