@@ -49,6 +49,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_madvise,
     libc::SYS_mmap,
     libc::SYS_mremap,
+    libc::SYS_munlock,
     libc::SYS_munmap,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
@@ -64,14 +65,37 @@ const ALLOWED_OLD: &[i64] = &[libc::SYS_dup2, libc::SYS_poll, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_OLD: &[i64] = &[];
 
-/// Gives up everything else, for good.
+/// What a thread takes that only computes: chance, memory, waiting, a last word, the end.
+const ALLOWED_BESIDE: &[i64] = &[
+    libc::SYS_getrandom,
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_madvise,
+    libc::SYS_mmap,
+    libc::SYS_munlock,
+    libc::SYS_munmap,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_write,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// Gives up everything else, for good. Threads that run already are not affected.
 pub(crate) fn enter() -> Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let rules: BTreeMap<i64, Vec<_>> = ALLOWED
-        .iter()
-        .chain(ALLOWED_OLD)
-        .map(|call| (*call, Vec::new()))
-        .collect();
+    allow(&[ALLOWED, ALLOWED_OLD])
+}
+
+/// The same for a thread beside the one that serves.
+pub(crate) fn enter_beside() -> Result<()> {
+    allow(&[ALLOWED_BESIDE])
+}
+
+fn allow(calls: &[&[i64]]) -> Result<()> {
+    let calls = calls.iter().copied().flatten();
+    let rules: BTreeMap<i64, Vec<_>> = calls.map(|call| (*call, Vec::new())).collect();
     let arch = ARCH.try_into().context("no filter for this processor")?;
     let refuse = SeccompAction::Errno(u32::try_from(libc::EPERM)?);
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?;
