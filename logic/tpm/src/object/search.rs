@@ -2,7 +2,7 @@
 //!
 //! A command that needs a key calls [`Core::rsa_key`]. The first time that answers `PENDING`, and the command ends
 //! there; it must have changed nothing. When the search has ended, the same command is run again from its start,
-//! and the same call gives the key.
+//! and the same call gives the key. An ordinary key may find both primes in the pool, and comes at once.
 
 use crate::core::Core;
 use crate::pool::Shelf;
