@@ -61,20 +61,16 @@ const IS_SUM: Told = told(
     "crypto/src/tpm/ec/arithmetic.rs multiply_add",
     "crypto/src/tpm/ec.rs multiply_add",
 );
-/// Whether the product is the point at infinity, which the caller is told.
-const IS_POINT: Told = told("crypto/src/tpm/ec/arithmetic.rs write_point", "");
+/// Whether the product is the point at infinity, which the caller is told. No key's is.
+const IS_POINT: Told = told("crypto/src/tpm/ec/products.rs affine", "");
 
 const DIVISION: &str = "crypto-bigint/src/uint/ref_type/div.rs div_rem";
 const WIDE_DIVISION: &str = "crypto-bigint/src/uint/ref_type/div.rs rem_wide";
 /// How long a prime is: half as long as the modulus, always. Each division by it counts its bits anew, and shifts it
 /// by the zeros before them, which are none. What is divided, and the quotient, do not show.
-const LENGTH_OF_PRIME: [Told; 13] = [
-    told(DIVISION, "crypto/src/tpm/rsa/crt.rs power_by_remainders"),
-    told(
-        WIDE_DIVISION,
-        "crypto/src/tpm/rsa/crt.rs power_by_remainders",
-    ),
-    told(DIVISION, "crypto/src/tpm/rsa.rs from_prime"),
+const LENGTH_OF_PRIME: [Told; 12] = [
+    told(DIVISION, "crypto/src/tpm/rsa/crt.rs scaled_power"),
+    told(WIDE_DIVISION, "crypto/src/tpm/rsa/crt.rs scaled_power"),
     told(
         "crypto-bigint/src/uint/ref_type/shl.rs shl_assign_limb_with_carry",
         DIVISION,
@@ -108,8 +104,12 @@ const LENGTH_OF_PRIME: [Told; 13] = [
     told("ctutils/src/ct_option.rs expect_ref", DIVISION),
     told("ctutils/src/ct_option.rs expect_ref", WIDE_DIVISION),
 ];
-/// Whether a number is a key's prime: it divides the modulus and is odd, and the inverses exist.
-const IS_PRIME: [Told; 3] = [
+/// Whether a number is a key's prime: it divides the modulus, is odd and not its square root, and the exponent has inverses.
+const IS_PRIME: [Told; 4] = [
+    told(
+        "crypto/src/tpm/rsa/crt.rs new",
+        "crypto/src/tpm/rsa.rs from_prime",
+    ),
     told(
         "crypto/src/tpm/rsa/crt.rs other_prime",
         "crypto/src/tpm/rsa.rs from_prime",
@@ -123,28 +123,12 @@ const IS_PRIME: [Told; 3] = [
         "crypto/src/tpm/rsa/crt.rs odd",
     ),
 ];
-/// The inverse of the blinding's factor: what is inverted is its product with a second random number that is used for
-/// nothing else, so that the time of the inversion tells nothing of the factor.
-const BLINDING: [Told; 3] = [
-    told(
-        "ctutils/src/ct_option.rs into_option",
-        "crypto/src/tpm/rsa/crt.rs blinded_power",
-    ),
-    told(
-        "crypto-bigint/src/modular/safegcd.rs invert_odd_mod_precomp",
-        "crypto/src/tpm/rsa/crt.rs blinded_power",
-    ),
-    told(
-        "crypto-bigint/src/modular/safegcd.rs jump_step_vartime",
-        "crypto/src/tpm/rsa/crt.rs blinded_power",
-    ),
-];
 /// Whether the power goes back to the input: a fault is answered with an error.
 const IS_POWER: [Told; 1] = [told(
     "crypto/src/tpm/rsa/crt.rs apply",
     "crypto/src/tpm/rsa.rs apply",
 )];
-const RSA: [&[Told]; 4] = [&IS_PRIME, &LENGTH_OF_PRIME, &BLINDING, &IS_POWER];
+const RSA: [&[Told]; 3] = [&IS_PRIME, &LENGTH_OF_PRIME, &IS_POWER];
 /// Whether the padding is right, and how much is left without it: what Decrypt answers.
 const IS_MESSAGE: Told = told(
     "crypto/src/tpm/rsa/schemes.rs extract",
@@ -296,15 +280,15 @@ fn leaks_nothing(case: &str, secret: usize, told: &[&[Told]]) {
 }
 
 fn ecdsa_on_p256_depends_on_neither_key_nor_nonce() {
-    leaks_nothing("ecdsa-p256", 64, &[&[IS_SCALAR], &IS_SIGNATURE]);
+    leaks_nothing("ecdsa-p256", 64, &[&[IS_SCALAR, IS_POINT], &IS_SIGNATURE]);
 }
 
 fn ecdsa_on_p384_depends_on_neither_key_nor_nonce() {
-    leaks_nothing("ecdsa-p384", 96, &[&[IS_SCALAR], &IS_SIGNATURE]);
+    leaks_nothing("ecdsa-p384", 96, &[&[IS_SCALAR, IS_POINT], &IS_SIGNATURE]);
 }
 
 fn ecdsa_on_p521_depends_on_neither_key_nor_nonce() {
-    leaks_nothing("ecdsa-p521", 132, &[&[IS_SCALAR], &IS_SIGNATURE]);
+    leaks_nothing("ecdsa-p521", 132, &[&[IS_SCALAR, IS_POINT], &IS_SIGNATURE]);
 }
 
 fn ecdh_does_not_depend_on_the_key() {
@@ -316,7 +300,7 @@ fn ecdh_does_not_depend_on_the_key() {
 fn schnorr_ecdaa_and_sm2_depend_on_neither_key_nor_nonce() {
     leaks_nothing("ec-schnorr", 64, &[&[IS_SCALAR, IS_SUM, IS_POINT]]);
     leaks_nothing("ecdaa", 32, &[&[IS_SCALAR, IS_SUM]]);
-    leaks_nothing("sm2", 64, &[&[IS_SCALAR], &IS_SM2_SIGNATURE]);
+    leaks_nothing("sm2", 64, &[&[IS_SCALAR, IS_POINT], &IS_SM2_SIGNATURE]);
 }
 
 fn the_private_power_of_rsa_depends_on_neither_key_nor_blinding() {
@@ -325,42 +309,26 @@ fn the_private_power_of_rsa_depends_on_neither_key_nor_blinding() {
 
 /// The seven bytes of the message are secret, and the zeros behind it are not.
 fn oaep_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length() {
-    let [key, prime, blinding, result] = RSA;
+    let [key, prime, result] = RSA;
     leaks_nothing(
         "rsa-oaep",
         7,
-        &[
-            key,
-            prime,
-            blinding,
-            result,
-            &[IS_MESSAGE, LENGTH_OF_MESSAGE],
-        ],
+        &[key, prime, result, &[IS_MESSAGE, LENGTH_OF_MESSAGE]],
     );
-    leaks_nothing(
-        "rsa-oaep-spoilt",
-        128,
-        &[key, prime, blinding, result, &[IS_MESSAGE]],
-    );
+    leaks_nothing("rsa-oaep-spoilt", 128, &[key, prime, result, &[IS_MESSAGE]]);
 }
 
 fn pkcs1_decryption_depends_on_nothing_but_whether_there_is_a_message_and_its_length() {
-    let [key, prime, blinding, result] = RSA;
+    let [key, prime, result] = RSA;
     leaks_nothing(
         "rsa-pkcs1",
         7,
-        &[
-            key,
-            prime,
-            blinding,
-            result,
-            &[IS_MESSAGE, LENGTH_OF_MESSAGE],
-        ],
+        &[key, prime, result, &[IS_MESSAGE, LENGTH_OF_MESSAGE]],
     );
     leaks_nothing(
         "rsa-pkcs1-spoilt",
         128,
-        &[key, prime, blinding, result, &[IS_MESSAGE]],
+        &[key, prime, result, &[IS_MESSAGE]],
     );
 }
 
