@@ -9,6 +9,7 @@ mod tree;
 use crate::place::{Place, on_path};
 use crate::setup::{self, DEVICE, Need};
 use crate::shell::{cargo, run, say, shown};
+use crate::test::aws_lc;
 use anyhow::{Result, bail};
 use packages::{Kind, Package};
 use std::process::Command;
@@ -61,6 +62,14 @@ fn compile(place: &Place, packages: &[Package], report: &mut Report) {
         package.kind() != Kind::Device
     });
     report.command("clippy, host", clippy.args(["--", "-D", "warnings"]));
+
+    let mut accelerated = cargo(&place.root);
+    accelerated.args(["clippy", "--all-targets", "-p", "ironroot-crypto"]);
+    accelerated.args(["--features", &aws_lc::features()]);
+    report.command(
+        "clippy, cryptography with AWS-LC",
+        accelerated.args(["--", "-D", "warnings"]),
+    );
 
     let mut doc = cargo(&place.root);
     doc.args(["doc", "--no-deps"])

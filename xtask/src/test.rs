@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, and one closing line.
 
-mod aws_lc;
+pub(crate) mod aws_lc;
 mod runner;
 
 use crate::elfcheck;

@@ -15,7 +15,7 @@ const RUST: &str = "ironroot-crypto/tpm-p224,ironroot-crypto/tpm-p384,ironroot-c
 pub(super) fn short(place: &Place, filter: Option<&str>) -> Result<Tally> {
     setup::ensure(place, &[Need::Rust])?;
     let mut command = cargo(&place.root);
-    command.args(["test", "--no-fail-fast", "--features", &accelerated()]);
+    command.args(["test", "--no-fail-fast", "--features", &features()]);
     command.args([
         "-p",
         "ironroot-port-aws-lc",
@@ -40,7 +40,7 @@ pub(super) fn short(place: &Place, filter: Option<&str>) -> Result<Tally> {
 pub(super) fn all(place: &Place, filter: Option<&str>) -> Result<Tally> {
     setup::ensure(place, &[Need::Rust])?;
     let mut command = cargo(&place.root);
-    command.args(["test", "--no-fail-fast", "--features", &accelerated()]);
+    command.args(["test", "--no-fail-fast", "--features", &features()]);
     for package in ["port-aws-lc", "crypto", "tpm", "tpmd"] {
         command.args(["-p", &format!("ironroot-{package}")]);
     }
@@ -51,7 +51,8 @@ pub(super) fn all(place: &Place, filter: Option<&str>) -> Result<Tally> {
     Ok(tally)
 }
 
-fn accelerated() -> String {
+/// The same with AWS-LC under it.
+pub(crate) fn features() -> String {
     format!("{RUST},ironroot-crypto/aws-lc")
 }
 
@@ -63,7 +64,7 @@ fn same_answers(place: &Place) -> Result<Tally> {
         command.args(["--example", "tpm_answers", "--features", features]);
         output(&mut command)
     };
-    let (rust, aws_lc) = (answers(RUST)?, answers(&accelerated())?);
+    let (rust, aws_lc) = (answers(RUST)?, answers(&features())?);
     let differing = rust.lines().zip(aws_lc.lines()).find(|(a, b)| a != b);
     let same = rust == aws_lc && !rust.is_empty();
     match differing {
