@@ -14,6 +14,7 @@ mod setup;
 mod state;
 mod swtpm;
 mod swtpm_ioctl;
+mod tool;
 mod user;
 
 use clap::Subcommand;

@@ -1,6 +1,4 @@
 //! `swtpm_cert`: certificates for keys in TPMs, for which nobody has to have the private key.
-//!
-//! Exit status as swtpm's: 0 done, 1 anything else.
 
 pub(super) mod certificate;
 mod der;
@@ -13,6 +11,7 @@ pub(super) mod signing_key;
 pub(super) mod subject_key;
 
 use super::getopt::{self, Dashes};
+use super::tool::{self, Tool, VERSION};
 use crate::image::pem;
 use anyhow::{Context, Result};
 use certificate::{Content, Issuer};
@@ -24,39 +23,37 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::ExitCode;
 
-/// The version of swtpm that the options and answers of its programs are those of.
-pub(super) const VERSION: &str = "0.7.1";
+const TOOL: Tool = Tool {
+    name: "swtpm_cert",
+    title: "TPM certificate tool",
+    help: help::TEXT,
+    known: &options::KNOWN,
+    dashes: Dashes::OneOrTwo,
+};
 
 /// Runs `swtpm_cert` with the arguments behind its name.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
-    let given = match getopt::parse(&options::KNOWN, Dashes::OneOrTwo, args) {
+    let given = match TOOL.options(args) {
         Ok(given) => given,
-        Err(complaint) => {
-            eprintln!("swtpm_cert: {complaint}");
-            print!("{}", help::TEXT);
-            return ExitCode::from(1);
-        }
+        Err(ended) => return ended,
     };
-    if given.has("help") {
-        print!("{}", help::TEXT);
-    } else if given.has("version") {
-        println!("TPM certificate tool version {VERSION} (ironroot)");
-    } else if given.has("print-capabilities") {
+    if given.has("print-capabilities") {
         println!(
             "{{ \"type\": \"swtpm_cert\", \"features\": [ \"cmdarg-signkey-pwd\", \"cmdarg-parentkey-pwd\" ], \
              \"version\": \"{VERSION}\" }}"
         );
-    } else if let Err(error) = Job::new(&given).and_then(|job| job.run()) {
-        eprintln!("{error:#}");
-        return ExitCode::from(1);
+        return ExitCode::SUCCESS;
     }
-    ExitCode::SUCCESS
+    match Job::new(&given).and_then(|job| job.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => tool::failed(&error),
+    }
 }
 
 /// As `swtpm_cert` with these options.
 pub(super) fn write(options: Vec<String>) -> Result<()> {
     let options = options.into_iter().map(OsString::from).collect();
-    let given = getopt::parse(&options::KNOWN, Dashes::OneOrTwo, options)
+    let given = getopt::parse(TOOL.known, TOOL.dashes, options)
         .map_err(|complaint| anyhow::anyhow!("{complaint}"))?;
     Job::new(&given)?.run()
 }

@@ -2,8 +2,8 @@
 
 use super::options::rsa_sizes;
 use super::server::Program;
-use crate::tpm::cert::VERSION;
 use crate::tpm::getopt::Given;
+use crate::tpm::tool::VERSION;
 use anyhow::Result;
 
 /// Options that came after swtpm 0.1.

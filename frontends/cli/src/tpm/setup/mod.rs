@@ -1,7 +1,5 @@
 //! `swtpm_setup`: makes the state of a TPM as a manufacturer would: endorsement keys, their certificates
 //! in non-volatile memory, the banks of PCRs.
-//!
-//! Exit status as swtpm's: 0 done, 1 anything else.
 
 mod banks;
 mod capabilities;
@@ -15,48 +13,30 @@ mod options;
 mod server;
 mod state;
 
-use super::getopt::{self, Dashes, Given};
+use super::getopt::{Dashes, Given};
 use super::report::Report;
+use super::tool::{self, Tool};
 use super::user::User;
 use anyhow::{Result, bail};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+const TOOL: Tool = Tool {
+    name: "swtpm_setup",
+    title: "TPM emulator setup tool",
+    help: help::TEXT,
+    known: &options::KNOWN,
+    dashes: Dashes::Two,
+};
+
 /// Runs `swtpm_setup` with the arguments behind its name.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
-    let given = match getopt::parse(&options::KNOWN, Dashes::Two, args) {
+    let given = match TOOL.options(args) {
         Ok(given) => given,
-        Err(complaint) => {
-            eprintln!("swtpm_setup: {complaint}");
-            print!("{}", help::TEXT);
-            return ExitCode::from(1);
-        }
+        Err(ended) => return ended,
     };
-    if given.has("help") {
-        print!("{}", help::TEXT);
-        return ExitCode::SUCCESS;
-    }
-    if given.has("version") {
-        println!(
-            "TPM emulator setup tool version {} (ironroot)",
-            super::cert::VERSION
-        );
-        return ExitCode::SUCCESS;
-    }
-    let mut report = match become_user(&given).and_then(|()| Report::open(given.get("logfile"))) {
-        Ok(report) => report,
-        Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::from(1);
-        }
-    };
-    match go(&given, &mut report) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report.wrong(&format!("{error:#}"));
-            ExitCode::from(1)
-        }
-    }
+    let report = become_user(&given).and_then(|()| Report::open(given.get("logfile")));
+    tool::report(report, |report| go(&given, report))
 }
 
 fn become_user(given: &Given) -> Result<()> {
