@@ -1,10 +1,10 @@
 //! What is refused behind the filter, and what goes on.
 
-use super::enter;
+use super::{enter, enter_beside};
 use rustix::process::DumpableBehavior;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -89,4 +89,25 @@ fn what_was_open_is_served_and_written_on() {
     far.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"answer");
     assert_eq!(std::fs::read(&path).unwrap(), b"\0\0\0\0ask");
+}
+
+#[test]
+fn a_thread_that_only_computes_can_do_nothing_with_a_client_or_the_state() {
+    let (mut near, _far) = UnixStream::pair().unwrap();
+    let state = tempfile::tempfile().unwrap();
+    let attempts = thread::spawn(move || {
+        enter_beside().unwrap();
+        [
+            ("read from a client", near.read(&mut [0]).map(drop)),
+            ("talk to a client", near.shutdown(Shutdown::Both)),
+            ("change the state", state.write_at(b"x", 0).map(drop)),
+            ("read the state", state.read_at(&mut [0], 0).map(drop)),
+            ("open a file", File::open("/proc/self/status").map(drop)),
+            ("make a socket", UnixStream::pair().map(drop)),
+        ]
+    });
+    for (what, attempt) in attempts.join().unwrap() {
+        let error = attempt.expect_err(what);
+        assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{what}: {error}");
+    }
 }
