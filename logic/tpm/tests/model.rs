@@ -9,29 +9,37 @@ use model_device::with_engine;
 
 /// How many sequences, of how many steps at most.
 const SEQUENCES: u64 = 300;
-const STEPS: usize = 160;
+const STEPS: usize = 200;
 
 /// Runs one sequence; what was answered.
-fn run(seed: u64) -> Tally {
-    let bytes = bytes_of_seed(seed, 1_000);
+fn run(bytes: &[u8]) -> Tally {
     let mut tally = Tally::new();
     with_engine(|device| {
         let mut runner = Runner::new(device);
-        tally.clone_from(runner.run(&mut Choices::new(&bytes), STEPS));
+        tally.clone_from(runner.run(&mut Choices::new(bytes), STEPS));
     });
     tally
 }
 
-/// `TPM_MODEL_SEED=N` runs that one alone, `TPM_MODEL_TRACE=1` tells its steps.
+fn of_seed(seed: u64) -> Vec<u8> {
+    bytes_of_seed(seed, 1_000)
+}
+
+/// `TPM_MODEL_SEED=N` runs that one alone, `TPM_MODEL_INPUT=file` an input of the fuzz target; `TPM_MODEL_TRACE=1` tells
+/// the steps.
 #[test]
 fn sequences_of_commands_do_what_the_model_says() {
     if let Ok(seed) = std::env::var("TPM_MODEL_SEED") {
-        run(seed.parse().expect("a number"));
+        run(&of_seed(seed.parse().expect("a number")));
+        return;
+    }
+    if let Some(file) = std::env::var_os("TPM_MODEL_INPUT") {
+        run(&std::fs::read(file).expect("it can be read"));
         return;
     }
     let (mut tally, mut differ) = (Tally::new(), Vec::new());
     for seed in 0..SEQUENCES {
-        match std::panic::catch_unwind(|| run(seed)) {
+        match std::panic::catch_unwind(|| run(&of_seed(seed))) {
             Ok(counts) => counts.into_iter().for_each(|(code, (good, refused))| {
                 let sum = tally.entry(code).or_default();
                 (sum.0, sum.1) = (sum.0 + good, sum.1 + refused);

@@ -14,10 +14,10 @@ pub(crate) struct Clock {
     told: u64,
     /// What an orderly shutdown kept, if nothing later was told.
     kept: Option<(u64, u64)>,
-    /// `None`: both would do.
-    pub(crate) safe: Option<bool>,
-    /// How long it has run since an unorderly start.
-    unsafe_for: u64,
+    /// It must be told to be safe.
+    is_safe: bool,
+    /// It must not be: the start was unorderly, and so long ago at most. `None`: both would do.
+    unsafe_for: Option<u64>,
 }
 
 impl Clock {
@@ -28,8 +28,8 @@ impl Clock {
             high: 0,
             told: 0,
             kept: None,
-            safe: None,
-            unsafe_for: 0,
+            is_safe: false,
+            unsafe_for: None,
         }
     }
 
@@ -37,22 +37,21 @@ impl Clock {
         self.time += milliseconds;
         self.low += milliseconds;
         self.high += milliseconds;
-        self.unsafe_for += milliseconds;
-        if self.safe == Some(false) && self.unsafe_for > LEAP {
-            self.safe = None;
-        }
+        let unsafe_for = self.unsafe_for.map(|time| time + milliseconds);
+        self.unsafe_for = unsafe_for.filter(|time| *time <= LEAP);
     }
 
     /// ReadClock said so; `false`: it may not.
     pub(crate) fn told(&mut self, clock: u64, safe: bool) -> bool {
         let may = (self.low..=self.high).contains(&clock)
             && clock >= self.told
-            && self.safe.is_none_or(|known| known == safe);
+            && (safe || !self.is_safe)
+            && (!safe || self.unsafe_for.is_none());
         (self.low, self.high, self.told) = (clock, clock, clock);
         if self.kept.is_some_and(|(low, _)| clock > low) {
             self.kept = None;
         }
-        self.safe = Some(safe);
+        self.is_safe = safe;
         may
     }
 
@@ -62,19 +61,19 @@ impl Clock {
             return false;
         }
         (self.low, self.high) = (clock, clock);
-        self.safe = Some(true);
+        (self.is_safe, self.unsafe_for) = (true, None);
         true
     }
 
     pub(crate) fn cleared(&mut self) {
         (self.low, self.high, self.told) = (0, 0, 0);
         self.kept = None;
-        self.safe = Some(true);
+        (self.is_safe, self.unsafe_for) = (true, None);
     }
 
     /// An orderly shutdown. What it writes is a value that may be safe to go on from.
     pub(crate) fn keep(&mut self) {
-        self.safe = self.safe.filter(|safe| *safe);
+        self.unsafe_for = None;
         self.kept = Some((self.low, self.high));
     }
 
@@ -89,8 +88,7 @@ impl Clock {
         }
         if !orderly {
             // Only a start says so for good: what comes before it tells no Clock.
-            self.safe = Some(false);
-            self.unsafe_for = 0;
+            (self.is_safe, self.unsafe_for) = (false, Some(0));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The engine as something that the model of `tools/tpm-model` can be compared with. The tests and a fuzz target use it.
 
+#![allow(unreachable_pub, reason = "a part of two programs, not a library")]
+
 use ironroot_platform::EntropyError;
 use ironroot_tpm::{
     Change, Entropy, Locality, MAX_COMMAND, MAX_SNAPSHOT, Memory, ObjectSlot, Profile, Progress,
@@ -121,7 +123,6 @@ struct Engine<'m> {
 }
 
 /// Shows a new TPM to `run`; it is off.
-#[allow(unreachable_pub, reason = "a part of two programs")]
 pub fn with_engine(run: impl FnOnce(&mut dyn Device)) {
     let (store, surroundings) = (Records::default(), Surroundings::default());
     let mut programs: Vec<Program> = (0..PROGRAMS)

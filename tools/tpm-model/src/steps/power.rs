@@ -39,7 +39,7 @@ pub(super) fn cycle(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
     if choice & 0x70 != 0 {
         let kind = match runner.model.shut {
             Shut::State { .. } => u16::from(choice & 2 != 0),
-            _ => u16::from(choice & 14 == 14),
+            _ => u16::from(choice & 6 == 6),
         };
         if runner.startup(kind, 0).is_none() && choice & 4 == 0 {
             runner.startup(0, 0);
@@ -59,12 +59,16 @@ pub(super) fn start(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
     runner.startup(kind, locality);
 }
 
-/// Mostly the power goes right after it.
+/// Mostly the power goes right after it, or after one more command, that may have spoilt what was kept.
 pub(super) fn shutdown(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
     let kind = choices.pick(&[0, 1, 1, 2, 1, 0, 1, 1]);
     let command = Command::new(cc::SHUTDOWN).u16(kind);
     runner.plain(&command, |model| model.shutdown(kind));
-    if choices.byte() & 3 != 0 {
+    let choice = choices.byte() & 3;
+    if choice == 1 {
+        super::one(runner, choices);
+    }
+    if choice != 0 {
         cycle(runner, choices);
     }
 }
