@@ -1,5 +1,5 @@
-//! Our `swtpm_setup`, `swtpm_cert` and `swtpm_localca` beside Debian's, all of swtpm's names below libvirt, and
-//! `swtpm chardev` inside a guest.
+//! Our `swtpm_setup`, `swtpm_cert` and `swtpm_localca` beside Debian's, all of swtpm's names below libvirt, and, inside
+//! a guest, `swtpm chardev` and the services of `packaging`.
 //!
 //! Each script of `tests/tpm/setup`, `tests/tpm/libvirt` and `tests/tpm/guest` is a test in a folder of its own. `OURS` is a folder of
 //! links that `ironroot tpm install-links` made, `THEIRS` has Debian's programs. What a machine cannot have (no apt,
@@ -30,7 +30,15 @@ fn main() {
         "qemu-system-x86_64",
         "unshare",
     ];
-    let guest = ["qemu-system-x86_64", "ldd", "busybox"];
+    let guest = [
+        "qemu-system-x86_64",
+        "busybox",
+        "ldd",
+        "dpkg",
+        "systemd-analyze",
+        "apparmor_parser",
+        "tpm2_getrandom",
+    ];
     let has_driver =
         kernel().is_some_and(|kernel| kernel.with_file_name("tpm_vtpm_proxy.ko").exists());
     let mut trials = Vec::new();
@@ -80,6 +88,7 @@ fn run(script: &Path) -> Result<(), Failed> {
         return Err("no links".into());
     }
     let port = free_ports()?;
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
     let mut command = Command::new("bash");
     command
         .arg("-x")
@@ -92,6 +101,7 @@ fn run(script: &Path) -> Result<(), Failed> {
         .env("IRONROOT", &ironroot)
         .env("PORT", port.to_string())
         .env("BUSYBOX", "/bin/busybox")
+        .env("PACKAGING", packaging)
         .env_remove("XDG_CONFIG_HOME");
     if let Some(kernel) = kernel() {
         command.env("KERNEL", kernel);
