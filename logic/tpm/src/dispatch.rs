@@ -9,7 +9,7 @@ use crate::core::{Core, Mode};
 use crate::handle::Handle;
 use crate::profile::MAX_COMMAND;
 use crate::rc::{Rc, Result};
-use crate::table::{self, Command, NO_SESSIONS, RETURNS_HANDLE};
+use crate::table::{self, Listed, NO_SESSIONS, RETURNS_HANDLE};
 use crate::wire::{Input, Output, Params};
 use core::ops::Range;
 
@@ -68,7 +68,7 @@ pub(crate) struct Call<'a> {
 
 /// A command whose header, handles and authorisations were accepted.
 pub(crate) struct Accepted {
-    command: &'static Command,
+    command: &'static Listed,
     locality: Locality,
     tag: u16,
     handles: [Handle; 3],
@@ -87,12 +87,12 @@ pub(crate) fn accept(
     buffer: &mut [u8],
 ) -> Result<Accepted> {
     let (tag, command) = header(core, buffer)?;
-    core.before_command(command.code)?;
+    core.before_command(command.code())?;
     let mut at = HEADER;
     let handles = handle_area(core, command, buffer, &mut at)?;
     let sessions = session_area(command, tag, buffer, &mut at)?;
     let params = at..buffer.len();
-    core.check_read_only(command.code, &handles)?;
+    core.check_read_only(command.code(), &handles)?;
     let authorised = authorize::check(
         core,
         command,
@@ -112,7 +112,7 @@ pub(crate) fn accept(
     })
 }
 
-fn header(core: &Core<'_>, buffer: &[u8]) -> Result<(u16, &'static Command)> {
+fn header(core: &Core<'_>, buffer: &[u8]) -> Result<(u16, &'static Listed)> {
     let mut input = Input::new(buffer);
     let tag: u16 = input.get().map_err(|_| Rc::COMMAND_SIZE)?;
     if tag != NO_SESSIONS_TAG && tag != SESSIONS_TAG {
@@ -135,18 +135,18 @@ fn header(core: &Core<'_>, buffer: &[u8]) -> Result<(u16, &'static Command)> {
 
 fn handle_area(
     core: &mut Core<'_>,
-    command: &Command,
+    command: &Listed,
     buffer: &[u8],
     at: &mut usize,
 ) -> Result<[Handle; 3]> {
     let mut input = Input::new(buffer.get(*at..).unwrap_or_default());
     let mut handles = [Handle::UNASSIGNED; 3];
-    for ((place, slot), number) in command.handles.iter().zip(&mut handles).zip(1u8..) {
+    for ((place, slot), number) in command.handles().iter().zip(&mut handles).zip(1u8..) {
         let handle: Handle = input.get().map_err(|rc| rc.handle(number))?;
         place.accepts(handle).map_err(|rc| rc.handle(number))?;
         *slot = handle;
     }
-    for (number, (place, handle)) in (1u8..).zip(command.handles.iter().zip(handles)) {
+    for (number, (place, handle)) in (1u8..).zip(command.handles().iter().zip(handles)) {
         if !place.may_be_absent(handle) {
             core.check_handle(handle, number)?;
         }
@@ -156,13 +156,13 @@ fn handle_area(
 }
 
 fn session_area(
-    command: &Command,
+    command: &Listed,
     tag: u16,
     buffer: &[u8],
     at: &mut usize,
 ) -> Result<Option<Range<usize>>> {
     if tag == NO_SESSIONS_TAG {
-        return match command.roles.is_empty() {
+        return match command.roles().is_empty() {
             true => Ok(None),
             false => Err(Rc::AUTH_MISSING),
         };
@@ -195,12 +195,12 @@ pub(crate) fn run(
 ) -> Result<usize> {
     let params_at = accepted.params_at();
     core.begin_command_audit(
-        accepted.command.code,
+        accepted.command.code(),
         &accepted.handles,
         accepted.authorised.command_audit(),
     )?;
     let mut call = Call {
-        code: accepted.command.code,
+        code: accepted.command.code(),
         locality: accepted.locality,
         handles: accepted.handles,
         params: Params::new(buffer.get(accepted.params.clone()).unwrap_or_default()),
@@ -255,7 +255,7 @@ fn session_area_of_answer(
         true => authorize::respond(core, &mut accepted.authorised, command, params, &mut area)?,
         false => authorize::unaudited(core, command),
     }
-    core.end_command_audit(command.code, accepted.authorised.command_audit(), params);
+    core.end_command_audit(command.code(), accepted.authorised.command_audit(), params);
     Ok(area.len())
 }
 

@@ -8,7 +8,7 @@ use crate::dispatch::Call;
 use crate::handle::{Handle, Hierarchy, Kind};
 use crate::rc::{Rc, Result};
 
-/// One command.
+/// One command, as a line of the table says it.
 #[derive(Clone, Copy)]
 pub(crate) struct Command {
     /// `TPM_CC`.
@@ -164,7 +164,61 @@ impl Place {
     }
 }
 
-impl Command {
+/// A line as it is kept: half the size of a [`Command`], without pointers to its places and roles.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed {
+    /// What it does.
+    pub(crate) run: fn(&mut Core<'_>, &mut Call<'_>) -> Result<()>,
+    code: u16,
+    traits: u8,
+    handle_count: u8,
+    role_count: u8,
+    places: [Place; 3],
+    roles: [Role; 3],
+}
+
+impl Listed {
+    const fn of(command: Command) -> Self {
+        let (handles, roles) = (command.handles, command.roles);
+        assert!(roles.len() <= handles.len() && handles.len() <= 3);
+        assert!(command.code <= 0xffff);
+        let mut listed = Self {
+            run: command.run,
+            code: command.code as u16,
+            traits: command.traits,
+            handle_count: handles.len() as u8,
+            role_count: roles.len() as u8,
+            places: [Place::Object; 3],
+            roles: [Role::User; 3],
+        };
+        let mut at = 0;
+        while at < handles.len() {
+            listed.places[at] = handles[at];
+            if at < roles.len() {
+                listed.roles[at] = roles[at];
+            }
+            at += 1;
+        }
+        listed
+    }
+
+    /// `TPM_CC`.
+    pub(crate) fn code(&self) -> u32 {
+        self.code.into()
+    }
+
+    /// What may stand in each place of the handle area.
+    pub(crate) fn handles(&self) -> &[Place] {
+        let count = usize::from(self.handle_count);
+        self.places.get(..count).unwrap_or_default()
+    }
+
+    /// Which authorisation the first handles need.
+    pub(crate) fn roles(&self) -> &[Role] {
+        let count = usize::from(self.role_count);
+        self.roles.get(..count).unwrap_or_default()
+    }
+
     /// Whether it has this trait.
     pub(crate) const fn is(&self, which: u8) -> bool {
         self.traits & which != 0
@@ -173,11 +227,11 @@ impl Command {
     /// `TPMA_CC` (Part 2, section 8.9).
     pub(crate) fn attributes(&self) -> u32 {
         let flag = |set: bool, bit: u32| (set as u32) << bit;
-        self.code
+        self.code()
             | flag(self.is(NV), 22)
             | flag(self.is(EXTENSIVE), 23)
             | flag(self.is(FLUSHED), 24)
-            | (self.handles.len() as u32) << 25
+            | u32::from(self.handle_count) << 25
             | flag(self.is(RETURNS_HANDLE), 28)
     }
 }
@@ -192,24 +246,21 @@ const COUNT: usize = {
 };
 
 /// All commands in the order of their codes; made and checked at compile time.
-pub(crate) static COMMANDS: [Command; COUNT] = sorted();
+pub(crate) static COMMANDS: [Listed; COUNT] = sorted();
 
 /// The command of that code.
-pub(crate) fn find(code: u32) -> Option<&'static Command> {
-    let at = COMMANDS
-        .binary_search_by_key(&code, |command| command.code)
-        .ok()?;
+pub(crate) fn find(code: u32) -> Option<&'static Listed> {
+    let at = COMMANDS.binary_search_by_key(&code, Listed::code).ok()?;
     COMMANDS.get(at)
 }
 
-const fn sorted() -> [Command; COUNT] {
-    let mut all = [CHAPTERS[0][0]; COUNT];
+const fn sorted() -> [Listed; COUNT] {
+    let mut all = [Listed::of(CHAPTERS[0][0]); COUNT];
     let (mut filled, mut chapter) = (0, 0);
     while chapter < CHAPTERS.len() {
         let mut line = 0;
         while line < CHAPTERS[chapter].len() {
-            let command = CHAPTERS[chapter][line];
-            assert!(command.roles.len() <= command.handles.len() && command.handles.len() <= 3);
+            let command = Listed::of(CHAPTERS[chapter][line]);
             let mut at = filled;
             while at > 0 && all[at - 1].code > command.code {
                 all[at] = all[at - 1];

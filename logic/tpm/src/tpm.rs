@@ -116,6 +116,8 @@ impl<'m> Tpm<'m> {
     }
 
     /// Takes one command and answers it, or begins to. A command that was suspended is over.
+    // Not part of its caller, however little there is of that: its frame and its size can be told apart.
+    #[inline(never)]
     pub fn begin(&mut self, locality: Locality, command: &[u8], response: &mut [u8]) -> Progress {
         self.forget();
         let Some(buffer) = self.buffer.get_mut(..command.len()) else {

@@ -9,7 +9,7 @@ use crate::profile::MAX_DIGEST;
 use crate::rc::{Rc, Result};
 use crate::session::{Direction, PolicyState, bytes_of};
 use crate::structures::{AuthValue, DigestBytes, Nonce};
-use crate::table::{Command, NO_SESSIONS};
+use crate::table::{Listed, NO_SESSIONS};
 use crate::wire::Output;
 use ironroot_crypto::tpm::hash::digest_parts;
 
@@ -20,7 +20,7 @@ use ironroot_crypto::tpm::hash::digest_parts;
 pub(crate) fn respond(
     core: &mut Core<'_>,
     authorised: &mut Authorised,
-    command: &Command,
+    command: &Listed,
     params: &mut [u8],
     area: &mut Output<'_>,
 ) -> Result<()> {
@@ -34,7 +34,7 @@ pub(crate) fn respond(
     }
     audit(core, authorised, command, params)?;
     for at in 0..authorised.count {
-        write(core, authorised.entry(at)?, command.code, params, area)?;
+        write(core, authorised.entry(at)?, command.code(), params, area)?;
     }
     authorised
         .entries()
@@ -44,7 +44,7 @@ pub(crate) fn respond(
 }
 
 /// A command that no session audited ends an exclusive audit, if it could have been audited.
-pub(crate) fn unaudited(core: &mut Core<'_>, command: &Command) {
+pub(crate) fn unaudited(core: &mut Core<'_>, command: &Listed) {
     if !command.is(NO_SESSIONS) {
         core.sessions.exclusive = None;
     }
@@ -90,7 +90,7 @@ fn encrypt_first(core: &Core<'_>, entry: &Entry, params: &mut [u8]) -> Result<()
 fn audit(
     core: &mut Core<'_>,
     authorised: &mut Authorised,
-    command: &Command,
+    command: &Listed,
     params: &[u8],
 ) -> Result<()> {
     let Some(at) = authorised.audit else {
@@ -108,7 +108,7 @@ fn audit(
         Some(digest) => digest.as_slice(),
         None => zeros.get(..session.hash.digest_len()).unwrap_or_default(),
     };
-    let rp_hash = hmac::rp_hash(session.hash, command.code, params);
+    let rp_hash = hmac::rp_hash(session.hash, command.code(), params);
     session.audit = Some(bytes_of(&digest_parts(
         session.hash,
         &[before, audited.as_slice(), rp_hash.as_slice()],

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::handle::{Handle, Kind};
 use crate::rc::{Rc, Result};
 use crate::session::{Cipher, Session};
-use crate::table::{Command, DECRYPT, ENCRYPT};
+use crate::table::{DECRYPT, ENCRYPT, Listed};
 use crate::wire::Input;
 
 /// Reads the sessions in `area`.
@@ -14,7 +14,7 @@ use crate::wire::Input;
 /// # Errors
 /// `AUTHSIZE`: there are more than three. With the session's number: `VALUE`, `SIZE`, `INSUFFICIENT`,
 /// `RESERVED_BITS`, `NONCE`, `ATTRIBUTES`, `SYMMETRIC`, `HANDLE`, `REFERENCE_S0`. `EXCLUSIVE`.
-pub(super) fn read(core: &Core<'_>, command: &Command, area: &[u8]) -> Result<Authorised> {
+pub(super) fn read(core: &Core<'_>, command: &Listed, area: &[u8]) -> Result<Authorised> {
     let mut input = Input::new(area);
     let mut authorised = Authorised::default();
     while !input.is_empty() {
@@ -49,7 +49,7 @@ fn entry(input: &mut Input<'_>) -> Result<Entry> {
 
 fn judge(
     core: &Core<'_>,
-    command: &Command,
+    command: &Listed,
     authorised: &mut Authorised,
     entry: &Entry,
 ) -> Result<()> {

@@ -22,10 +22,15 @@ pub(super) fn check(
     at: usize,
     entity: Handle,
 ) -> Result<()> {
-    if core.presence_is_missing(request.command.code, entity) {
+    if core.presence_is_missing(request.command.code(), entity) {
         return Err(Rc::PP);
     }
-    let role = request.command.roles.get(at).copied().unwrap_or(Role::User);
+    let role = request
+        .command
+        .roles()
+        .get(at)
+        .copied()
+        .unwrap_or(Role::User);
     let guard = core.guard(entity)?;
     let handle = authorised.entry(at)?.handle;
     let by_policy = handle.kind() == Kind::PolicySession;
@@ -35,10 +40,10 @@ pub(super) fn check(
     }
     match by_policy {
         true => {
-            policy_is_available(core, request.command.code, role, entity, &guard)?;
+            policy_is_available(core, request.command.code(), role, entity, &guard)?;
             policy::check(core, request, role, handle, entity, &guard)?;
         }
-        false => auth_is_available(core, request.command.code, role, entity, &guard)?,
+        false => auth_is_available(core, request.command.code(), role, entity, &guard)?,
     }
     let entry = authorised.entry_mut(at)?;
     (entry.auth, entry.with_auth, entry.in_plain) = (guard.auth, with_auth, in_plain);

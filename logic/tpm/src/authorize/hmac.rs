@@ -9,7 +9,7 @@ use ironroot_crypto::tpm::hash::{HashAlgorithm, Hmac, digest_parts};
 
 /// H(code ‖ names ‖ parameters as sent).
 pub(super) fn cp_hash(hash: HashAlgorithm, request: &Request<'_>) -> DigestBytes {
-    let code = request.command.code.to_be_bytes();
+    let code = request.command.code().to_be_bytes();
     bytes_of(&digest_parts(
         hash,
         &[&code, request.names.as_slice(), request.params],

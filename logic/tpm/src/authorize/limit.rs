@@ -11,12 +11,12 @@ const WITH_TEMPLATE: [u32; 3] = [0x153, 0x131, 0x191];
 
 /// Whether the command's digest, of the limit's kind, is the limit's.
 pub(super) fn allows(limit: &Limit, hash: HashAlgorithm, request: &Request<'_>) -> bool {
-    let code = request.command.code.to_be_bytes();
+    let code = request.command.code().to_be_bytes();
     let computed = match limit.kind {
         LimitKind::Command => Some(hmac::cp_hash(hash, request)),
         LimitKind::Names => Some(bytes_of(&digest(hash, request.names.as_slice()))),
         LimitKind::Parameters => Some(bytes_of(&digest_parts(hash, &[&code, request.params]))),
-        LimitKind::Template => template_hash(hash, request.command.code, request.params),
+        LimitKind::Template => template_hash(hash, request.command.code(), request.params),
     };
     computed == Some(limit.digest)
 }

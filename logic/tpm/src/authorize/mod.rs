@@ -24,7 +24,7 @@ use crate::rc::{Rc, Result};
 use crate::session::{Direction, Session, joined};
 use crate::structures::{AuthValue, DigestBytes, Nonce};
 use crate::supplement::{Audited, audited as command_audited};
-use crate::table::Command;
+use crate::table::Listed;
 use crate::wire::{Bytes, SecretBytes};
 use core::ops::Range;
 
@@ -85,7 +85,7 @@ impl Default for Entry {
 
 /// The command as authorisation sees it.
 struct Request<'a> {
-    command: &'static Command,
+    command: &'static Listed,
     locality: Locality,
     /// The names of its handles, one behind the other.
     names: Names,
@@ -105,21 +105,21 @@ type SessionValue = SecretBytes<{ 2 * MAX_DIGEST }>;
 /// What Part 1 names, with the session's number; a wrong auth value has been counted when this returns.
 pub(crate) fn check(
     core: &mut Core<'_>,
-    command: &'static Command,
+    command: &'static Listed,
     locality: Locality,
     handles: &[Handle; MAX_HANDLES],
     buffer: &mut [u8],
     sessions: Option<Range<usize>>,
     params: Range<usize>,
 ) -> Result<Authorised> {
-    let audit = core.command_audit_hash(command.code);
+    let audit = core.command_audit_hash(command.code());
     let mut authorised = match sessions {
         Some(sessions) => area::read(core, command, buffer.get(sessions).unwrap_or_default())?,
         None if audit.is_none() => return Ok(Authorised::default()),
         None => Authorised::default(),
     };
     authorised.assign(command, handles)?;
-    let handles = handles.get(..command.handles.len()).unwrap_or_default();
+    let handles = handles.get(..command.handles().len()).unwrap_or_default();
     let request = Request {
         command,
         locality,
@@ -157,15 +157,15 @@ impl Authorised {
     }
 
     /// The first sessions authorise the handles that have a role, in order.
-    fn assign(&mut self, command: &Command, handles: &[Handle; MAX_HANDLES]) -> Result<()> {
-        if command.roles.len() > self.count {
+    fn assign(&mut self, command: &Listed, handles: &[Handle; MAX_HANDLES]) -> Result<()> {
+        if command.roles().len() > self.count {
             return Err(Rc::AUTH_MISSING);
         }
         let entries = self
             .entries
             .iter_mut()
             .zip(handles)
-            .take(command.roles.len());
+            .take(command.roles().len());
         entries.for_each(|(entry, handle)| entry.entity = Some(*handle));
         Ok(())
     }

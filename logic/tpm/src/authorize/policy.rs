@@ -29,7 +29,9 @@ pub(super) fn check(
     let session = core.sessions.get(handle).ok_or(Rc::FAILURE)?;
     let policy = session.policy.as_ref().ok_or(Rc::FAILURE)?;
     // Else PolicySecret would prove nothing but that there is a policy.
-    if request.command.code == POLICY_SECRET && !policy.password_needed && !policy.auth_value_needed
+    if request.command.code() == POLICY_SECRET
+        && !policy.password_needed
+        && !policy.auth_value_needed
     {
         return Err(Rc::MODE);
     }
@@ -48,7 +50,7 @@ pub(super) fn check(
     {
         return Err(Rc::EXPIRED);
     }
-    check_code(policy, role, request.command.code)?;
+    check_code(policy, role, request.command.code())?;
     check_locality(policy.locality, request.locality.number())?;
     if policy.presence_needed && !core.physical_presence {
         return Err(Rc::PP);

@@ -17,7 +17,7 @@ use crate::handle::{Handle, Kind};
 use crate::pcr::{COUNT, Property};
 use crate::rc::{Rc, Result};
 use crate::structures::CURVES;
-use crate::table::{COMMANDS as ALL_COMMANDS, Command};
+use crate::table::{COMMANDS as ALL_COMMANDS, Command, Listed};
 use crate::wire::{Marshal, Output};
 
 /// Lines of the command table.
@@ -126,8 +126,8 @@ pub(super) fn get_capability(core: &mut Core<'_>, call: &mut Call<'_>) -> Result
         ALL_CODES => {
             let codes = ALL_COMMANDS
                 .iter()
-                .filter(|command| command.code >= property);
-            tell(codes.map(Command::attributes), 4, wanted, out)?
+                .filter(|command| command.code() >= property);
+            tell(codes.map(Listed::attributes), 4, wanted, out)?
         }
         #[cfg(feature = "full")]
         PP_COMMANDS | AUDIT_COMMANDS => {

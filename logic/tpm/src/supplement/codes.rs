@@ -40,7 +40,7 @@ impl Codes {
     pub(crate) fn from(self, from: u32) -> impl Iterator<Item = u32> {
         COMMANDS
             .iter()
-            .map(|command| command.code)
+            .map(|command| command.code())
             .filter(move |code| *code >= from && self.contains(*code))
     }
 
@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn every_command_has_a_place_of_its_own() {
         for command in &COMMANDS {
-            let only = Codes::only(command.code);
-            assert_eq!(only.from(0).collect::<Vec<_>>(), [command.code]);
+            let only = Codes::only(command.code());
+            assert_eq!(only.from(0).collect::<Vec<_>>(), [command.code()]);
         }
         assert!(!Codes::EMPTY.contains(0x140));
         assert!(!Codes::only(0x140).contains(0x11e));
