@@ -214,8 +214,11 @@ impl<E: Engine> Server<E> {
             }
             return ControlResult::Fail;
         }
-        if is_new || flags & DELETE_VOLATILE != 0 {
-            self.forget_volatile(&store);
+        let is_used_up = is_new || flags & DELETE_VOLATILE != 0;
+        if is_used_up && !self.forget_volatile(&store) {
+            // It would come back at a later INIT, in the place of a reset. Who tries again finds it.
+            self.machine.power_off();
+            return ControlResult::Fail;
         }
         ControlResult::Success
     }
@@ -238,12 +241,15 @@ impl<E: Engine> Server<E> {
         Ok(())
     }
 
-    fn forget_volatile(&mut self, store: &RefCell<HostStore>) {
-        if store.borrow_mut().keep_volatile(None).is_err() {
+    /// `false`: it cannot be removed.
+    fn forget_volatile(&mut self, store: &RefCell<HostStore>) -> bool {
+        let forgotten = store.borrow_mut().keep_volatile(None).is_ok();
+        if !forgotten {
             self.setting
                 .log
                 .line("a used volatile state cannot be removed");
         }
+        forgotten
     }
 
     fn let_go_of_the_lock(&mut self) {

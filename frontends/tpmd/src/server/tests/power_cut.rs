@@ -215,3 +215,25 @@ fn a_volatile_state_that_was_taken_over_is_used_once() {
         });
     }
 }
+
+#[test]
+fn a_volatile_state_that_cannot_be_removed_does_not_start_the_machine() {
+    let place = TempDir::new().unwrap();
+    let to = place.path().join("to");
+    with_server(&to, |server| {
+        assert_eq!(server.init(0), ControlResult::Success);
+        server.demand(&STARTUP);
+        server.demand(&CHANGE_AUTH);
+        server.demand(&[&PCR_EXTEND[..], &[0x11; 32]].concat());
+        assert_eq!(server.store_volatile(), ControlResult::Success);
+    });
+    with_server(&to, |server| {
+        server.setting.nv_available.set(false);
+        assert_eq!(server.init(DELETE_VOLATILE), ControlResult::Fail);
+        assert!(!server.machine.is_powered());
+        server.setting.nv_available.set(true);
+        assert_eq!(server.init(DELETE_VOLATILE), ControlResult::Success);
+        assert_eq!(server.ask(&PCR_READ)[6..10], [0; 4], "it goes on");
+        assert_eq!(server.find(), Found::Reset);
+    });
+}
