@@ -8,7 +8,7 @@ use ironroot_tpm_model::{Choices, Runner, Tally, bytes_of_seed};
 use model_device::with_engine;
 
 /// How many sequences, of how many steps at most.
-const SEQUENCES: u64 = 300;
+const SEQUENCES: u64 = 600;
 const STEPS: usize = 200;
 
 /// Runs one sequence; what was answered.

@@ -3,7 +3,6 @@
 use crate::hash::BANKS;
 use crate::numbers::{cc, nv, rh};
 use crate::nv::Index;
-use crate::pcr;
 use crate::runner::Runner;
 use crate::wire::Command;
 
@@ -189,6 +188,6 @@ impl Runner<'_> {
         for (number, value) in wanted {
             assert_eq!(reader.sized(), value, "PCR {number} of bank {bank:#x}");
         }
-        assert!(reader.0.is_empty() && pcr::COUNT == 24);
+        assert!(reader.0.is_empty(), "bytes behind PCR_Read's answer");
     }
 }

@@ -3,7 +3,7 @@
 use crate::hash::{BANKS, digest_len, hash};
 use std::collections::BTreeMap;
 
-pub(crate) const COUNT: u32 = 24;
+const COUNT: u32 = 24;
 const ALL: u32 = 0x00ff_ffff;
 
 #[derive(Clone, Debug)]

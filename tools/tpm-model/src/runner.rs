@@ -5,7 +5,7 @@ use crate::model::{By, Given, Model};
 use crate::numbers::{cc, rc, rh};
 use crate::object::{Blob, Saved};
 use crate::session::{Kind, SavedSession};
-use crate::steps;
+use crate::steps::{self, Step};
 use crate::wire::{Answer, Command, Proof, Shown};
 use crate::{Device, Fault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub struct Runner<'d> {
     pub(crate) blobs: Vec<Blob>,
     pub(crate) contexts: Vec<Saved>,
     pub(crate) session_contexts: Vec<SavedSession>,
+    /// What the sequence is made of.
+    pub(crate) steps: Vec<Step>,
     /// Every random number that was ever given.
     pub(crate) randoms: BTreeSet<Vec<u8>>,
     tally: Tally,
@@ -47,6 +49,7 @@ impl<'d> Runner<'d> {
             blobs: Vec::new(),
             contexts: Vec::new(),
             session_contexts: Vec::new(),
+            steps: Vec::new(),
             randoms: BTreeSet::new(),
             tally: Tally::new(),
             nonces: 0,
@@ -61,6 +64,7 @@ impl<'d> Runner<'d> {
     /// # Panics
     /// The TPM and the model differ.
     pub fn run(&mut self, choices: &mut Choices<'_>, most: usize) -> &Tally {
+        self.steps = steps::of_a_theme(choices);
         for _ in 0..most {
             if choices.is_empty() {
                 break;

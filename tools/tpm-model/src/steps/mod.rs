@@ -17,12 +17,41 @@ use crate::runner::Runner;
 use crate::session::Kind as Sessions;
 use session::some_session;
 
-type Step = fn(&mut Runner<'_>, &mut Choices<'_>);
+pub(crate) type Step = fn(&mut Runner<'_>, &mut Choices<'_>);
 
-/// Those that stand twice come twice as often.
-const STEPS: &[Step] = &[
+/// What a sequence is about: the first choice takes one. Those steps that stand twice come twice as often.
+const THEMES: [&[&[Step]]; 5] = [
+    &[POWER, INDICES, REGISTERS, SESSIONS, OBJECTS, OF_HIERARCHIES],
+    &[
+        POWER,
+        INDICES,
+        INDICES,
+        &[session::start, policy::assert, policy::satisfy],
+    ],
+    &[
+        POWER,
+        OBJECTS,
+        OBJECTS,
+        &[hierarchy::clear, hierarchy::control, hierarchy::change_seed],
+    ],
+    &[
+        POWER,
+        SESSIONS,
+        SESSIONS,
+        REGISTERS,
+        &[object::create_primary, object::unseal],
+    ],
+    &[
+        POWER,
+        POWER,
+        INDICES,
+        OF_HIERARCHIES,
+        &[object::create_primary, object::unseal],
+    ],
+];
+
+const POWER: &[Step] = &[
     power::cycle,
-    power::start,
     power::start,
     power::shutdown,
     power::shutdown,
@@ -31,6 +60,9 @@ const STEPS: &[Step] = &[
     power::suspend,
     power::measure,
     power::look,
+];
+
+const INDICES: &[Step] = &[
     nv::define,
     nv::define,
     nv::undefine,
@@ -45,6 +77,9 @@ const STEPS: &[Step] = &[
     nv::write_lock,
     nv::read_lock,
     nv::global_lock,
+];
+
+const REGISTERS: &[Step] = &[
     pcr::extend,
     pcr::extend,
     pcr::event,
@@ -55,14 +90,21 @@ const STEPS: &[Step] = &[
     sequence::complete,
     sequence::complete_event,
     sequence::hash,
+];
+
+const SESSIONS: &[Step] = &[
     session::start,
     session::start,
     session::flush,
     session::save,
     session::load,
     policy::assert,
-    policy::assert,
+    policy::satisfy,
+    policy::satisfy,
     policy::digest,
+];
+
+const OBJECTS: &[Step] = &[
     object::create_primary,
     object::create_primary,
     object::create,
@@ -76,6 +118,10 @@ const STEPS: &[Step] = &[
     object::flush,
     object::save,
     object::load_context,
+    object::load_context,
+];
+
+const OF_HIERARCHIES: &[Step] = &[
     hierarchy::change_auth,
     hierarchy::change_auth,
     hierarchy::control,
@@ -88,12 +134,17 @@ const STEPS: &[Step] = &[
     hierarchy::random,
 ];
 
+/// The steps of one theme.
+pub(crate) fn of_a_theme(choices: &mut Choices<'_>) -> Vec<Step> {
+    choices.pick(&THEMES).concat()
+}
+
 /// One step. A TPM that waits for Startup is mostly started first.
 pub(crate) fn one(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
     if !runner.model.running && !choices.seldom(4) {
         power::start(runner, choices);
     }
-    let step = choices.pick(STEPS);
+    let step = choices.pick(&runner.steps);
     step(runner, choices);
 }
 

@@ -20,9 +20,10 @@ const OWNER: u32 = nv::OWNER_WRITE | nv::OWNER_READ;
 const BY_POLICY: u32 = nv::POLICY_WRITE | nv::POLICY_READ | nv::OWNER_READ;
 
 /// Attributes to begin with, and the size that fits.
-const SHAPES: [(u32, u16); 12] = [
+const SHAPES: [(u32, u16); 14] = [
     (ANYBODY, 12),
     (ANYBODY | nv::NO_DA, 40),
+    (ANYBODY | nv::NO_DA | nv::CLEAR_ST_CLEAR, 12),
     (OWNER | nv::AUTH_READ | nv::NO_DA, 2048),
     (ANYBODY | COUNTER << 4, 8),
     (ANYBODY | nv::NO_DA | COUNTER << 4, 8),
@@ -31,6 +32,7 @@ const SHAPES: [(u32, u16); 12] = [
     (OWNER | nv::AUTH_READ | nv::NO_DA | PIN_FAIL << 4, 8),
     (OWNER | nv::AUTH_READ | nv::NO_DA | PIN_PASS << 4, 8),
     (BY_POLICY, 12),
+    (BY_POLICY | nv::NO_DA, 8),
     (ANYBODY | nv::ORDERLY | nv::NO_DA | COUNTER << 4, 8),
     (ANYBODY | nv::ORDERLY, 12),
 ];
@@ -82,7 +84,10 @@ fn define_one_of(runner: &mut Runner<'_>, choices: &mut Choices<'_>, kinds: &[u3
         0 => Vec::new(),
         _ => {
             let mut policy = Policy::new();
-            policy.extend(cc::POLICY_AUTH_VALUE, &[]);
+            match choices.byte() & 1 {
+                0 => policy.extend(cc::POLICY_AUTH_VALUE, &[]),
+                _ => policy.extend(cc::POLICY_COMMAND_CODE, &[&cc::NV_READ.to_be_bytes()]),
+            }
             policy.digest
         }
     };
@@ -174,7 +179,7 @@ pub(super) fn write(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
         // As a PIN: used, limit.
         0 => vec![0, 0, 0, choices.byte() & 1, 0, 0, 0, choices.byte() & 3],
         1 => some_data(choices),
-        _ => vec![choices.byte(); choices.pick(&[12, 8, 40])],
+        _ => vec![choices.byte(); choices.pick(&[12, 8, 40, 4])],
     };
     let offset = choices.pick(&[0u16, 0, 0, 0, 0, 4, 5, 12, 13, 2047]);
     let params = Command::new(0).sized(&data).u16(offset).params;

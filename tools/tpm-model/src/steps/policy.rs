@@ -30,46 +30,81 @@ pub(super) fn selection() -> Vec<u8> {
 
 pub(super) fn assert(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
     let handle = some_policy(runner, choices);
-    let command = |code: u32| Command::new(code).handle(handle);
     match choices.byte() % 6 {
         0 | 1 => pcr(runner, choices, handle),
-        2 => {
-            runner.plain(&command(cc::POLICY_AUTH_VALUE), |model| {
-                let (policy, _) = policy(model, handle);
-                policy.extend(cc::POLICY_AUTH_VALUE, &[]);
-                (policy.auth_value, policy.password) = (true, false);
-                Ok(())
-            });
-        }
-        3 => {
-            // Both have one digest, so that either may satisfy a policy.
-            runner.plain(&command(cc::POLICY_PASSWORD), |model| {
-                let (policy, _) = policy(model, handle);
-                policy.extend(cc::POLICY_AUTH_VALUE, &[]);
-                (policy.auth_value, policy.password) = (false, true);
-                Ok(())
-            });
-        }
+        2 => auth_value(runner, handle),
+        3 => password(runner, handle),
         4 => {
-            let code = choices.pick(&[cc::UNSEAL, cc::NV_READ, cc::NV_WRITE]);
-            let bytes = code.to_be_bytes();
-            runner.plain(&command(cc::POLICY_COMMAND_CODE).raw(&bytes), |model| {
-                let (policy, _) = policy(model, handle);
-                if policy.code.is_some_and(|known| known != code) {
-                    return Err(rc::parameter(rc::VALUE, 1));
-                }
-                policy.extend(cc::POLICY_COMMAND_CODE, &[&bytes]);
-                policy.code = Some(code);
-                Ok(())
-            });
+            let codes = [cc::NV_READ, cc::NV_READ, cc::UNSEAL, cc::NV_WRITE];
+            command_code(runner, handle, choices.pick(&codes));
         }
-        _ => {
-            runner.plain(&command(cc::POLICY_RESTART), |model| {
-                *policy(model, handle).0 = Policy::new();
-                Ok(())
-            });
-        }
+        _ => restart(runner, handle),
     }
+}
+
+/// A session comes to what an object or an index wants, as far as it can.
+pub(super) fn satisfy(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
+    let sessions = runner.model.sessions.active.iter();
+    let fitting: Vec<u32> = sessions
+        .filter(|(_, session)| session.kind == Kind::Policy && session.saved.is_none())
+        .map(|(handle, _)| *handle)
+        .collect();
+    if fitting.is_empty() {
+        return super::session::start(runner, choices);
+    }
+    let handle = choices.pick(&fitting);
+    restart(runner, handle);
+    match choices.byte() & 3 {
+        0 => auth_value(runner, handle),
+        1 => password(runner, handle),
+        2 => command_code(runner, handle, cc::NV_READ),
+        _ => pcr(runner, choices, handle),
+    }
+}
+
+fn restart(runner: &mut Runner<'_>, handle: u32) {
+    let command = Command::new(cc::POLICY_RESTART).handle(handle);
+    runner.plain(&command, |model| {
+        *policy(model, handle).0 = Policy::new();
+        Ok(())
+    });
+}
+
+fn auth_value(runner: &mut Runner<'_>, handle: u32) {
+    let command = Command::new(cc::POLICY_AUTH_VALUE).handle(handle);
+    runner.plain(&command, |model| {
+        let (policy, _) = policy(model, handle);
+        policy.extend(cc::POLICY_AUTH_VALUE, &[]);
+        (policy.auth_value, policy.password) = (true, false);
+        Ok(())
+    });
+}
+
+/// Its digest is that of PolicyAuthValue, so that either may satisfy a policy.
+fn password(runner: &mut Runner<'_>, handle: u32) {
+    let command = Command::new(cc::POLICY_PASSWORD).handle(handle);
+    runner.plain(&command, |model| {
+        let (policy, _) = policy(model, handle);
+        policy.extend(cc::POLICY_AUTH_VALUE, &[]);
+        (policy.auth_value, policy.password) = (false, true);
+        Ok(())
+    });
+}
+
+fn command_code(runner: &mut Runner<'_>, handle: u32, code: u32) {
+    let bytes = code.to_be_bytes();
+    let command = Command::new(cc::POLICY_COMMAND_CODE)
+        .handle(handle)
+        .raw(&bytes);
+    runner.plain(&command, |model| {
+        let (policy, _) = policy(model, handle);
+        if policy.code.is_some_and(|known| known != code) {
+            return Err(rc::parameter(rc::VALUE, 1));
+        }
+        policy.extend(cc::POLICY_COMMAND_CODE, &[&bytes]);
+        policy.code = Some(code);
+        Ok(())
+    });
 }
 
 /// With the digest that the caller expects, or without.

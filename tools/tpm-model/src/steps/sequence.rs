@@ -23,7 +23,7 @@ pub(super) fn start(runner: &mut Runner<'_>, choices: &mut Choices<'_>) {
             let object = loaded.object()?;
             (object.kind == Kind::Mac).then(|| (*handle, object.data.clone()))
         });
-    let (command, givens, work) = match key.filter(|_| choices.byte() & 3 == 0) {
+    let (command, givens, work) = match key.filter(|_| choices.byte() & 1 == 0) {
         Some((key, data)) => (
             Command::new(cc::HMAC_START)
                 .handle(key)
