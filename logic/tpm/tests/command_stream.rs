@@ -20,28 +20,56 @@ use stream::recipes::recipes;
 /// The PC Client profile has no PCR with a policy or an auth value of its own.
 const NEVER: [u32; 2] = [0x12c, 0x183];
 
-#[test]
-fn every_command_that_can_succeed_does_in_a_recipe() {
-    let mut all = Successes::new();
-    for recipe in recipes() {
-        for (code, count) in stream::run(&recipe) {
-            *all.entry(code).or_default() += count;
-        }
-    }
-    println!("how often each succeeded: {all:x?}");
+/// Codes of commands that can succeed and did not.
+fn missing(successes: &Successes) -> Vec<String> {
     let listed = stream::codes();
     assert_eq!(listed.len(), 120);
-    let missing: Vec<String> = listed
+    assert!(NEVER.iter().all(|code| !successes.contains_key(code)));
+    listed
         .iter()
-        .filter(|code| !all.contains_key(code) && !NEVER.contains(code))
+        .filter(|code| !successes.contains_key(code) && !NEVER.contains(code))
         .map(|code| format!("{code:#x}"))
-        .collect();
+        .collect()
+}
+
+fn run_all<'a>(inputs: impl Iterator<Item = &'a [u8]>) -> Successes {
+    let mut all = Successes::new();
+    for (code, count) in inputs.flat_map(stream::run) {
+        *all.entry(code).or_default() += count;
+    }
+    all
+}
+
+#[test]
+fn every_command_that_can_succeed_does_in_a_recipe() {
+    let recipes = recipes();
+    let all = run_all(recipes.iter().map(Vec::as_slice));
+    println!("how often each succeeded: {all:x?}");
+    let missing = missing(&all);
     assert!(missing.is_empty(), "no recipe for {missing:?}");
-    assert!(NEVER.iter().all(|code| !all.contains_key(code)));
     if let Some(folder) = std::env::var_os("TPM_RECIPES") {
-        for (number, recipe) in recipes().into_iter().enumerate() {
+        for (number, recipe) in recipes.iter().enumerate() {
             let path = std::path::Path::new(&folder).join(format!("recipe-{number:03}"));
             std::fs::write(path, recipe).unwrap();
         }
     }
+}
+
+/// As `cargo xtask fuzz` keeps them: each input behind its length.
+#[test]
+fn the_kept_inputs_of_the_fuzz_target_reach_them_too() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fuzz/corpus/tpm_commands.bin"
+    );
+    let file = std::fs::read(path).unwrap();
+    let mut rest = file.as_slice();
+    let inputs = std::iter::from_fn(|| {
+        let (len, after) = rest.split_first_chunk()?;
+        let (input, after) = after.split_at(u32::from_le_bytes(*len) as usize);
+        rest = after;
+        Some(input)
+    });
+    let missing = missing(&run_all(inputs));
+    assert!(missing.is_empty(), "no kept input for {missing:?}");
 }
