@@ -72,6 +72,8 @@ pub(crate) struct Connection {
     pub(crate) passed: Option<OwnedFd>,
     /// It was passed over the control channel.
     pub(crate) was_passed: bool,
+    /// Commands come without a frame only.
+    pub(crate) bare: bool,
     /// A command at the front of the input waits for the TPM or is being run.
     pub(crate) waiting: bool,
     /// No more comes; close when all is answered.
@@ -100,6 +102,7 @@ impl Connection {
             output: Vec::new(),
             passed: None,
             was_passed: false,
+            bare: false,
             waiting: false,
             ending: false,
             dead: false,
@@ -167,14 +170,23 @@ impl Connection {
     /// The message at the front of the data channel's input, and its length.
     pub(crate) fn message(&self, max_command: usize) -> Option<(Message<'_>, usize)> {
         match self.carrier {
+            Carrier::Socket | Carrier::Device if self.bare => {
+                data::parse_bare(&self.input, max_command)
+            }
             Carrier::Socket | Carrier::Device => data::parse(&self.input, max_command),
             Carrier::Proxy => data::parse_whole(&self.input, max_command),
         }
     }
 
-    /// What came makes no sense: a stream cannot be followed any further.
+    /// What came makes no sense: a stream cannot be followed any further. A guest's is kept all the same, from what comes
+    /// next: one process of the guest must not take the TPM from the others.
     pub(crate) fn lose_track(&mut self) {
-        self.ending |= self.carrier != Carrier::Proxy;
+        self.ending |= !self.bare && self.carrier != Carrier::Proxy;
+    }
+
+    /// A kernel that has no other way sets the locality by a command.
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.carrier == Carrier::Proxy
     }
 
     /// Forgets the first `len` bytes of input, which were a message.

@@ -66,6 +66,8 @@ pub struct Rules {
     pub reject_locality_4: bool,
     /// The data channel takes the vendor command 0x20001000, which sets the locality.
     pub allow_set_locality: bool,
+    /// Commands of the data channel come without a frame only.
+    pub bare: bool,
     /// A client of the data channel has one answer, then the connection is closed.
     pub disconnect: bool,
 }
@@ -279,6 +281,7 @@ impl<E: Engine> Server<E> {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
+        let is_proxy = connection.is_proxy();
         let parsed = connection.message(MAX_COMMAND);
         let Some((
             Message::Command {
@@ -293,7 +296,7 @@ impl<E: Engine> Server<E> {
             return;
         };
         let rules = &self.setting.rules;
-        let done = match rules.allow_set_locality {
+        let done = match rules.allow_set_locality || is_proxy {
             true => {
                 let most = if rules.reject_locality_4 { 3 } else { 4 };
                 self.machine.begin_or_set_locality(locality, command, most)
@@ -400,6 +403,7 @@ impl<E: Engine> Server<E> {
             return false;
         };
         connection.was_passed = was_passed;
+        connection.bare = was_passed || self.setting.rules.bare;
         self.next_id += 1;
         self.connections.push(connection);
         true

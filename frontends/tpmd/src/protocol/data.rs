@@ -64,6 +64,13 @@ pub fn parse(input: &[u8], max_command: usize) -> Option<(Message<'_>, usize)> {
     }
 }
 
+/// The same where only bare commands come. Behind a virtual machine's data channel the bytes are its guest's, and a frame
+/// would say a locality that is not the guest's to choose, and answer what its other side does not understand.
+#[must_use]
+pub fn parse_bare(input: &[u8], max_command: usize) -> Option<(Message<'_>, usize)> {
+    bare(input, max_command)
+}
+
 /// The same where each read is one message, as from a vTPM proxy: what is no whole bare command can be refused, and the
 /// next is a new one.
 #[must_use]

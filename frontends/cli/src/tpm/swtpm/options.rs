@@ -128,13 +128,14 @@ fn options(interface: &str, given: &Given) -> Outcome<Options> {
         true => (Some(device(given)?), false),
         false => data(given)?,
     };
-    let mut rules = locality(given.get("locality"))?;
-    rules.disconnect = disconnect;
+    let rules = Rules {
+        disconnect,
+        ..locality(given.get("locality"))?
+    };
     let (incoming, release_lock) = migration(given.get("migration"))?;
     let mut power = flags(given.get("flags"))?;
     if data == Some(Door::Proxy) {
-        // The kernel sets it before each command, and sends no INIT.
-        rules.allow_set_locality = true;
+        // The kernel sends no INIT.
         power = power.or(Some(StartUp::Clear));
     }
     let serve = SwtpmOptions {
@@ -361,6 +362,7 @@ fn locality(text: Option<&str>) -> Outcome<Rules> {
     Ok(Rules {
         reject_locality_4: parts.has("reject-locality-4"),
         allow_set_locality: parts.has("allow-set-locality"),
+        bare: true,
         disconnect: false,
     })
 }

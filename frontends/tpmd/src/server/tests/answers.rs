@@ -1,11 +1,11 @@
-//! How answers leave: each in one write, and at once.
+//! How answers leave: each in one write, and at once; and what a guest's channel does not understand.
 
 use super::*;
 use crate::toy::command;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, sockopt};
 
-/// A client's end of a socket that keeps what was written at once apart from the next write.
-fn client(server: &mut Server<Toy>) -> OwnedFd {
+/// A client's end of a socket that keeps what was written at once apart from the next write; `passed` as QEMU passes it.
+fn client(server: &mut Server<Toy>, passed: bool) -> OwnedFd {
     let (near, far) = rustix::net::socketpair(
         AddressFamily::UNIX,
         SocketType::SEQPACKET,
@@ -13,7 +13,7 @@ fn client(server: &mut Server<Toy>) -> OwnedFd {
         None,
     )
     .unwrap();
-    server.take_client(Role::Data, far);
+    assert!(server.admit(Role::Data, Carrier::Socket, far, passed));
     near
 }
 
@@ -33,7 +33,7 @@ fn send(client: &OwnedFd, bytes: &[u8]) {
 fn an_answer_leaves_in_one_write() {
     let place = TempDir::new().unwrap();
     let (mut server, _stopper) = server(place.path(), true);
-    let client = client(&mut server);
+    let client = client(&mut server, false);
     for _ in 0..2 {
         send(&client, &command(GET_RANDOM));
         server.turn().unwrap();
@@ -46,7 +46,7 @@ fn an_answer_leaves_in_one_write() {
 fn an_answer_in_the_simulators_frame_leaves_in_one_write() {
     let place = TempDir::new().unwrap();
     let (mut server, _stopper) = server(place.path(), true);
-    let client = client(&mut server);
+    let client = client(&mut server, false);
     let command = command(GET_RANDOM);
     // TPM_SEND_COMMAND, locality 0, length.
     let frame = [&[0, 0, 0, 8, 0, 0, 0, 0, command.len() as u8], &command[..]].concat();
@@ -73,4 +73,37 @@ fn an_answer_over_tcp_does_not_wait_for_the_next() {
     let accepted = listener.accept().unwrap();
     assert!(sockopt::tcp_nodelay(&accepted).unwrap());
     assert!(!client.nodelay().unwrap(), "it is not so by itself");
+}
+
+/// A guest writes what it likes into its TPM's buffer, and QEMU passes that on. Taken for the simulator's, a frame would choose
+/// the locality, and its answer's first bytes would be a length of the guest's choice to QEMU.
+#[test]
+fn a_guests_channel_knows_no_frame() {
+    let place = TempDir::new().unwrap();
+    let (mut server, _stopper) = server(place.path(), true);
+    let client = client(&mut server, true);
+    let command = command(GET_RANDOM);
+    let framed = [&[0, 0, 0, 8, 4, 0, 0, 0, command.len() as u8], &command[..]].concat();
+    let (handshake, end, stop) = (
+        [0, 0, 0, 15, 0, 0, 0, 1],
+        [0, 0, 0, 20, 0, 0],
+        [0, 0, 0, 21, 0, 0],
+    );
+    for message in [&framed[..], &handshake, &end, &stop] {
+        send(&client, message);
+        server.turn().unwrap();
+        // TPM_RC_COMMAND_SIZE
+        assert_eq!(one_write(&client), [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x42]);
+    }
+    assert_eq!(server.machine.engine().seen, [], "nothing was run");
+    assert!(!server.ended);
+    send(&client, &command);
+    server.turn().unwrap();
+    assert_eq!(
+        one_write(&client)[6..],
+        [0; 4],
+        "and its TPM is still there"
+    );
+    assert_eq!(server.machine.engine().seen, [GET_RANDOM]);
+    assert_eq!(server.machine.engine().locality, 0);
 }
