@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod authorise;
 mod clock;
 mod hash;
 mod input;
@@ -12,6 +13,7 @@ mod object;
 mod pcr;
 mod runner;
 mod session;
+mod starts;
 mod steps;
 mod wire;
 

@@ -1,7 +1,8 @@
 //! A sequence of commands, given to a TPM and to the model, and compared after each.
 
+use crate::authorise::{By, Given};
 use crate::input::Choices;
-use crate::model::{By, Given, Model};
+use crate::model::Model;
 use crate::numbers::{cc, rc, rh};
 use crate::object::{Blob, Saved};
 use crate::session::{Kind, SavedSession};

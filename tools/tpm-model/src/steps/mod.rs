@@ -9,8 +9,8 @@ mod power;
 mod sequence;
 mod session;
 
+use crate::authorise::{By, Entity, Given};
 use crate::input::Choices;
-use crate::model::{By, Entity, Given};
 use crate::numbers::rh;
 use crate::object::{Kind, Loaded, Object};
 use crate::runner::Runner;

@@ -2,9 +2,9 @@
 
 use crate::Fault;
 use crate::input::Choices;
-use crate::model::{Shut, Start};
 use crate::numbers::cc;
 use crate::runner::{Runner, trace};
+use crate::starts::{Shut, Start};
 use crate::wire::Command;
 
 impl Runner<'_> {
