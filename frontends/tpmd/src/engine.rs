@@ -1,11 +1,11 @@
 //! What the daemon needs of a TPM, so that its own tests can bring a toy.
 
-use ironroot_tpm::{Locality, MAX_SNAPSHOT, Progress, SnapshotError, Tpm};
+use ironroot_tpm::{Locality, MAX_SNAPSHOT, Progress, SnapshotError, StartError, Tpm};
 
 /// A TPM, one command at a time.
 pub(crate) trait Engine {
-    /// Power on or reset; `false`: the state cannot be used.
-    fn power_on(&mut self) -> bool;
+    /// Power on or reset.
+    fn power_on(&mut self) -> Result<(), StartError>;
     fn power_off(&mut self);
     /// Everything volatile, sealed by the TPM itself; `None`: there is none.
     fn snapshot(&mut self) -> Option<Vec<u8>>;
@@ -38,8 +38,8 @@ pub(crate) trait Engine {
 }
 
 impl Engine for Tpm<'_> {
-    fn power_on(&mut self) -> bool {
-        Tpm::power_on(self).is_ok()
+    fn power_on(&mut self) -> Result<(), StartError> {
+        Tpm::power_on(self)
     }
 
     fn power_off(&mut self) {

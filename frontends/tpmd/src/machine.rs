@@ -4,7 +4,7 @@
 //! takes the power forgot to.
 
 use crate::engine::Engine;
-use ironroot_tpm::{Locality, MAX_COMMAND, SnapshotError};
+use ironroot_tpm::{Locality, MAX_COMMAND, SnapshotError, StartError};
 
 /// `TPM2_Shutdown(CLEAR)` and `TPM2_Startup` (TPM 2.0 Part 3).
 const SHUTDOWN_CLEAR: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0];
@@ -179,16 +179,17 @@ impl<E: Engine> Machine<E> {
         self.cancel_held = held;
     }
 
-    /// Power on where it was off. `false`: the state cannot be used.
+    /// Power on where it was off. `false`: the TPM does not start.
     pub(crate) fn power_on(&mut self) -> bool {
-        self.powered || self.power_cycle()
+        self.powered || self.power_cycle().is_ok()
     }
 
     /// Power off and on, after an orderly Shutdown if that was forgotten.
-    pub(crate) fn power_cycle(&mut self) -> bool {
+    pub(crate) fn power_cycle(&mut self) -> Result<(), StartError> {
         self.power_off_in_order();
-        self.powered = self.engine.power_on();
-        self.powered
+        self.engine.power_on()?;
+        self.powered = true;
+        Ok(())
     }
 
     /// Everything volatile; `None`: it has no power. Until the next command, the power may be cut without a Shutdown: who
@@ -369,7 +370,7 @@ mod tests {
         let mut machine = machine();
         assert!(machine.power_on());
         assert_eq!(machine.engine.power_ons, 1);
-        assert!(machine.power_cycle());
+        machine.power_cycle().unwrap();
         assert_eq!(machine.engine.power_ons, 2);
     }
 
@@ -419,7 +420,7 @@ mod tests {
         machine.hold_cancel(false);
         assert_eq!(machine.begin(None, &command(Toy::LONG)), None);
         assert!(machine.is_suspended());
-        machine.power_cycle();
+        machine.power_cycle().unwrap();
         assert!(!machine.is_suspended());
     }
 

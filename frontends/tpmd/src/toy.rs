@@ -1,7 +1,7 @@
 //! A TPM for the daemon's own tests: it counts, and takes as long as it is told.
 
 use crate::engine::Engine;
-use ironroot_tpm::{Locality, SnapshotError};
+use ironroot_tpm::{Locality, SnapshotError, StartError};
 
 /// Remembers what it was asked.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Toy {
     /// Countdown timers that ran out: the second one, once there was an ACT_SetTimeout.
     pub(crate) timers: u16,
     pub(crate) established: bool,
+    /// Why it does not start the next time; then it does.
+    pub(crate) refuses: Option<SnapshotError>,
     left: u32,
 }
 
@@ -37,10 +39,14 @@ fn answer(code: u32, response: &mut [u8]) -> Option<usize> {
 }
 
 impl Engine for Toy {
-    fn power_on(&mut self) -> bool {
+    fn power_on(&mut self) -> Result<(), StartError> {
+        if let Some(SnapshotError::Start(error)) = self.refuses {
+            self.refuses = None;
+            return Err(error);
+        }
         self.power_ons += 1;
         self.left = 0;
-        true
+        Ok(())
     }
 
     fn power_off(&mut self) {
@@ -53,7 +59,10 @@ impl Engine for Toy {
     }
 
     fn power_on_from(&mut self, snapshot: &mut [u8]) -> Result<(), SnapshotError> {
-        self.power_on();
+        self.power_on().map_err(SnapshotError::Start)?;
+        if let Some(error) = self.refuses.take() {
+            return Err(error);
+        }
         self.measured = snapshot.to_vec();
         Ok(())
     }

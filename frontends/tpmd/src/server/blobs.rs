@@ -1,10 +1,8 @@
 //! State that goes out over the control channel and comes in: snapshots and migrations of virtual machines.
 //!
-//! What comes in is looked at at once and used by the next INIT, permanent and volatile state together. The TPM first
-//! starts from it in memory. If it does not, INIT fails and nothing was written. If it does, one transaction writes both,
-//! and a second one says that the volatile state is used up. Power that goes before the first leaves what was; between
-//! them, the next INIT goes on from both. A TPM never goes on from half of a snapshot, for a reset in its place would
-//! hand the guest registers that nobody measured into.
+//! What comes in is looked at at once, and used by the next INIT.
+
+mod init;
 
 use super::Server;
 use crate::blob::{self, BlobError, Bytes, Keys, Protection};
@@ -19,10 +17,6 @@ use std::time::Duration;
 const DECRYPTED: u32 = 1;
 /// Flag of its answer: sealed under a key.
 const ENCRYPTED: u32 = 2;
-/// Flag of INIT: the volatile state that it goes on from is used up.
-const DELETE_VOLATILE: u32 = 1;
-/// Tries of INIT: who had the lock lets go of it before the state gets here, and the system may take a moment.
-const INIT_TRIES: u32 = 100;
 /// Between two tries to take the lock.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Tries at most: 10 s.
@@ -181,77 +175,6 @@ impl<E: Engine> Server<E> {
         }
     }
 
-    /// Power off and on, into the state that was set or stored, if there is one.
-    pub(super) fn init(&mut self, flags: u32) -> ControlResult {
-        self.interrupt();
-        self.machine.power_off_in_order();
-        let Some(store) = self.setting.blobs.store.clone() else {
-            return started(self.machine.power_cycle());
-        };
-        // Before the blobs are taken: a client that tries again finds them.
-        if store.borrow().is_frozen() && !self.take_lock(INIT_TRIES) {
-            return ControlResult::IoError;
-        }
-        let permanent = self.setting.blobs.permanent.take();
-        let came = self.setting.blobs.volatile.take();
-        let is_new = permanent.is_some() || came.is_some();
-        // A volatile state that was stored belongs to the permanent one beside it.
-        let stored = || store.borrow().volatile().filter(|_| permanent.is_none());
-        let volatile = came.or_else(stored);
-        let on = match &permanent {
-            Some(permanent) => store.borrow_mut().try_on(&permanent.0),
-            None => Ok(()),
-        };
-        let on = on.map_err(|error| format!("the permanent state cannot be used ({error:?})"));
-        let on = on.and_then(|()| self.power_on_into(volatile.as_ref()));
-        store.borrow_mut().take_off();
-        let kept = on.and_then(|()| keep(&store, permanent.as_ref(), volatile.as_ref()));
-        if let Err(why) = kept {
-            self.setting.log.line(&format!("INIT failed: {why}"));
-            self.machine.power_off();
-            if !is_new {
-                self.forget_volatile(&store);
-            }
-            return ControlResult::Fail;
-        }
-        let is_used_up = is_new || flags & DELETE_VOLATILE != 0;
-        if is_used_up && !self.forget_volatile(&store) {
-            // It would come back at a later INIT, in the place of a reset. Who tries again finds it.
-            self.machine.power_off();
-            return ControlResult::Fail;
-        }
-        ControlResult::Success
-    }
-
-    fn power_on_into(&mut self, volatile: Option<&Bytes>) -> Result<(), String> {
-        let Some(volatile) = volatile else {
-            return match self.machine.power_cycle() {
-                true => Ok(()),
-                false => Err("the state cannot be used".into()),
-            };
-        };
-        // The engine uses it up.
-        let mut volatile = Bytes(volatile.0.clone());
-        self.machine
-            .power_on_from(&mut volatile.0)
-            .map_err(|error| {
-                format!("the volatile state does not belong to this permanent state ({error:?}); it was dropped")
-            })?;
-        self.setting.log.line("goes on from a volatile state");
-        Ok(())
-    }
-
-    /// `false`: it cannot be removed.
-    fn forget_volatile(&mut self, store: &RefCell<HostStore>) -> bool {
-        let forgotten = store.borrow_mut().keep_volatile(None).is_ok();
-        if !forgotten {
-            self.setting
-                .log
-                .line("a used volatile state cannot be removed");
-        }
-        forgotten
-    }
-
     fn let_go_of_the_lock(&mut self) {
         let blobs = &mut self.setting.blobs;
         let (Some(directory), Some(store)) = (&blobs.directory, &blobs.store) else {
@@ -314,26 +237,5 @@ impl<E: Engine> Server<E> {
         let _ = directory.release_lock();
         self.setting.log.line(&why);
         false
-    }
-}
-
-/// Writes what the TPM goes on from, if it is not what is there.
-fn keep(
-    store: &RefCell<HostStore>,
-    permanent: Option<&Bytes>,
-    volatile: Option<&Bytes>,
-) -> Result<(), String> {
-    let Some(permanent) = permanent else {
-        return Ok(());
-    };
-    let volatile = volatile.map(|volatile| volatile.0.as_slice());
-    let imported = store.borrow_mut().import(&permanent.0, volatile);
-    imported.map_err(|error| format!("the permanent state cannot be kept ({error:?})"))
-}
-
-fn started(on: bool) -> ControlResult {
-    match on {
-        true => ControlResult::Success,
-        false => ControlResult::Fail,
     }
 }

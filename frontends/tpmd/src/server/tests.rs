@@ -1,4 +1,5 @@
 mod answers;
+mod init;
 mod power_cut;
 mod real;
 

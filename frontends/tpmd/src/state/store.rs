@@ -103,28 +103,32 @@ impl HostStore {
             return Ok(true);
         };
         let known = journal.position();
-        let mut content = std::mem::take(&mut self.content);
-        match self.open(key, Some(&known)) {
-            Ok(()) if same_records(&content, &self.content) => {}
-            other => {
-                self.journal = Some(journal);
-                self.content = content;
-                self.frozen = true;
-                return match other {
-                    // So much was written that the log does not reach back to what we know.
-                    Ok(()) | Err(JournalError::AnchorTooOld | JournalError::RolledBack) => {
-                        Ok(false)
-                    }
-                    Err(error) => Err(error),
-                };
-            }
+        let content = std::mem::take(&mut self.content);
+        let opened = self.open(key, Some(&known));
+        let again = opened.and_then(|()| self.go_on_from(&content));
+        if again == Ok(true) {
+            return again;
+        }
+        // The lock goes back, so nothing may be written; who tries again compares with what we know.
+        self.journal = Some(journal);
+        self.content = content;
+        self.frozen = true;
+        match again {
+            // So much was written that the log does not reach back to what we know.
+            Err(JournalError::AnchorTooOld | JournalError::RolledBack) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Whether what was read is what this process knows; a volatile state becomes that one again.
+    fn go_on_from(&mut self, known: &Content) -> Result<bool, JournalError> {
+        if !same_records(known, &self.content) {
+            return Ok(false);
         }
         // A volatile state of the other process's is for a machine that runs here, not there.
-        let ours = content.remove(&VOLATILE);
-        let unlike = ours.as_ref().map(|record| &record.0)
-            != self.content.get(&VOLATILE).map(|record| &record.0);
-        if unlike {
-            let ours = ours.as_ref().map(|record| record.0.as_slice());
+        let ours = known.get(&VOLATILE).map(|record| record.0.as_slice());
+        let theirs = self.content.get(&VOLATILE);
+        if ours != theirs.map(|record| record.0.as_slice()) {
             self.keep_volatile(ours).map_err(|_| JournalError::Medium)?;
         }
         Ok(true)

@@ -437,6 +437,43 @@ fn who_gave_the_lock_away_goes_on_only_from_the_records_it_knows() {
 }
 
 #[test]
+fn who_cannot_make_the_volatile_state_its_own_again_writes_nothing_without_the_lock() {
+    let place = TempDir::new().unwrap();
+    let options = options(&place);
+    let directory = StateDirectory::open(&options.directory, true).unwrap();
+    let nv = Rc::new(Cell::new(true));
+    let ours = directory.store(&options, None, Rc::clone(&nv), &Log::default());
+    let mut ours = ours.unwrap();
+    set(&mut ours, b"known").unwrap();
+    ours.keep_volatile(Some(b"ours")).unwrap();
+    ours.freeze(true);
+    directory.release_lock().unwrap();
+    let (to, mut theirs) = open(&options).unwrap();
+    theirs.keep_volatile(Some(b"theirs")).unwrap();
+    drop((to, theirs));
+    // Twice: the second try finds what the first found.
+    for _ in 0..2 {
+        assert!(directory.take_lock().unwrap());
+        nv.set(false);
+        assert_eq!(ours.open_again(None), Err(JournalError::Medium));
+        directory.release_lock().unwrap();
+        nv.set(true);
+        assert!(ours.is_frozen());
+        let before = std::fs::read(options.directory.join(STATE)).unwrap();
+        assert_eq!(set(&mut ours, b"both"), Err(StoreError::Unavailable));
+        assert!(std::fs::read(options.directory.join(STATE)).unwrap() == before);
+    }
+    assert!(directory.take_lock().unwrap());
+    assert_eq!(ours.open_again(None), Ok(true));
+    assert_eq!(ours.volatile().unwrap().0, b"ours");
+    set(&mut ours, b"went on").unwrap();
+    drop((directory, ours));
+    let (_directory, mut store) = open(&options).unwrap();
+    assert_eq!(get(&mut store).unwrap(), b"went on");
+    assert_eq!(store.volatile().unwrap().0, b"ours");
+}
+
+#[test]
 fn records_that_are_tried_on_are_shown_and_not_kept() {
     let place = TempDir::new().unwrap();
     let options = options(&place);

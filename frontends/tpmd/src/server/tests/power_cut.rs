@@ -5,9 +5,9 @@
 //! bytes that a whole INIT changes.
 
 use super::*;
-use crate::blob::Keys;
+use crate::blob::{self, Keys, Protection};
 use crate::platform::HostPlatform;
-use crate::protocol::control::ControlResult;
+use crate::protocol::control::{BlobKind, ControlResult};
 use crate::state::{Durability, SharedStore, StateDirectory, StateOptions};
 use ironroot_tpm::{Memory, ObjectSlot, SessionSlot, Tpm};
 use std::cell::RefCell;
@@ -235,5 +235,72 @@ fn a_volatile_state_that_cannot_be_removed_does_not_start_the_machine() {
         assert_eq!(server.init(DELETE_VOLATILE), ControlResult::Success);
         assert_eq!(server.ask(&PCR_READ)[6..10], [0; 4], "it goes on");
         assert_eq!(server.find(), Found::Reset);
+    });
+}
+
+#[test]
+fn blobs_that_could_not_be_written_are_what_the_next_init_goes_on_from() {
+    let place = TempDir::new().unwrap();
+    let [permanent, volatile] = blobs(&place.path().join("from"));
+    let to = place.path().join("to");
+    with_server(&to, |server| {
+        assert_eq!(server.find(), Found::Old);
+        server.machine.power_off_in_order();
+        let before = std::fs::read(to.join("tpm.state")).unwrap();
+        server.set_blob(PERMANENT, &permanent);
+        server.set_blob(VOLATILE, &volatile);
+        server.setting.nv_available.set(false);
+        assert_eq!(server.init(DELETE_VOLATILE), ControlResult::Fail);
+        assert!(!server.machine.is_powered());
+        assert!(std::fs::read(to.join("tpm.state")).unwrap() == before);
+        server.setting.nv_available.set(true);
+        assert_eq!(server.find(), Found::New);
+        assert_eq!(server.find(), Found::Reset);
+    });
+}
+
+#[test]
+fn a_volatile_blob_is_used_again_where_the_stored_one_could_not_be_removed() {
+    let place = TempDir::new().unwrap();
+    let to = place.path().join("to");
+    let extend = [&PCR_EXTEND[..], &[0x11; 32]].concat();
+    let (blob, register) = with_server(&to, |server| {
+        assert_eq!(server.init(0), ControlResult::Success);
+        server.demand(&STARTUP);
+        server.demand(&extend);
+        assert_eq!(server.store_volatile(), ControlResult::Success);
+        server.demand(&extend);
+        (server.blob(VOLATILE), server.demand(&PCR_READ))
+    });
+    with_server(&to, |server| {
+        server.set_blob(VOLATILE, &blob);
+        server.setting.nv_available.set(false);
+        assert_eq!(server.init(0), ControlResult::Fail);
+        assert!(!server.machine.is_powered());
+        server.setting.nv_available.set(true);
+        assert_eq!(server.init(0), ControlResult::Success);
+        assert!(
+            server.demand(&PCR_READ) == register,
+            "the blob's, not the stored one's"
+        );
+    });
+}
+
+#[test]
+fn a_permanent_blob_that_is_no_tpms_is_dropped() {
+    let place = TempDir::new().unwrap();
+    let records = blob::pack([(7, &b"not a TPM's"[..])].into_iter());
+    let blob = blob::seal(
+        BlobKind::Permanent,
+        Protection::None,
+        &Keys::default(),
+        records,
+    );
+    with_server(place.path(), |server| {
+        let set = server.set_blob(PERMANENT, &blob.unwrap());
+        assert_eq!(set, ControlResult::Success);
+        assert_eq!(server.init(0), ControlResult::Fail);
+        assert!(!server.machine.is_powered());
+        assert_eq!(server.find(), Found::Old);
     });
 }
