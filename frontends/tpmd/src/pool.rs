@@ -4,7 +4,7 @@
 //! ```text
 //!  TPM's thread                       thread "primes", SCHED_IDLE
 //!  take, wipe ──► shelf, locked ◄──── order, put
-//!                     (mutex held for a copy, never for a step)
+//!              (mutex held for a look or a copy, never for a step)
 //! ```
 //!
 //! The thread sleeps until the first prime is asked for, and whenever the shelf is full. A step of its search is one
@@ -14,7 +14,7 @@
 use crate::log::Log;
 use crate::sandbox;
 use anyhow::{Context as _, Result};
-use ironroot_port_host::{LOCKED_STACK, Locked, OsEntropy, lock_stack, run_when_idle};
+use ironroot_port_host::{LOCKED_STACK, Locked, OsEntropy, on_locked_stack, run_when_idle};
 use ironroot_tpm::{Entropy, Finder, Order, Primes, Shelf, SparePrime};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -55,9 +55,13 @@ impl Pool {
         std::thread::Builder::new()
             .name("primes".to_owned())
             .stack_size(STACK)
-            .spawn(move || match settle(confined) {
-                Ok(()) => fill(&theirs, &mut finder, &mut OsEntropy),
-                Err(error) => log.line(&format!("no pool of primes: {error:#}")),
+            .spawn(move || {
+                let settled = on_locked_stack(|| {
+                    settle(confined).map(|()| fill(&theirs, &mut finder, &mut OsEntropy))
+                });
+                if let Err(error) = settled.context(UNLOCKED).flatten() {
+                    log.line(&format!("no pool of primes: {error:#}"));
+                }
             })
             .context("the system starts no more threads")?;
         Ok(Self { shared })
@@ -66,7 +70,6 @@ impl Pool {
 
 /// What the thread does before it sees a secret.
 fn settle(confined: bool) -> Result<()> {
-    lock_stack().context(UNLOCKED)?;
     run_when_idle().context("the system does not let it wait for all others (SCHED_IDLE)")?;
     match confined {
         true => sandbox::enter_beside(),
@@ -89,20 +92,17 @@ fn fill(shared: &Shared, finder: &mut Finder, entropy: &mut dyn Entropy) {
 impl Shared {
     /// Waits until a prime is missing; `None`: the pool ends.
     fn next_order(&self, finder: &mut Finder) -> Option<Order> {
-        let mut state = self.lock();
-        loop {
-            if state.ended {
-                return None;
-            }
-            if let Some(order) = state.shelf.order() {
-                return Some(order);
-            }
-            // Full, or wiped. What is half found is wanted by nobody.
+        let has_nothing_to_do = |state: &mut State| !state.ended && state.shelf.order().is_none();
+        let rests = has_nothing_to_do(&mut self.lock());
+        if rests {
+            // Full, or wiped. What is half found is wanted by nobody. Not under the lock: nobody waits for this.
             finder.rest();
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let state = self.changed.wait_while(self.lock(), has_nothing_to_do);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        match state.ended {
+            true => None,
+            false => state.shelf.order(),
         }
     }
 
@@ -139,6 +139,7 @@ impl Primes for Pool {
         prime
     }
 
+    /// May wait until the other thread's look or copy is over: what is wiped must be gone when this comes back.
     fn wipe(&mut self) {
         self.shared
             .change(self.shared.lock(), |state| state.shelf.wipe());
@@ -214,8 +215,17 @@ mod tests {
         }
     }
 
+    /// The thread holds the shelf as long as it is there.
+    fn assert_thread_is_there(pool: &Pool) {
+        assert!(
+            Arc::strong_count(&pool.shared) > 1,
+            "the pool's thread ended: may this user lock memory (`ulimit -l`), use SCHED_IDLE and seccomp?"
+        );
+    }
+
     fn wait_until_full(pool: &Pool) {
         while pool.shared.lock().shelf.count() < Shelf::PLACES {
+            assert_thread_is_there(pool);
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -262,6 +272,7 @@ mod tests {
         scene.open.send(Err(EntropyError)).unwrap();
         // It may not be asleep yet when it is asked again, so perhaps more than once.
         while scene.reached.try_recv().is_err() {
+            assert_thread_is_there(&scene.pool);
             assert!(scene.pool.take().is_none());
             thread::yield_now();
         }

@@ -18,7 +18,7 @@ pub use entropy::OsEntropy;
 pub use exec::SealedProgram;
 pub use flash::{Durability, FileFlash, OpenError, Storage};
 pub use idle::run_when_idle;
-pub use locked::{LOCKED_STACK, Locked, lock_stack};
+pub use locked::{LOCKED_STACK, Locked, on_locked_stack};
 pub use memory::{CLIENT_MEMORY, ClientMemories, memory_base};
 pub use orphan::end_with_parent;
 pub use partition::{PartitionLink, ProcessRunner};

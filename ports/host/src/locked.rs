@@ -86,16 +86,38 @@ impl Drop for Lock {
     }
 }
 
-/// How much of a stack [`lock_stack`] locks, in bytes.
+/// How much of a stack [`on_locked_stack`] locks, in bytes. `work` has all but a page and a little more of it.
 pub const LOCKED_STACK: usize = 64 * 1024;
 
-/// Locks the part of this thread's stack that calls from here on use first. It stays locked as long as the thread has
-/// its stack.
+/// Does `work` on locked stack: its own variables are in it, and those of what it calls. It stays locked as long as the
+/// thread has its stack.
 ///
 /// # Errors
-/// As [`Locked::new`].
+/// As [`Locked::new`]; then `work` was not begun.
+pub fn on_locked_stack<T>(work: impl FnOnce() -> T) -> io::Result<T> {
+    lock_below()?;
+    Ok(a_page_below(work))
+}
+
+/// Calls `work` so that its frame begins further down than the area of [`lock_below`], which has the same caller.
 #[inline(never)]
-pub fn lock_stack() -> io::Result<()> {
+fn a_page_below<T>(work: impl FnOnce() -> T) -> T {
+    let gap = [0_u8; 4096];
+    black_box(&gap);
+    let done = in_a_frame_of_its_own(work);
+    // Still in use: the call above could not take its place.
+    black_box(&gap);
+    done
+}
+
+#[inline(never)]
+fn in_a_frame_of_its_own<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Locks the stack below its caller.
+#[inline(never)]
+fn lock_below() -> io::Result<()> {
     let area = [0_u8; LOCKED_STACK];
     let start = black_box(&area).as_ptr().cast_mut();
     // SAFETY: the area is this call's, and locking changes nothing in it. Its pages are the stack's, also behind this
@@ -176,15 +198,40 @@ mod tests {
         assert!(!has(&flags, "lo") && !has(&flags, "dd"));
     }
 
+    /// Calls `work` so many times 256 bytes and more further down.
+    #[inline(never)]
+    fn deeper(by: u32, work: fn()) {
+        let room = black_box([0_u8; 256]);
+        match by.checked_sub(1) {
+            Some(by) => deeper(by, work),
+            None => work(),
+        }
+        black_box(&room);
+    }
+
     #[test]
-    fn a_thread_locks_the_stack_that_it_is_going_to_use() {
-        std::thread::spawn(|| {
-            let here = 0_u8;
-            let below = (&raw const here).wrapping_byte_sub(LOCKED_STACK / 2);
-            lock_stack().unwrap();
-            assert!(has(&flags(below.cast()), "lo"));
-        })
-        .join()
-        .unwrap();
+    fn work_on_locked_stack_has_its_own_variables_there_and_those_further_down() {
+        fn work() {
+            let own = [0_u8; 6000];
+            let start: *const c_void = black_box(&own).as_ptr().cast();
+            let end = start.wrapping_byte_add(own.len() - 1);
+            let far_below = end.wrapping_byte_sub(LOCKED_STACK * 7 / 8);
+            for address in [start, end, far_below] {
+                assert!(has(&flags(address), "lo"), "not locked");
+            }
+        }
+        // Wherever in a page it begins: what is locked must not follow from rounding.
+        for by in 0..16 {
+            let thread = std::thread::spawn(move || {
+                deeper(by, || on_locked_stack(work).unwrap());
+            });
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_work_gives_comes_back() {
+        let thread = std::thread::spawn(|| on_locked_stack(|| 7).unwrap());
+        assert_eq!(thread.join().unwrap(), 7);
     }
 }

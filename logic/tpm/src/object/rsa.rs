@@ -81,7 +81,7 @@ pub(super) fn make(
     let search = |source: &KeySource| source.rsa_search(size, exponent).map_err(|_| Rc::RANGE);
     let key = core.rsa_key(|core| match origin {
         Origin::Drawn(source) if size == RsaSize::Rsa2048 => {
-            search(source).map(|search| core.with_spare_primes(search))
+            core.with_spare_primes(|| search(source))
         }
         // What follows from a seed takes no prime from elsewhere: it must come out the same again.
         Origin::Drawn(source) | Origin::Seed(source) => search(source).map(Search::Running),

@@ -45,22 +45,29 @@ impl Core<'_> {
 
     /// A search with a head start: it takes the primes that were found ahead of time. For a key that follows from nothing
     /// only, for nobody will ever derive it again.
-    pub(crate) fn with_spare_primes(&mut self, mut search: RsaSearch) -> Search {
+    ///
+    /// # Errors
+    /// What `begin` says, which begins one that has none yet.
+    pub(crate) fn with_spare_primes(
+        &mut self,
+        begin: impl Fn() -> Result<RsaSearch>,
+    ) -> Result<Search> {
+        let mut search = begin()?;
         for _ in 0..Shelf::PLACES {
             let Some(prime) = self.objects.pool.take() else {
                 break;
             };
             match search.offer(&prime) {
-                Ok(Step::Done(key)) => return Search::Found(key),
+                Ok(Step::Done(key)) => return Ok(Search::Found(key)),
                 Ok(Step::Pending) => {}
                 Err(_) => {
-                    // It was prime when it was put there: what else stands there is no better.
+                    // It was prime when it was put there: what else stands there is no better, nor what came before.
                     self.objects.pool.wipe();
-                    break;
+                    return begin().map(Search::Running);
                 }
             }
         }
-        Search::Running(search)
+        Ok(Search::Running(search))
     }
 
     /// Goes on with the search; `true` when it has ended.
