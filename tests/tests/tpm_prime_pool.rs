@@ -27,8 +27,41 @@ impl Host {
 
     fn start(&self, more: &[&str]) -> TpmDaemon {
         let (state, socket) = (self.path("state"), self.path("socket"));
-        let arguments = ["--state", &state, "--unix", &socket, "--durability=none"];
-        TpmDaemon::start(&[&arguments[..], more].concat()).unwrap()
+        let arguments = ["--state", &state, "--unix", &socket];
+        self.start_logging(&[&arguments[..], more].concat())
+    }
+
+    fn start_logging(&self, arguments: &[&str]) -> TpmDaemon {
+        let log = self.path("log");
+        let logging = ["--durability=none", "--log", &log];
+        TpmDaemon::start(&[arguments, &logging].concat()).unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Waits until there are so many: a thread says its name when it first runs.
+    fn finders(&self, process: u32, count: usize) -> Vec<Finder> {
+        loop {
+            let found = finders(process);
+            if found.len() == count {
+                return found;
+            }
+            let log = self.log();
+            assert!(!log.contains("no pool of primes"), "{log}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until the finder has settled and sleeps.
+    fn settled(&self, daemon: &TpmDaemon) -> Finder {
+        let finder = self.finders(daemon.id(), 1).remove(0);
+        while finder.policy() != IDLE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        finder.rests();
+        finder
     }
 
     fn client(&self) -> Client {
@@ -56,7 +89,8 @@ fn finders(process: u32) -> Vec<Finder> {
 impl Finder {
     /// Fields of its `stat` behind the name (proc(5)): field 3 of the page is 0 here.
     fn field(&self, number: usize) -> String {
-        let stat = std::fs::read_to_string(self.0.join("stat")).unwrap();
+        let stat = std::fs::read_to_string(self.0.join("stat"));
+        let stat = stat.expect("the finder's thread is there: may it use SCHED_IDLE and seccomp?");
         let behind_the_name = stat.rsplit_once(')').unwrap().1;
         behind_the_name
             .split_whitespace()
@@ -90,23 +124,11 @@ fn locked(process: u32) -> u64 {
     number.parse().unwrap()
 }
 
-/// Waits until a finder has settled and sleeps.
-fn settled(daemon: &TpmDaemon) -> Finder {
-    let mut finders = finders(daemon.id());
-    assert_eq!(finders.len(), 1);
-    let finder = finders.remove(0);
-    while finder.policy() != IDLE {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    finder.rests();
-    finder
-}
-
 #[test]
 fn primes_are_found_at_idle_priority_in_locked_memory_once_a_key_was_made() {
     let host = Host::new();
     let daemon = host.start(&[]);
-    let finder = settled(&daemon);
+    let finder = host.settled(&daemon);
     assert!(locked(daemon.id()) >= 8, "shelf and finder");
     let idle = finder.work();
     let mut client = host.client();
@@ -136,7 +158,6 @@ fn primes_are_found_at_idle_priority_in_locked_memory_once_a_key_was_made() {
 fn without_a_pool_there_is_neither_thread_nor_locked_memory() {
     let host = Host::new();
     let daemon = host.start(&["--no-pool"]);
-    assert!(finders(daemon.id()).is_empty());
     assert_eq!(locked(daemon.id()), 0);
     let mut client = host.client();
     let parent = client
@@ -145,6 +166,8 @@ fn without_a_pool_there_is_neither_thread_nor_locked_memory() {
     client
         .create(parent, &Template::rsa_sign(2048), &[])
         .unwrap();
+    // By now it would have said its name.
+    assert!(finders(daemon.id()).is_empty());
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 
@@ -161,13 +184,13 @@ fn where_no_memory_may_be_locked_the_tpm_serves_without_a_pool_and_says_so() {
     command.arg(program()).args(["tpm", "serve"]);
     command.args(["--state", &state, "--unix", &socket, "--log", &log]);
     let daemon = TpmDaemon::start_command(command).unwrap();
-    let said = std::fs::read_to_string(&log).unwrap();
+    let said = host.log();
     assert!(
         said.contains("no pool of primes: its memory cannot be locked"),
         "{said}"
     );
-    assert!(finders(daemon.id()).is_empty());
     assert_eq!(host.client().get_random(8).unwrap().len(), 8);
+    assert!(finders(daemon.id()).is_empty());
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 
@@ -178,13 +201,10 @@ fn every_tpm_of_a_process_has_a_finder_of_its_own_that_goes_with_it() {
     for name in ["one", "two"] {
         std::fs::create_dir_all(format!("{folder}/{name}")).unwrap();
     }
-    let arguments = ["--instances", &folder, "--durability=none"];
-    let daemon = TpmDaemon::start(&arguments).unwrap();
-    assert_eq!(finders(daemon.id()).len(), 2);
+    let daemon = host.start_logging(&["--instances", &folder]);
+    host.finders(daemon.id(), 2);
     std::fs::rename(format!("{folder}/two"), format!("{folder}/.two")).unwrap();
     ironroot_tests::tpm_client::signal(daemon.id(), "HUP");
-    while finders(daemon.id()).len() > 1 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    host.finders(daemon.id(), 1);
     assert_eq!(daemon.terminate().code(), Some(0));
 }
