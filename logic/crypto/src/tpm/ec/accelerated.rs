@@ -1,7 +1,8 @@
 //! Multiples of points and sums of them, by AWS-LC (feature `aws-lc`), on the curves that it has.
 //!
 //! On the others, and should AWS-LC refuse for want of memory, [`super::products`] does it. Either way the point is the
-//! same. Only a signature that AWS-LC refuses counts as wrong, whatever the reason. Decision 0018 says what is known of the time that AWS-LC takes.
+//! same. A signature is the exception: one that AWS-LC refuses counts as wrong, even if it was for want of memory.
+//! Decision 0018 says what is known of the time that AWS-LC takes.
 
 use ironroot_port_aws_lc::{Curve, MAX_POINT_LEN, Refused};
 use p256::elliptic_curve::ff::PrimeField;
