@@ -166,7 +166,7 @@ impl<'t, 'm> Commands<'t, 'm> {
         let len = body.len().saturating_sub(cursor.rest().len());
         let mut copy = [0; 512];
         let both = body.get(..len).ok_or(MALFORMED)?;
-        copy.get_mut(..len).ok_or(MALFORMED)?.copy_from_slice(both);
+        crate::store::copy(copy.get_mut(..len).ok_or(MALFORMED)?, both);
         Ok((copy, len))
     }
 }

@@ -29,7 +29,7 @@ impl ArrayStore {
             bytes: [0; LEN],
         };
         let bytes = record.bytes.get_mut(..data.len()).ok_or(StoreError::Full)?;
-        bytes.copy_from_slice(data);
+        copy(bytes, data);
         self.remove(id);
         let free = self.records.iter_mut().find(|place| place.is_none());
         *free.ok_or(StoreError::Full)? = Some(record);
@@ -45,15 +45,20 @@ impl ArrayStore {
     }
 }
 
+/// Copies what fits. The library's copy panics where lengths differ, and built for size alone that stays in.
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 impl Store for ArrayStore {
     fn read(&mut self, id: RecordId, out: &mut [u8]) -> Result<Option<usize>, StoreError> {
         let Some(record) = self.records.iter().flatten().find(|record| record.id == id) else {
             return Ok(None);
         };
         let bytes = record.bytes.get(..record.len).ok_or(StoreError::Corrupt)?;
-        out.get_mut(..record.len)
-            .ok_or(StoreError::Full)?
-            .copy_from_slice(bytes);
+        copy(out.get_mut(..record.len).ok_or(StoreError::Full)?, bytes);
         Ok(Some(record.len))
     }
 

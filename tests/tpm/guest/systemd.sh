@@ -7,7 +7,7 @@ for folder in bin sbin lib lib64; do ln -s usr/$folder root/$folder; done
 take() { sed 's,^/,,' | tar -C / --no-recursion "$@" -cf - -T - | tar -C root --keep-directory-symlink -xf -; }
 for package in systemd apparmor tpm2-tools; do dpkg -L $package; done |
     grep -Ev '^/usr/(share/(doc|man|locale|bash-completion|zsh|polkit-1|dbus-1|lintian)|lib/systemd/catalog)/' | take
-cp "$IRONROOT" root/usr/bin/ironroot
+strip --strip-debug -o root/usr/bin/ironroot "$IRONROOT"
 cp "$BUSYBOX" root/usr/bin/busybox
 for tool in mount kill; do ln -s busybox root/usr/bin/$tool; done
 ls /usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0 /usr/lib/x86_64-linux-gnu/libtss2-tctildr.so.0 | take -h

@@ -4,7 +4,8 @@ set -eu
 mkdir -p root/bin root/dev root/proc root/sys root/etc root/run root/user
 cp "$BUSYBOX" root/bin/busybox
 cp "$(dirname "$KERNEL")/tpm_vtpm_proxy.ko" root/
-cp "$IRONROOT" root/bin/ironroot
+# Without what a debugger wants: the guest unpacks it into memory.
+strip --strip-debug -o root/bin/ironroot "$IRONROOT"
 for library in $(ldd "$IRONROOT" | grep -o '/[^ ]*'); do
     mkdir -p "root$(dirname "$library")"
     cp -L "$library" "root$library"
@@ -80,7 +81,7 @@ INIT
 chmod +x root/init
 (cd root && find . | "$BUSYBOX" cpio -o -H newc 2>/dev/null) | gzip -1 >initrd
 # The guest's clock counts its instructions: the kernel's patience with a TPM does not depend on what else runs here.
-timeout 200 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -m 256 -nographic -nic none -no-reboot -kernel "$KERNEL" -initrd initrd \
+timeout 200 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -m 512 -nographic -nic none -no-reboot -kernel "$KERNEL" -initrd initrd \
     -append 'console=ttyS0 quiet panic=-1' </dev/null >console 2>&1
 tr -d '\r' <console >said
 cat said
